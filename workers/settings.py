@@ -116,7 +116,7 @@ class Settings(BaseSettings):
         default_factory=lambda: Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "fairlead"
     )
     """Downloads, shared by all installations of this user."""
-    models: Path = Path(".")
+    models: Path = Path()
     """The folder that holds bpmn/, dmn/ and forms/."""
     bind_host: str = "127.0.0.1"
     database_url: SecretStr | None = None

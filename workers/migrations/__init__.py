@@ -1,0 +1,1 @@
+"""Database migrations (alembic); applied by `workers.runtime.database.upgrade`."""

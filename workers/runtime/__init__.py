@@ -1,0 +1,1 @@
+"""How any task is run: contract, outcome, retry, once-only, telemetry. Only `zeebe.py` imports pyzeebe or grpc."""

@@ -1,0 +1,63 @@
+"""What can go wrong in a task, and where it goes.
+
+    TaskError
+    ├── BusinessError        an expected case that changes the path → a BPMN error with `code`, never retried
+    ├── TransientError       may go away by itself → the job fails, retried with back-off
+    │   └── RateLimited      the other side said when (`retry_after`)
+    └── PermanentError       will not go away → an incident at once; its message says what to do
+        ├── ContractError    variables do not fit the task's input or output model
+        └── CaseClosed       the business case was withdrawn: no new effect is allowed
+
+Anything else that a task raises is a defect in the task: handled as permanent, with the exception's type named.
+An error's docstring is its default message.
+"""
+
+from __future__ import annotations
+
+import inspect
+from typing import ClassVar
+
+
+class TaskError(Exception):
+    """The task could not be done."""
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(message or inspect.getdoc(type(self)) or type(self).__name__)
+
+
+class BusinessError(TaskError):
+    """An expected business case that the diagram handles.
+
+    Subclasses set `code`, the BPMN error code (snake_case), and may pass `variables` for the boundary event.
+    """
+
+    code: ClassVar[str]
+
+    def __init__(self, message: str = "", *, variables: dict[str, object] | None = None) -> None:
+        super().__init__(message)
+        self.variables: dict[str, object] = variables or {}
+
+
+class TransientError(TaskError):
+    """A failure that may go away by itself; it is tried again."""
+
+
+class RateLimited(TransientError):
+    """The other side asks for a pause; it is tried again after that."""
+
+    def __init__(self, message: str = "", *, retry_after: float) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+        """Seconds."""
+
+
+class PermanentError(TaskError):
+    """A failure that will not go away by itself; it becomes an incident."""
+
+
+class ContractError(PermanentError):
+    """The job's variables do not fit the task's contract."""
+
+
+class CaseClosed(PermanentError):
+    """The business case was withdrawn, so that no new effect is allowed."""
