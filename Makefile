@@ -1,0 +1,55 @@
+# Two commands do everything: `make up` and `make test`. Whatever they need is installed on the way.
+PYTHON ?= python3
+VENV := .venv
+RUN := $(VENV)/bin/python -m
+
+.PHONY: up down reset test check lint lock wheel clean
+.DEFAULT_GOAL := help
+
+help: ## this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 10
+
+$(VENV)/.ready: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Fairlead needs Python 3.11 or newer; set PYTHON=/path/to/python3.11.")'
+	@test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
+	@echo "Installing the locked packages into $(VENV) …"
+	@$(RUN) pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
+	@$(RUN) pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+up: $(VENV)/.ready ## start everything: Camunda, database, workers, sample work
+	$(RUN) workers up $(ARGS)
+
+down: $(VENV)/.ready ## stop everything, keep the data
+	$(RUN) workers down
+
+reset: $(VENV)/.ready ## stop everything and forget the data
+	$(RUN) workers reset --yes
+
+test: $(VENV)/.ready ## all tests: unit, bindings, process (embedded engine), stack (full local Camunda)
+	$(RUN) pytest tests $(ARGS)
+
+check: $(VENV)/.ready lint ## the fast part: lint, types, import rules, unit and binding tests
+	$(RUN) pytest tests/unit tests/bindings -q $(ARGS)
+
+lint: $(VENV)/.ready ## ruff, mypy strict, import rules
+	$(RUN) ruff check .
+	$(RUN) ruff format --check .
+	$(RUN) mypy
+	$(VENV)/bin/lint-imports
+
+wheel: $(VENV)/.ready ## build the wheel and import it from a clean environment
+	rm -rf dist build
+	$(RUN) build --quiet --wheel --no-isolation
+	$(PYTHON) -m venv --clear dist/venv
+	dist/venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
+	dist/venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps dist/*.whl
+	cd dist && venv/bin/fairlead --version && venv/bin/python -c 'import workers.gateway, workers.runtime.worker, workers.lead_routing.wiring'
+	rm -rf dist/venv
+
+lock: $(VENV)/.ready ## lock the versions again after a change of pyproject.toml
+	$(RUN) uv pip compile --universal --python-version 3.11 --all-extras --generate-hashes --no-header \
+	  --no-emit-index-url --no-annotate pyproject.toml -o requirements.lock
+
+clean: ## remove what was built here
+	rm -rf $(VENV) build dist *.egg-info
