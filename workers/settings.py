@@ -99,6 +99,10 @@ class WorkerLimits(BaseModel):
     max_deliveries: int = 5
 
 
+def _models_folder() -> Path:
+    return Path() if Path("bpmn").is_dir() else Path(__file__).parent / "_models"
+
+
 class Settings(BaseSettings):
     """All settings; see the module's docstring for how they are given."""
 
@@ -116,8 +120,8 @@ class Settings(BaseSettings):
         default_factory=lambda: Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "fairlead"
     )
     """Downloads, shared by all installations of this user."""
-    models: Path = Path()
-    """The folder that holds bpmn/, dmn/ and forms/."""
+    models: Path = Field(default_factory=_models_folder)
+    """The folder that holds bpmn/, dmn/ and forms/; default: the current one, else those shipped with the wheel."""
     bind_host: str = "127.0.0.1"
     database_url: SecretStr | None = None
     """Any PostgreSQL DSN; None: the embedded server of the local stack."""
