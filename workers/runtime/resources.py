@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from workers.runtime.database import Pool
@@ -18,6 +19,11 @@ It raises TransientError or RateLimited to be tried again, PermanentError to put
 """
 
 
+def now() -> datetime:
+    """The present moment in UTC."""
+    return datetime.now(UTC)
+
+
 @dataclass(frozen=True, slots=True)
 class Resources:
     """Shared by all jobs of one process."""
@@ -25,6 +31,8 @@ class Resources:
     settings: Settings
     pool: Pool
     cache: dict[str, Any] = field(default_factory=dict)  # Any: each context keeps its own heavy things here
+    clock: Callable[[], datetime] = now
+    """What tasks take for the present moment; process tests move it together with the engine's clock."""
 
 
 class Wiring(Protocol):
