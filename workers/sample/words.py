@@ -88,10 +88,10 @@ COMPANY_TRADE: dict[str, tuple[str, ...]] = {
     "manufacturing": ("Machines", "Tools", "Castings", "Components"),
     "software": ("Software", "Data", "Systems", "Cloud"),
     "retail": ("Stores", "Trading", "Goods", "Outfitters"),
-    "financial_services": ("Capital", "Insurance", "Finance", "Bank"),
+    "finance": ("Capital", "Insurance", "Finance", "Bank"),
     "healthcare": ("Health", "Clinics", "Medical", "Pharma"),
     "logistics": ("Logistics", "Freight", "Shipping", "Transport"),
-    "energy": ("Energy", "Power", "Grid", "Solar"),
+    "education": ("Academy", "College", "Learning", "University"),
     "public_sector": ("Agency", "Council", "Institute", "Authority"),
 }
 """By industry."""
