@@ -88,7 +88,18 @@ class Gateway(BaseModel):
     max_batch: int = 1_000
     rate_per_second: int = 200
     """Leads a second taken from one client before 429."""
+    max_waiting: int = 20_000
+    """Messages on their way to the engine beyond which no more leads are taken (503 until some left)."""
+    max_lag_seconds: float = 600.0
+    """Age of the oldest of them that counts as "the engine keeps up"."""
+    message_ttl_seconds: int = 3_600
+    """How long the engine keeps a message that nobody waits for, and recognises a repeated one."""
+    idempotency_hours: int = 24
+    """How long an answer is kept for repeats with the same Idempotency-Key."""
+    drain_seconds: float = 20.0
+    """Time for requests under way after SIGTERM."""
     public_url: str | None = None
+    """Where people reach the gateway from outside; None: loopback and `Ports.gateway`."""
 
 
 class WorkerLimits(BaseModel):
