@@ -131,6 +131,8 @@ class Settings(BaseSettings):
         default_factory=lambda: Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "fairlead"
     )
     """Downloads, shared by all installations of this user."""
+    maven_repository: str | None = None
+    """Base URL of the Maven repository that engines are fetched from; None: Maven Central."""
     models: Path = Field(default_factory=_models_folder)
     """The folder that holds bpmn/, dmn/ and forms/; default: the current one, else those shipped with the wheel."""
     bind_host: str = "127.0.0.1"
