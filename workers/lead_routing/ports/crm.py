@@ -1,0 +1,44 @@
+"""The CRM: another system, asked with a time-out and told by upserts that may be repeated."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from workers.lead_routing.domain.lead import Lead
+from workers.lead_routing.domain.matching import CrmAccount, Enrichment
+from workers.runtime.errors import TransientError
+
+CHANNEL = "crm.lead"
+"""The outbox channel of changes to a lead in the CRM. The payload is a `LeadChange` as JSON."""
+
+Status = Literal["new", "assigned", "accepted", "merged", "discarded", "withdrawn"]
+
+
+class CrmDown(TransientError):
+    """The CRM did not answer in time; it is asked again."""
+
+
+@dataclass(frozen=True, slots=True)
+class CrmLead:
+    """Who has the lead in the CRM, and what it says of its progress."""
+
+    owner_id: str | None
+    status: Status
+
+
+class Crm(Protocol):
+    """What is asked of the CRM while a lead is routed; every method raises `CrmDown` after 2 s without an answer."""
+
+    async def find_accounts(self, lead: Lead) -> Sequence[CrmAccount]:
+        """Accounts that share a domain, a name and country, or a telephone number with the lead."""
+        ...
+
+    async def enrichment(self, account_id: str) -> Enrichment | None:
+        """What the CRM knows of an account, or None if it has no such account."""
+        ...
+
+    async def lead(self, lead_id: str) -> CrmLead | None:
+        """The lead as it will stand in the CRM once everything sent so far has arrived; None: not there."""
+        ...
