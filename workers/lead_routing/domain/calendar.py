@@ -8,7 +8,7 @@ forward) is moved to the instant of the change; a time that exists twice (clocks
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from functools import lru_cache
@@ -68,7 +68,7 @@ class WorkCalendar:
         moment = _utc(moment)
         if any(start <= moment < end for start, end in self.absences):
             return Presence.ABSENT
-        if moment.astimezone(self.timezone).date() in self.holidays:
+        if self.local_day(moment) in self.holidays:
             return Presence.PUBLIC_HOLIDAY
         if any(start <= moment < end for start, end in self._around(moment)):
             return Presence.AT_WORK
@@ -110,13 +110,21 @@ class WorkCalendar:
         """For each name the instant at which that many working minutes have passed since `moment`, in UTC."""
         return {name: self.add_working_time(moment, timedelta(minutes=count)) for name, count in minutes.items()}
 
+    def with_absences(self, absences: Iterable[Stretch]) -> WorkCalendar:
+        """The same calendar with these stretches (aware) away from work and no others."""
+        return replace(self, absences=_merged(absences))
+
     def local_day(self, moment: datetime) -> date:
         """The date that the person's own calendar shows at `moment`."""
         return moment.astimezone(self.timezone).date()
 
+    def next_midnight(self, moment: datetime) -> datetime:
+        """The instant at which the local day after that of `moment` begins, in UTC."""
+        return _instant(self.local_day(moment), MINUTES_A_DAY, self.timezone)
+
     def _around(self, moment: datetime) -> Iterator[Stretch]:
         """The hours of the local day of `moment`, absences not yet taken out."""
-        return self._day(moment.astimezone(self.timezone).date())
+        return self._day(self.local_day(moment))
 
     def _day(self, day: date) -> Iterator[Stretch]:
         """The working hours of one local date, in order; none on a holiday."""
@@ -129,8 +137,7 @@ class WorkCalendar:
 
     def _from(self, moment: datetime) -> Iterator[Stretch]:
         """Working stretches from `moment` on, without end: raises `NeverAtWork` when none follows in time."""
-        day = moment.astimezone(self.timezone).date()
-        last = day
+        last = day = self.local_day(moment)
         while (day - last).days <= SEARCH_DAYS:
             for start, end in self._day(day):
                 for part in _without((max(start, moment), end), self.absences):
@@ -143,18 +150,13 @@ class WorkCalendar:
         )
 
 
-def work_calendar(
-    timezone: str,
-    hours: Mapping[str, Sequence[Sequence[str]]],
-    country: str,
-    absences: Iterable[Stretch] = (),
-) -> WorkCalendar:
-    """Build a calendar from what is stored: IANA zone, see `parse_hours`, see `public_holidays`, aware stretches.
+def work_calendar(timezone: str, hours: Mapping[str, Sequence[Sequence[str]]], country: str) -> WorkCalendar:
+    """Build a calendar from what is stored: IANA zone, see `parse_hours`, see `public_holidays`.
 
     Raises:
         CalendarError: a part cannot be understood; the message says which.
     """
-    return WorkCalendar(_zone(timezone), parse_hours(hours), public_holidays(country), _merged(absences))
+    return WorkCalendar(_zone(timezone), parse_hours(hours), public_holidays(country))
 
 
 def parse_hours(hours: Mapping[str, Sequence[Sequence[str]]]) -> Hours:
@@ -163,6 +165,8 @@ def parse_hours(hours: Mapping[str, Sequence[Sequence[str]]]) -> Hours:
     Raises:
         CalendarError: unknown day, no time of day, a stretch over midnight or overlapping stretches.
     """
+    if not isinstance(hours, Mapping):
+        raise CalendarError(f"Working hours must be given by weekday, not as {hours!r}.")
     unknown = sorted(set(hours) - set(WEEKDAYS))
     if unknown:
         raise CalendarError(f"Working hours name the unknown day {unknown[0]!r}; days are {', '.join(WEEKDAYS)}.")
@@ -208,7 +212,7 @@ def _zone(name: str) -> ZoneInfo:
 def _parse_day(day: str, stretches: Sequence[Sequence[str]]) -> tuple[tuple[int, int], ...]:
     parsed = []
     for stretch in stretches:
-        if len(stretch) != 2:
+        if not isinstance(stretch, Sequence) or len(stretch) != 2:
             raise CalendarError(f"Working hours of {day} must be pairs of start and end, not {stretch!r}.")
         first, last = (_minutes(day, text) for text in stretch)
         if first >= last:
