@@ -269,7 +269,7 @@ def _fair(
 
 
 def _primary(language: str | None) -> str | None:
-    """ "pt" for "pt-BR" (the primary subtag of BCP 47)."""
+    """The primary subtag of BCP 47: "pt" for "pt-BR"."""
     return language.split("-")[0].lower() if language else None
 
 
