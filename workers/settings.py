@@ -77,6 +77,8 @@ class Mail(BaseModel):
     password: SecretStr | None = None
     starttls: bool = False
     timeout_seconds: float = 10.0
+    sales_ops: list[str] = Field(default_factory=lambda: ["sales-ops@example.com"])
+    """Who is written to when a lead waits for the group sales-ops, and when nobody else can be found."""
 
 
 class Gateway(BaseModel):
@@ -142,6 +144,12 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     sales_calendar: str = "US"
     """Country code of the public holidays that count where a person's own calendar is unknown."""
+    scoring_schema: str = "sales_leads"
+    """The feature schema whose active model scores a lead."""
+    scoring_schema_by_source: dict[str, str] = Field(default_factory=lambda: {"bank_marketing": "bank_marketing"})
+    """Sources of leads that have a feature schema of their own."""
+    duplicate_days: int = 90
+    """How long after a lead the same person's next one still counts as the same lead."""
 
     versions: Versions = Versions()
     ports: Ports = Ports()
