@@ -12,6 +12,7 @@ import hashlib
 import io
 import json
 import math
+import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -119,12 +120,12 @@ class Table:
         return matrix
 
 
-def read_table(path: Path, schema: Schema, *, skip_bad: bool = False) -> tuple[Table, Source]:
-    """Read a CSV (comma or semicolon) or JSON Lines file, gzipped or not.
+def read_rows(path: Path, schema: Schema) -> tuple[Iterator[Mapping[str, object]], Source]:
+    """Rows of a CSV (comma or semicolon) or JSON Lines file, gzipped or not, as they are.
 
     Raises:
-        DataError: if the file is missing, empty or has bad rows (with `skip_bad`: more than one in a hundred).
-        SchemaError: if a column is missing.
+        DataError: if the file cannot be read.
+        SchemaError: if a column of a CSV file is missing.
     """
     try:
         raw = path.read_bytes()
@@ -133,14 +134,20 @@ def read_table(path: Path, schema: Schema, *, skip_bad: bool = False) -> tuple[T
     source = Source(path.name, hashlib.sha256(raw).hexdigest())
     try:
         text = (gzip.decompress(raw) if raw[:2] == b"\x1f\x8b" else raw).decode("utf-8-sig")
-    except (OSError, EOFError, UnicodeDecodeError) as error:
+    except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
         raise DataError(f"{path.name} is neither UTF-8 text nor a whole gzip file of it: {error}") from error
     if any(ending in path.suffixes for ending in (".jsonl", ".ndjson")):
-        return build_table(_json_lines(text, path.name), schema, skip_bad=skip_bad), source
+        return _json_lines(text, path.name), source
     head = text[: text.find("\n") + 1]
     reader = csv.DictReader(io.StringIO(text), delimiter=";" if head.count(";") > head.count(",") else ",")
     schema.check_columns(reader.fieldnames or ())
-    return build_table(reader, schema, skip_bad=skip_bad), source
+    return iter(reader), source
+
+
+def read_table(path: Path, schema: Schema, *, skip_bad: bool = False) -> tuple[Table, Source]:
+    """`read_rows`, then `build_table`; raises what they raise."""
+    rows, source = read_rows(path, schema)
+    return build_table(rows, schema, skip_bad=skip_bad), source
 
 
 def _json_lines(text: str, name: str) -> Iterator[Mapping[str, object]]:

@@ -40,6 +40,7 @@ class Recipe:
     learning_rate: float = 0.05
     leaves: int = 15
     leaf_rows: int = 50
+    l2: float = 10.0
     members: int = 3
     """Boosters that differ by seed only; their log-odds are averaged."""
     half_life: float | None = None
@@ -91,6 +92,7 @@ def fit(table: Table, *, seed: int, recipe: Recipe = DEFAULT) -> Fitted:
             "num_leaves": recipe.leaves,
             # A small data set must still be able to split.
             "min_data_in_leaf": min(recipe.leaf_rows, max(5, rows // 40)),
+            "lambda_l2": recipe.l2,
             "feature_fraction": 0.7,
             "bagging_fraction": 0.8,
             "bagging_freq": 1,

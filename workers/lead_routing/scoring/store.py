@@ -1,0 +1,188 @@
+"""Where models are kept: table `routing.models`, one active model for each schema."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol, TypeVar
+
+from psycopg import AsyncConnection
+from psycopg.rows import class_row, dict_row, scalar_row
+from psycopg.types.json import Jsonb
+from psycopg_pool import AsyncConnectionPool
+
+from workers.lead_routing.scoring.errors import NoModelError
+from workers.lead_routing.scoring.schema import Schema
+
+Row = TypeVar("Row")
+AnyConnection = TypeVar("AnyConnection", bound="AsyncConnection[object]")
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """One stored model without its bytes."""
+
+    version: str
+    schema_name: str
+    created_at: datetime
+    card: dict[str, object]
+    active: bool
+
+
+@dataclass(frozen=True)
+class StoredModel:
+    """A version and the bytes for `Scorer.from_bytes`."""
+
+    version: str
+    artifact: bytes
+
+
+class ModelStore(Protocol):
+    """What the scorer needs from a store."""
+
+    async def save(self, version: str, schema_name: str, artifact: bytes, card: Mapping[str, object]) -> None:
+        """Keep a model, not active; saving the same version again only renews its card."""
+
+    async def activate(self, version: str) -> None:
+        """Make it the one active model of its schema; raises NoModelError if it is unknown."""
+
+    async def load_active(self, schema_name: str) -> StoredModel | None:
+        """The active model of a schema, or None if nothing was trained or activated."""
+
+    async def active_version(self, schema_name: str) -> str | None:
+        """Its version alone: cheap enough to ask whether a newer one was activated."""
+
+    async def list(self) -> list[ModelInfo]:
+        """All models, the newest first."""
+
+    async def card(self, version: str) -> dict[str, object]:
+        """One card; raises NoModelError if the version is unknown."""
+
+
+async def save(
+    conn: AsyncConnection[Row], version: str, schema_name: str, artifact: bytes, card: Mapping[str, object]
+) -> None:
+    """See `ModelStore.save`; part of the caller's transaction, as all functions here."""
+    await conn.execute(
+        "INSERT INTO routing.models (version, schema_name, card, artifact) VALUES (%s, %s, %s, %s)"
+        " ON CONFLICT (version) DO UPDATE SET card = excluded.card",
+        (version, schema_name, Jsonb(dict(card)), artifact),
+    )
+
+
+async def activate(conn: AsyncConnection[Row], version: str) -> None:
+    """See `ModelStore.activate`.
+
+    Raises:
+        NoModelError: if there is no such version.
+    """
+    async with conn.transaction(), conn.cursor(row_factory=scalar_row) as cursor:
+        # One at a time, so that two activations queue up instead of meeting at the unique index.
+        await cursor.execute("LOCK TABLE routing.models IN SHARE ROW EXCLUSIVE MODE")
+        await cursor.execute("SELECT schema_name FROM routing.models WHERE version = %s", (version,))
+        schema_name = await cursor.fetchone()
+        if schema_name is None:
+            raise NoModelError(f"there is no model {version!r}; `fairlead scorer list` shows those there are")
+        await cursor.execute(
+            "UPDATE routing.models SET active = false WHERE schema_name = %s AND active AND version <> %s",
+            (schema_name, version),
+        )
+        await cursor.execute("UPDATE routing.models SET active = true WHERE version = %s", (version,))
+
+
+async def load_active(conn: AsyncConnection[Row], schema_name: str) -> StoredModel | None:
+    """See `ModelStore.load_active`."""
+    async with conn.cursor(row_factory=class_row(StoredModel)) as cursor:
+        await cursor.execute(
+            "SELECT version, artifact FROM routing.models WHERE schema_name = %s AND active", (schema_name,)
+        )
+        return await cursor.fetchone()
+
+
+async def active_version(conn: AsyncConnection[Row], schema_name: str) -> str | None:
+    """See `ModelStore.active_version`."""
+    async with conn.cursor(row_factory=scalar_row) as cursor:
+        await cursor.execute("SELECT version FROM routing.models WHERE schema_name = %s AND active", (schema_name,))
+        version = await cursor.fetchone()
+        return None if version is None else str(version)
+
+
+async def list_models(conn: AsyncConnection[Row]) -> list[ModelInfo]:
+    """See `ModelStore.list`."""
+    async with conn.cursor(row_factory=class_row(ModelInfo)) as cursor:
+        await cursor.execute(
+            "SELECT version, schema_name, created_at, card, active FROM routing.models"
+            " ORDER BY created_at DESC, version"
+        )
+        return await cursor.fetchall()
+
+
+async def load_card(conn: AsyncConnection[Row], version: str) -> dict[str, object]:
+    """See `ModelStore.card`.
+
+    Raises:
+        NoModelError: if there is no such version.
+    """
+    async with conn.cursor(row_factory=dict_row) as cursor:
+        await cursor.execute("SELECT card FROM routing.models WHERE version = %s", (version,))
+        row = await cursor.fetchone()
+    if row is None:
+        raise NoModelError(f"there is no model {version!r}; `fairlead scorer list` shows those there are")
+    card: dict[str, object] = row["card"]
+    return card
+
+
+async def outcomes(conn: AsyncConnection[Row], schema: Schema) -> AsyncIterator[dict[str, object]]:
+    """Normalised leads whose outcome is recorded, oldest first, as rows for `retraining.retrain`.
+
+    Label and order column get the names that the schema gives them.
+    """
+    async with conn.cursor(row_factory=dict_row) as cursor:
+        await cursor.execute(
+            "SELECT lead_id, lead, converted, received_at FROM routing.leads"
+            " WHERE converted IS NOT NULL AND lead IS NOT NULL ORDER BY received_at, lead_id"
+        )
+        async for row in cursor:
+            found: dict[str, object] = {**row["lead"], "lead_id": row["lead_id"]}
+            found[schema.label.column] = schema.label.positive[0] if row["converted"] else schema.label.negative[0]
+            if schema.order is not None:
+                found[schema.order] = row["received_at"]
+            yield found
+
+
+class PostgresModelStore:
+    """`ModelStore` on a pool; each call is its own transaction."""
+
+    def __init__(self, pool: AsyncConnectionPool[AnyConnection]) -> None:
+        self._pool = pool
+
+    async def save(self, version: str, schema_name: str, artifact: bytes, card: Mapping[str, object]) -> None:
+        """See `ModelStore.save`."""
+        async with self._pool.connection() as conn:
+            await save(conn, version, schema_name, artifact, card)
+
+    async def activate(self, version: str) -> None:
+        """See `ModelStore.activate`."""
+        async with self._pool.connection() as conn:
+            await activate(conn, version)
+
+    async def load_active(self, schema_name: str) -> StoredModel | None:
+        """See `ModelStore.load_active`."""
+        async with self._pool.connection() as conn:
+            return await load_active(conn, schema_name)
+
+    async def active_version(self, schema_name: str) -> str | None:
+        """See `ModelStore.active_version`."""
+        async with self._pool.connection() as conn:
+            return await active_version(conn, schema_name)
+
+    async def list(self) -> list[ModelInfo]:
+        """See `ModelStore.list`."""
+        async with self._pool.connection() as conn:
+            return await list_models(conn)
+
+    async def card(self, version: str) -> dict[str, object]:
+        """See `ModelStore.card`."""
+        async with self._pool.connection() as conn:
+            return await load_card(conn, version)
