@@ -239,10 +239,19 @@ def history(rows: int, seed: int, accounts: Sequence[Account], *, until: dt.date
     usable = (i for i in itertools.count() if source.kind(i) not in {"duplicate", "invalid"})
     found = []
     for position, index in enumerate(itertools.islice(usable, rows)):
-        body = source.lead(index).body
+        lead = source.lead(index)
         at = until - dt.timedelta(days=days * (1 - position / rows))
-        known = {"annual_revenue": body["annual_revenue_eur"], "email_is_free": str(body["email"]).endswith(FREE_MAIL)}
-        found.append(body | known | {"received_at": at.isoformat(), "converted": converts(body, seed)})
+        # A lead has no revenue of its own when it is scored: only a known account's is there.
+        revenue = lead.body["annual_revenue_eur"] if lead.kind == "known_account" else None
+        found.append(
+            lead.body
+            | {
+                "annual_revenue": revenue,
+                "email_is_free": str(lead.body["email"]).endswith(FREE_MAIL),
+                "received_at": at.isoformat(),
+                "converted": converts(lead.body, seed),
+            }
+        )
     return found
 
 
