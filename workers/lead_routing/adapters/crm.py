@@ -1,0 +1,206 @@
+"""The built-in CRM on PostgreSQL (schema crm). It stands for another system: it has connections and transactions of
+its own, never the job's, and is written through the outbox only.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+import psycopg
+from psycopg import AsyncConnection
+from psycopg.rows import DictRow
+from psycopg.types.json import Jsonb
+
+from workers.lead_routing.domain.lead import Lead
+from workers.lead_routing.domain.matching import CrmAccount, Enrichment, domains_of
+from workers.lead_routing.domain.text import fold_company
+from workers.lead_routing.ports.crm import CHANNEL, CrmDown, CrmLead
+from workers.runtime.database import Pool, open_pool
+from workers.runtime.errors import PermanentError
+from workers.runtime.outbox import OutboxRow
+from workers.runtime.work import Work
+
+TIMEOUT_SECONDS = 2.0
+_CONNECTIONS = 4
+
+
+class CrmDatabase:
+    """The way to the CRM, shared by all jobs of a process; connects when first asked."""
+
+    def __init__(self, conninfo: str, *, timeout: float = TIMEOUT_SECONDS) -> None:
+        self._conninfo = conninfo
+        self._timeout = timeout
+        self._pool: Pool | None = None
+        self._opening = asyncio.Lock()
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[AsyncConnection[DictRow]]:
+        """A transaction in the CRM.
+
+        Raises:
+            CrmDown: the CRM did not answer within the time-out, or broke off.
+        """
+        try:
+            async with asyncio.timeout(self._timeout):
+                pool = await self._opened()
+                async with pool.connection(timeout=self._timeout) as connection, connection.transaction():
+                    yield connection
+        except (psycopg.OperationalError, TimeoutError) as error:
+            raise CrmDown(f"The CRM did not answer ({type(error).__name__}); it is asked again.") from error
+
+    async def close(self) -> None:
+        """Close the connections."""
+        if self._pool is not None:
+            await self._pool.close()
+            self._pool = None
+
+    async def _opened(self) -> Pool:
+        async with self._opening:
+            if self._pool is None:
+                self._pool = await open_pool(self._conninfo, min_size=0, max_size=_CONNECTIONS)
+            return self._pool
+
+
+class PostgresCrm:
+    """`Crm` on the built-in CRM. `work` is needed to see what is still on its way there."""
+
+    def __init__(self, database: CrmDatabase, work: Work) -> None:
+        self._database = database
+        self._work = work
+
+    async def find_accounts(self, lead: Lead) -> Sequence[CrmAccount]:
+        """See `Crm.find_accounts`."""
+        company = fold_company(lead.company).partition(" ")[0] if lead.company else ""
+        async with self._database.transaction() as connection:
+            # A net with wide meshes for names (the first word); `domain.matching` decides.
+            cursor = await connection.execute(
+                """
+                SELECT a.id, a.name, a.domain, a.country, a.phone, a.owner_id, r.name AS owner_name
+                FROM crm.accounts a LEFT JOIN routing.reps r ON r.id = a.owner_id
+                WHERE lower(a.domain) = ANY(%(domains)s)
+                   OR (a.country = %(country)s AND lower(a.name) LIKE %(company)s)
+                   OR regexp_replace(a.phone, '[^0-9]', '', 'g') = %(phone)s
+                ORDER BY a.id LIMIT 500
+                """,
+                {
+                    "domains": list(domains_of(lead)),
+                    "country": lead.country,
+                    "company": f"%{company}%" if company else None,
+                    "phone": lead.phone.lstrip("+") if lead.phone else None,
+                },
+            )
+            return [CrmAccount(**row) for row in await cursor.fetchall()]
+
+    async def enrichment(self, account_id: str) -> Enrichment | None:
+        """See `Crm.enrichment`."""
+        async with self._database.transaction() as connection:
+            cursor = await connection.execute(
+                "SELECT employees, annual_revenue_eur::float8, industry, open_opportunities FROM crm.accounts"
+                " WHERE id = %s",
+                (account_id,),
+            )
+            row = await cursor.fetchone()
+        return None if row is None else Enrichment(**row)
+
+    async def lead(self, lead_id: str) -> CrmLead | None:
+        """See `Crm.lead`."""
+        # First what is under way, then the CRM: a change that arrives in between is seen twice, never missed.
+        cursor = await self._work.connection.execute(
+            "SELECT payload FROM runtime.outbox WHERE channel = %s AND business_id = %s ORDER BY id",
+            (CHANNEL, lead_id),
+        )
+        pending = [row["payload"] for row in await cursor.fetchall()]
+        async with self._database.transaction() as connection:
+            found = await connection.execute(
+                "SELECT owner_id, status FROM crm.leads WHERE external_id = %s", (lead_id,)
+            )
+            row = await found.fetchone()
+        if row is None and not pending:
+            return None
+        state: dict[str, Any] = dict(row or {"owner_id": None, "status": "new"})
+        for change in pending:
+            if change["lead_id"] == lead_id and _applies(change, state["owner_id"]):
+                state.update({key: change[key] for key in ("owner_id", "status") if key in change})
+        return CrmLead(**state)
+
+
+class CrmDelivery:
+    """Carries changes of leads to the CRM.
+
+    The payload: ``lead_id`` and what changes, any of ``owner_id``, ``status``, ``account_id``, ``fields`` (merged
+    key by key). With ``only_if_owner`` the change is left out when somebody else has the lead by then: a person
+    may have changed it in the CRM itself. The row's external id goes into the change log, which is how a repeat is
+    known and changes nothing.
+    """
+
+    def __init__(self, database: CrmDatabase) -> None:
+        self._database = database
+
+    async def __call__(self, row: OutboxRow) -> None:
+        """Deliver one row.
+
+        Raises:
+            CrmDown: the CRM did not answer.
+            PermanentError: the payload is not one of ours.
+        """
+        change = row.payload
+        lead_id = change.get("lead_id")
+        if not isinstance(lead_id, str):
+            raise PermanentError("This change for the CRM names no lead; drop it, or correct its payload.")
+        async with self._database.transaction() as crm:
+            await crm.execute("INSERT INTO crm.leads (external_id) VALUES (%s) ON CONFLICT DO NOTHING", (lead_id,))
+            cursor = await crm.execute(
+                "SELECT owner_id, status, account_id, fields FROM crm.leads WHERE external_id = %s FOR UPDATE",
+                (lead_id,),
+            )
+            before = await cursor.fetchone()
+            assert before is not None  # inserted above
+            repeat = await crm.execute("SELECT FROM crm.change_log WHERE change_id = %s LIMIT 1", (row.external_id,))
+            if repeat.rowcount:
+                return
+            after = _changed(before, change)
+            changed = [field for field in after if after[field] != before[field]]
+            for field in changed:
+                await _log(crm, lead_id, field, before[field], after[field], row.external_id)
+            if not changed:  # logged all the same, so that its repeat is known when the lead has moved on
+                await _log(crm, lead_id, "nothing", None, None, row.external_id)
+                return
+            await crm.execute(
+                """
+                UPDATE crm.leads SET owner_id = %(owner_id)s, status = %(status)s, account_id = %(account_id)s,
+                    fields = %(json)s, version = version + 1, updated_at = now()
+                WHERE external_id = %(lead_id)s
+                """,
+                {**after, "json": Jsonb(after["fields"]), "lead_id": lead_id},
+            )
+
+
+def _applies(change: dict[str, Any], owner_id: str | None) -> bool:
+    return "only_if_owner" not in change or change["only_if_owner"] == owner_id
+
+
+def _changed(before: DictRow, change: dict[str, Any]) -> dict[str, Any]:
+    after = dict(before)
+    if _applies(change, before["owner_id"]):
+        after.update({key: change[key] for key in ("owner_id", "status", "account_id") if key in change})
+        after["fields"] = {**before["fields"], **change.get("fields", {})}
+    return after
+
+
+async def _log(
+    crm: AsyncConnection[DictRow], lead_id: str, field: str, old: object, new: object, change_id: str
+) -> None:
+    await crm.execute(
+        "INSERT INTO crm.change_log (external_id, field, old, new, change_id) VALUES (%s, %s, %s, %s, %s)",
+        (lead_id, field, _shown(old), _shown(new), change_id),
+    )
+
+
+def _shown(value: object) -> str | None:
+    if isinstance(value, dict):
+        # Names of the fields are enough for a log; their values stand on the lead and are personal.
+        return ", ".join(sorted(value))
+    return None if value is None else str(value)
