@@ -49,6 +49,21 @@ class Heaps(BaseModel):
     opensearch: int = 512
 
 
+class Camunda(BaseModel):
+    """How the local Camunda runs; the defaults suit a machine with two cores."""
+
+    cpu_threads: int = 2
+    io_threads: int = 2
+    export_size: int = 200
+    """Records that the exporter gathers before it writes them to OpenSearch."""
+    export_seconds: int = 1
+    """Or the time after which it writes what there is: people see a task about that much later."""
+    clock_controlled: bool = False
+    """Lets tests move the engine's clock (`POST /actuator/clock/add` on `Ports.camunda_management`)."""
+    start_seconds: float = 180.0
+    """How long it may take to become ready."""
+
+
 class Zeebe(BaseModel):
     """How to reach the engine's gRPC gateway; the defaults mean the local stack."""
 
@@ -154,6 +169,7 @@ class Settings(BaseSettings):
     versions: Versions = Versions()
     ports: Ports = Ports()
     heaps: Heaps = Heaps()
+    camunda: Camunda = Camunda()
     zeebe: Zeebe = Zeebe()
     mail: Mail = Mail()
     gateway: Gateway = Gateway()
