@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from workers.lead_routing.domain.calendar import (
@@ -22,6 +22,7 @@ from workers.lead_routing.domain.calendar import (
 )
 
 OFFICE = {day: [["09:00", "12:30"], ["13:30", "17:30"]] for day in WEEKDAYS[:5]}
+unhurried = settings(deadline=None)  # the machine may be busy with something else
 ZONES = ["UTC", "Europe/Madrid", "America/New_York", "Australia/Lord_Howe", "America/Santiago", "Asia/Kolkata"]
 
 
@@ -72,6 +73,7 @@ def working_minutes(calendar: WorkCalendar, start: datetime, end: datetime) -> i
     return sum(calendar.is_at_work(start + timedelta(minutes=step)) for step in range(whole))
 
 
+@unhurried
 @given(calendars(), moments(), st.integers(1, 600))
 def test_added_time_is_what_a_minute_by_minute_count_gives(
     calendar: WorkCalendar, moment: datetime, count: int
@@ -82,6 +84,7 @@ def test_added_time_is_what_a_minute_by_minute_count_gives(
     assert calendar.is_at_work(reached - timedelta(minutes=1)), "the last minute is worked"
 
 
+@unhurried
 @given(calendars(), moments(), minutes, minutes)
 def test_adding_twice_is_adding_the_sum(
     calendar: WorkCalendar, moment: datetime, first: timedelta, second: timedelta
@@ -90,6 +93,7 @@ def test_adding_twice_is_adding_the_sum(
     assert stepwise == calendar.add_working_time(moment, first + second)
 
 
+@unhurried
 @given(calendars(), moments(), moments(), minutes)
 def test_who_starts_later_ends_not_earlier(
     calendar: WorkCalendar, one: datetime, other: datetime, duration: timedelta
@@ -98,6 +102,7 @@ def test_who_starts_later_ends_not_earlier(
     assert calendar.add_working_time(early, duration) <= calendar.add_working_time(late, duration)
 
 
+@unhurried
 @given(calendars(), moments())
 def test_next_start_is_the_first_working_minute(calendar: WorkCalendar, moment: datetime) -> None:
     start = calendar.next_start(moment)
@@ -107,6 +112,7 @@ def test_next_start_is_the_first_working_minute(calendar: WorkCalendar, moment: 
         assert working_minutes(calendar, moment, start) == 0
 
 
+@unhurried
 @given(calendars(), moments())
 def test_at_work_is_what_the_clock_on_the_wall_says(calendar: WorkCalendar, moment: datetime) -> None:
     wall = moment.astimezone(calendar.timezone)
@@ -126,6 +132,7 @@ def _exists(wall: datetime) -> bool:
     return wall.astimezone(UTC).astimezone(wall.tzinfo).replace(tzinfo=None) == wall.replace(tzinfo=None)
 
 
+@unhurried
 @given(calendars(), moments())
 def test_nobody_absent_or_on_holiday_is_at_work(calendar: WorkCalendar, moment: datetime) -> None:
     if any(start <= moment < end for start, end in calendar.absences):
