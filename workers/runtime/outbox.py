@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 from psycopg.types.json import Jsonb
+
+WAKE_UP = "fairlead_outbox"
+"""The NOTIFY channel on which a commit wakes the dispatchers (trigger `wake_dispatchers`, migration 0003)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +25,14 @@ class OutboxRow:
     payload: dict[str, Any]  # Any: JSON
     tries: int
     """How often it was tried before."""
+    age_seconds: float = 0.0
+
+
+Deliver = Callable[[OutboxRow], Awaitable[None]]
+"""Sends one outbox row to where its channel leads; must be safe to repeat for the same `external_id`.
+
+It raises TransientError or RateLimited to be tried again, PermanentError to put the row among the dead letters.
+"""
 
 
 async def put(

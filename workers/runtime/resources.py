@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from workers.runtime.database import Pool
-from workers.runtime.outbox import OutboxRow
+from workers.runtime.outbox import Deliver
 from workers.runtime.work import Work
 from workers.settings import Settings
 
-Deliver = Callable[[OutboxRow], Awaitable[None]]
-"""Sends one outbox row to where its channel leads; must be safe to repeat for the same `external_id`.
-
-It raises TransientError or RateLimited to be tried again, PermanentError to put the row among the dead letters.
-"""
+__all__ = ["Deliver", "Resources", "Wiring", "now"]
 
 
 def now() -> datetime:

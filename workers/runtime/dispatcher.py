@@ -1,0 +1,255 @@
+"""Sends outbox rows: in order for each channel and business id, side by side for different ones.
+
+Who sends for a key holds a session advisory lock on it, all locks on one connection. If the process dies the locks go
+with the connection, and the next dispatcher goes on at once; a row that had been sent but not yet taken out of the
+outbox is sent again, and its receiver knows it by the external id. So delivery is at least once, in order. No
+transaction is open while a row is on its way.
+
+A row that fails transiently is tried again after a pause, and the rows behind it wait. One that fails for good, or too
+often, goes to `runtime.dead_letters`, and the rows behind it go on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+import psycopg
+import structlog
+from psycopg import AsyncConnection
+from psycopg.rows import DictRow, dict_row
+
+from workers.runtime import metrics
+from workers.runtime.database import Pool
+from workers.runtime.errors import PermanentError, RateLimited, TransientError
+from workers.runtime.outbox import WAKE_UP, Deliver, OutboxRow
+from workers.runtime.task import Retry
+from workers.runtime.worker import pause
+
+log = structlog.get_logger()
+
+RETRY = Retry(tries=20, first_seconds=0.5, cap_seconds=300.0)
+"""Twenty tries take 40 minutes on average, 80 at most; then the row is a dead letter."""
+
+DELIVER_SECONDS = 30.0
+"""One delivery may take so long."""
+
+LONGEST_REASON = 500
+"""Characters of an error kept with a row."""
+
+Key = tuple[str, str]
+
+_LOCK = "hashtextextended('fairlead outbox ' || channel || ' ' || business_id, 0)"
+# Heads of their keys that are due, so many for each channel. Then the locks; those that somebody else has are left out.
+_CLAIM = f"""
+    WITH heads AS MATERIALIZED (
+        SELECT head.* FROM unnest(%(channels)s::text[], %(free)s::int[]) AS wanted (channel, free)
+        CROSS JOIN LATERAL (
+            SELECT id, channel, business_id FROM runtime.outbox o
+            WHERE o.channel = wanted.channel AND o.not_before <= clock_timestamp()
+              AND (o.channel, o.business_id) NOT IN (SELECT * FROM unnest(%(busy)s::text[], %(busy_ids)s::text[]))
+              AND NOT EXISTS (SELECT FROM runtime.outbox earlier WHERE earlier.channel = o.channel
+                              AND earlier.business_id = o.business_id AND earlier.id < o.id)
+            ORDER BY o.id LIMIT wanted.free) head)
+    SELECT channel, business_id FROM heads WHERE pg_try_advisory_lock({_LOCK})
+"""  # noqa: S608 - the only part put in is the constant above
+# The oldest row of a key, read again under its lock, as who had the lock before may have just sent it.
+_HEAD = """
+    SELECT id, channel, business_id, external_id, payload, tries,
+           extract(epoch FROM clock_timestamp() - created_at)::float AS age_seconds,
+           not_before <= clock_timestamp() AS due
+    FROM runtime.outbox WHERE channel = %s AND business_id = %s ORDER BY id LIMIT 1
+"""
+_SENT = """
+    WITH gone AS (DELETE FROM runtime.outbox WHERE id = %s RETURNING channel, external_id, business_id)
+    INSERT INTO runtime.delivered (channel, external_id, business_id) SELECT * FROM gone ON CONFLICT DO NOTHING
+"""
+_DEAD = """
+    WITH gone AS (DELETE FROM runtime.outbox WHERE id = %(id)s RETURNING *)
+    INSERT INTO runtime.dead_letters (id, channel, business_id, external_id, payload, created_at, tries, reason)
+    SELECT id, channel, business_id, external_id, payload, created_at, tries + 1, %(reason)s FROM gone
+"""
+_AGAIN = """
+    UPDATE runtime.outbox SET tries = tries + 1, last_error = %(reason)s,
+        not_before = clock_timestamp() + make_interval(secs => %(seconds)s)
+    WHERE id = %(id)s
+"""
+
+
+class Dispatcher:
+    """Sends what is in the outbox of some channels, until it is stopped. Any number may run side by side."""
+
+    def __init__(
+        self,
+        dsn: str,
+        pool: Pool,
+        deliveries: Mapping[str, Deliver],
+        *,
+        per_channel: int = 16,
+        retry: Retry = RETRY,
+        poll_seconds: float = 1.0,
+    ) -> None:
+        self._dsn = dsn
+        self._pool = pool
+        self._deliveries = deliveries
+        self._per_channel = per_channel
+        self._retry = retry
+        self._poll_seconds = poll_seconds
+        self._sending: dict[Key, asyncio.Task[None]] = {}
+        self._wake = asyncio.Event()
+        self._stopping = False
+        self.connected = asyncio.Event()
+        """Set while it is connected to the database and listens."""
+
+    async def run(self) -> None:
+        """Send until `stop` is called, then finish what is on its way. The database may come and go."""
+        while not self._stopping:
+            try:
+                async with (
+                    await AsyncConnection.connect(self._dsn, autocommit=True, row_factory=dict_row) as locks,
+                    await AsyncConnection.connect(self._dsn, autocommit=True) as listening,
+                ):
+                    await self._connected(locks, listening)
+            except psycopg.Error as error:
+                log.warning("database away", action="database_away", reason=type(error).__name__)
+                await asyncio.sleep(random.uniform(0.2, 2.0))  # noqa: S311 - not all at the same moment
+
+    def stop(self) -> None:
+        """Claim no more rows."""
+        self._stopping = True
+        self._wake.set()
+
+    async def _connected(self, locks: AsyncConnection[DictRow], listening: AsyncConnection[Any]) -> None:
+        listener = asyncio.create_task(self._listen(listening))
+        watch = asyncio.create_task(self._watch())
+        try:
+            while not self._stopping:
+                if listener.done():
+                    await listener
+                self._wake.clear()
+                if not await self._claim(locks):
+                    with contextlib.suppress(TimeoutError):
+                        await asyncio.wait_for(self._wake.wait(), self._poll_seconds)
+            # Deliveries know their own time limit, so that this ends.
+            await asyncio.gather(*self._sending.values())
+        finally:
+            self.connected.clear()
+            tasks = [listener, watch, *self._sending.values()]
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            self._sending.clear()
+
+    async def _listen(self, connection: AsyncConnection[Any]) -> None:
+        await connection.execute(f"LISTEN {WAKE_UP}")
+        self.connected.set()
+        self._wake.set()
+        async for _ in connection.notifies():
+            self._wake.set()
+
+    async def _claim(self, locks: AsyncConnection[DictRow]) -> bool:
+        """Start sending for every key that is due and free. True if there may be more at once."""
+        taken = Counter(channel for channel, _ in self._sending)
+        free = {channel: self._per_channel - taken[channel] for channel in self._deliveries}
+        wanted = {channel: number for channel, number in free.items() if number > 0}
+        if not wanted:
+            return False  # a key that is done wakes us
+        # A key in hand is skipped by this side: for its own session the lock would count as free.
+        cursor = await locks.execute(
+            _CLAIM,
+            {
+                "channels": list(wanted),
+                "free": list(wanted.values()),
+                "busy": [channel for channel, _ in self._sending],
+                "busy_ids": [business_id for _, business_id in self._sending],
+            },
+        )
+        keys = [(str(row["channel"]), str(row["business_id"])) for row in await cursor.fetchall()]
+        for key in keys:
+            self._sending[key] = asyncio.create_task(self._send_all(locks, key))
+        return any(number == wanted[channel] for channel, number in Counter(key[0] for key in keys).items())
+
+    async def _send_all(self, locks: AsyncConnection[DictRow], key: Key) -> None:
+        """Send the rows of a key, one after the other, while they are due."""
+        try:
+            while not self._stopping and (row := await self._head(key)) is not None:
+                await self._send(row)
+        except psycopg.Error as error:  # whatever was on its way will be sent again
+            log.warning("database away", action="database_away", reason=type(error).__name__)
+        finally:
+            with contextlib.suppress(psycopg.Error):  # a dead connection has no locks
+                await locks.execute(
+                    f"SELECT pg_advisory_unlock({_LOCK}) FROM (SELECT %s::text, %s::text) AS key (channel, business_id)",  # noqa: S608
+                    key,
+                )
+            self._sending.pop(key, None)
+            self._wake.set()
+
+    async def _head(self, key: Key) -> OutboxRow | None:
+        async with self._pool.connection() as connection:
+            row = await (await connection.execute(_HEAD, key)).fetchone()
+        if row is None or not row.pop("due"):
+            return None
+        return OutboxRow(**row)
+
+    async def _send(self, row: OutboxRow) -> None:
+        with structlog.contextvars.bound_contextvars(
+            channel=row.channel, business_id=row.business_id, external_id=row.external_id
+        ):
+            try:
+                async with asyncio.timeout(DELIVER_SECONDS):
+                    await self._deliveries[row.channel](row)
+            except (TransientError, TimeoutError, OSError) as error:
+                await self._failed(row, error)
+            except PermanentError as error:
+                await self._bury(row, str(error))
+            except Exception as error:
+                log.exception("defect in a delivery", action="outbox_defect", reason=type(error).__name__)
+                await self._bury(row, f"Defect in the delivery: {type(error).__name__}. Deploy a corrected dispatcher.")
+            else:
+                await self._execute(_SENT, (row.id,))
+                metrics.OUTBOX_SENT.labels(row.channel).inc()
+                metrics.OUTBOX_SECONDS.labels(row.channel).observe(row.age_seconds)
+                log.debug("sent", action="outbox_sent", age=round(row.age_seconds, 4))
+
+    async def _failed(self, row: OutboxRow, error: Exception) -> None:
+        reason = f"{type(error).__name__}: {error}"
+        if row.tries + 1 >= self._retry.tries:
+            await self._bury(row, f"Gave up after {row.tries + 1} tries. {reason}")
+            return
+        seconds = pause(self._retry, self._retry.tries - row.tries)
+        if isinstance(error, RateLimited):
+            seconds = error.retry_after * random.uniform(1.0, 1.1)  # noqa: S311 - not all at the same moment
+        await self._execute(_AGAIN, {"id": row.id, "reason": reason[:LONGEST_REASON], "seconds": seconds})
+        metrics.OUTBOX_RETRIED.labels(row.channel).inc()
+        log.warning("not sent, will be tried again", action="outbox_retry", reason=type(error).__name__, pause=seconds)
+
+    async def _bury(self, row: OutboxRow, reason: str) -> None:
+        await self._execute(_DEAD, {"id": row.id, "reason": reason[:LONGEST_REASON]})
+        metrics.OUTBOX_DEAD.labels(row.channel).inc()
+        log.error("put among the dead letters", action="outbox_dead", row=row.id, tries=row.tries + 1)
+
+    async def _execute(self, statement: str, parameters: Mapping[str, object] | tuple[object, ...]) -> None:
+        async with self._pool.connection() as connection:
+            await connection.execute(statement.encode(), parameters)
+
+    async def _watch(self) -> None:
+        """Keep the gauges of what waits up to date, and say which channels nobody here serves."""
+        while True:
+            async with self._pool.connection() as connection:
+                cursor = await connection.execute(
+                    "SELECT channel, count(*) AS rows, extract(epoch FROM clock_timestamp() - min(created_at))::float"
+                    " AS lag FROM runtime.outbox GROUP BY channel"
+                )
+                waiting = {str(row["channel"]): row for row in await cursor.fetchall()}
+            for channel in {*self._deliveries, *waiting}:
+                row = waiting.get(channel)
+                metrics.OUTBOX_WAITING.labels(channel).set(row["rows"] if row else 0)
+                metrics.OUTBOX_LAG.labels(channel).set(row["lag"] if row else 0)
+            if strangers := sorted(set(waiting) - set(self._deliveries)):
+                log.warning("rows nobody here sends", action="outbox_strangers", channels=", ".join(strangers))
+            await asyncio.sleep(10)

@@ -1,0 +1,89 @@
+"""Structured logs: one JSON object (or a console line) for each event, with an `action`, and the keys of the job at
+hand. Variables and personal data never: what is not a plain, short value under a harmless name is dropped.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import sys
+from collections.abc import MutableMapping
+from typing import Any
+
+import structlog
+
+from workers.settings import Settings
+
+FORBIDDEN = frozenset(
+    {
+        *("variables", "payload", "given", "result", "recorded", "facts", "lead", "account", "corrected", "raw"),
+        *("name", "first_name", "last_name", "email", "mail", "phone", "company", "address", "message", "note"),
+        *("password", "secret", "token", "authorization", "dsn", "client_secret", "body", "headers"),
+    }
+)
+"""Names under which nothing is ever logged."""
+
+LONGEST = 500
+"""Characters of one value."""
+
+_EMAIL = re.compile(r"[\w.+-]+@[\w-]+\.[\w.-]+")
+_URL_PASSWORD = re.compile(r"(://[^:/@\s]+:)[^@\s]+@")
+
+Event = MutableMapping[str, Any]  # Any: structlog's own type
+
+
+def configure(settings: Settings) -> None:
+    """Set up logging for this process: to standard error, in the format and from the level that the settings say."""
+    shared: list[structlog.typing.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.format_exc_info,
+        protect,
+        name_action,
+    ]
+    renderer: structlog.typing.Processor = (
+        structlog.processors.JSONRenderer()
+        if settings.log_format == "json"
+        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+    )
+    level = getattr(logging, settings.log_level.upper())
+    structlog.configure(
+        processors=[*shared, renderer],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+    # Libraries that log by the standard library end up in the same form; only their warnings matter here.
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+        )
+    )
+    logging.basicConfig(level=max(level, logging.WARNING), handlers=[handler], force=True)
+
+
+def protect(_logger: object, _method: str, event: Event) -> Event:
+    """Drop what may hold variables or personal data; name the dropped keys in `dropped`."""
+    dropped = sorted(key for key, value in event.items() if key in FORBIDDEN or not _plain(key, value))
+    for key in dropped:
+        del event[key]
+    for key, value in event.items():
+        if isinstance(value, str):
+            limit = 20 * LONGEST if key == "exception" else LONGEST
+            event[key] = _URL_PASSWORD.sub(r"\1***@", _EMAIL.sub("***@***", value))[:limit]
+    if dropped:
+        event["dropped"] = ",".join(dropped)
+    return event
+
+
+def name_action(_logger: object, _method: str, event: Event) -> Event:
+    """Give every record an `action`; a record of a library without one gets `library`."""
+    event.setdefault("action", "library" if "_record" in event else "unnamed")
+    return event
+
+
+def _plain(key: str, value: object) -> bool:
+    return key.startswith("_") or value is None or isinstance(value, str | int | float | bool)

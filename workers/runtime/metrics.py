@@ -1,0 +1,36 @@
+"""Prometheus metrics of workers and dispatchers. Names follow Prometheus' conventions: base units, `_total`."""
+
+from __future__ import annotations
+
+from prometheus_client import Counter, Gauge, Histogram
+
+JOBS_STARTED = Counter("fairlead_jobs_started", "Jobs taken up.", ["task"])
+JOBS_FINISHED = Counter(
+    "fairlead_jobs_finished",
+    "Jobs answered: completed, business_error, retry, incident, handed_back, gone.",
+    ["task", "outcome"],
+)
+JOB_SECONDS = Histogram(
+    "fairlead_job_seconds",
+    "From taking up a job to the engine's receipt of the answer.",
+    ["task"],
+    buckets=(0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60),
+)
+JOBS_REPEATED = Counter("fairlead_jobs_repeated", "Redelivered jobs answered from the stored result.", ["task"])
+JOBS_RUNNING = Gauge("fairlead_jobs_running", "Jobs at work in this process.")
+JOBS_LATE = Counter("fairlead_jobs_extended", "Jobs that had waited long for a free slot, so that time was added.")
+ANSWERS_RETRIED = Counter("fairlead_answers_retried", "Answers the engine was too busy for at first.", ["task"])
+STREAMS_OPEN = Gauge("fairlead_streams_open", "Open job streams of this process.")
+STREAM_BREAKS = Counter("fairlead_stream_breaks", "Job streams that broke and were opened anew.", ["task"])
+
+OUTBOX_WAITING = Gauge("fairlead_outbox_rows", "Rows that wait in the outbox.", ["channel"])
+OUTBOX_LAG = Gauge("fairlead_outbox_lag_seconds", "Age of the oldest row that waits.", ["channel"])
+OUTBOX_SENT = Counter("fairlead_outbox_sent", "Rows delivered.", ["channel"])
+OUTBOX_RETRIED = Counter("fairlead_outbox_retried", "Deliveries that failed and will be tried again.", ["channel"])
+OUTBOX_DEAD = Counter("fairlead_outbox_dead", "Rows put among the dead letters.", ["channel"])
+OUTBOX_SECONDS = Histogram(
+    "fairlead_outbox_seconds",
+    "From writing a row to its delivery.",
+    ["channel"],
+    buckets=(0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 60, 600),
+)

@@ -1,0 +1,178 @@
+"""The processes `fairlead worker run` and `fairlead dispatcher run`: start, serve, drain on SIGTERM, exit.
+
+Engine and database may come later than the process, and may go away and come back.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+
+import psycopg
+import structlog
+
+from workers.runtime import deliveries, discovery
+from workers.runtime.database import Pool, open_pool
+from workers.runtime.dispatcher import Dispatcher
+from workers.runtime.feed import Feed
+from workers.runtime.outbox import Deliver
+from workers.runtime.probes import Probes, State
+from workers.runtime.resources import Resources
+from workers.runtime.worker import Worker
+from workers.runtime.zeebe import ZeebeClient
+from workers.runtime.zeebe_types import EngineBusy
+from workers.settings import Settings
+
+log = structlog.get_logger()
+
+CONNECTIONS = 10
+"""Database connections of a worker: more running jobs than that take turns at the database."""
+
+
+async def serve_tasks(
+    settings: Settings, job_types: Sequence[str], *, metrics_port: int | None, root: str = discovery.ROOT
+) -> int:
+    """Serve tasks until SIGTERM or SIGINT; the process' exit code.
+
+    Raises:
+        UnknownTask: one of the job types does not exist.
+        OSError: the metrics port is taken.
+    """
+    specs = [discovery.find(job_type, root) for job_type in job_types]
+    async with _process(settings, max_size=min(CONNECTIONS, settings.worker.max_running_jobs)) as (pool, client, stop):
+        feed = Feed(
+            client,
+            Worker(client, Resources(settings, pool), root),
+            specs,
+            max_running=settings.worker.max_running_jobs,
+        )
+
+        def state() -> State:
+            return {
+                "ready": len(feed.open_streams) == len(specs) and not stop.is_set(),
+                "streams": len(feed.open_streams),
+                "tasks": len(specs),
+                "running": len(feed.running),
+                "stopping": stop.is_set(),
+            }
+
+        with _probes(settings, metrics_port, state):
+            log.info("worker started", action="worker_started", tasks=", ".join(sorted(job_types)))
+            await _until(stop, feed.run(), feed.stop, database=pool, engine=client)
+            finished = await feed.drain(settings.worker.drain_seconds)
+            log.info("worker stopped", action="worker_stopped", handed_back=not finished)
+    return 0
+
+
+async def serve_outbox(settings: Settings, *, metrics_port: int | None, root: str = discovery.ROOT) -> int:
+    """Send outbox rows until SIGTERM or SIGINT; the process' exit code.
+
+    Raises:
+        OSError: the metrics port is taken.
+    """
+    async with _process(settings, max_size=CONNECTIONS) as (pool, client, stop):
+        resources = Resources(settings, pool)
+        channels: dict[str, Deliver] = {deliveries.MESSAGES: deliveries.messages(client)}
+        for context in discovery.contexts(root):
+            channels.update(discovery.wiring(context, root).deliveries(resources))
+        dispatcher = Dispatcher(settings.dsn, pool, channels)
+
+        def state() -> State:
+            ready = dispatcher.connected.is_set() and not stop.is_set()
+            return {"ready": ready, "channels": sorted(channels), "stopping": stop.is_set()}
+
+        with _probes(settings, metrics_port, state):
+            log.info("dispatcher started", action="dispatcher_started", channels=", ".join(sorted(channels)))
+            await _until(stop, dispatcher.run(), dispatcher.stop, database=pool, engine=client)
+            log.info("dispatcher stopped", action="dispatcher_stopped")
+    return 0
+
+
+@contextlib.asynccontextmanager
+async def _process(settings: Settings, *, max_size: int) -> AsyncIterator[tuple[Pool, ZeebeClient, asyncio.Event]]:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    pool = await open_pool(settings.dsn, min_size=1, max_size=max_size)
+    try:
+        async with ZeebeClient(settings) as client:
+            yield pool, client, stop
+    finally:
+        await pool.close()
+
+
+@contextlib.contextmanager
+def _probes(settings: Settings, port: int | None, state: Callable[[], State]):  # type: ignore[no-untyped-def]  # noqa: ANN202
+    if port is None:
+        yield
+        return
+    probes = Probes(settings.bind_host, port, state)
+    log.info("metrics served", action="metrics_served", host=settings.bind_host, port=probes.port)
+    try:
+        yield
+    finally:
+        probes.close()
+
+
+async def _until(
+    stop: asyncio.Event,
+    work: Coroutine[object, object, None],
+    end: Callable[[], None],
+    *,
+    database: Pool,
+    engine: ZeebeClient,
+) -> None:
+    """Run the work until we are asked to stop; then end it, and wait for that."""
+    running = asyncio.create_task(work)
+    stopped = asyncio.create_task(stop.wait())
+    hints = asyncio.create_task(_say_what_is_missing(database, engine))
+    try:
+        await asyncio.wait((running, stopped), return_when=asyncio.FIRST_COMPLETED)
+        if stop.is_set():
+            log.info("stopping", action="stopping")
+        end()
+        await running
+    finally:
+        for task in (stopped, hints):
+            task.cancel()
+        await asyncio.gather(stopped, hints, return_exceptions=True)
+
+
+async def _say_what_is_missing(database: Pool, engine: ZeebeClient) -> None:
+    """Say at the start what we wait for; later each part says by itself what it misses."""
+    missing: set[str] = set()
+    pause = 0.5
+    while True:
+        before, missing = missing, set()
+        try:
+            await engine.topology()
+        except EngineBusy:
+            missing.add("engine")
+        try:
+            async with database.connection(timeout=2) as connection:
+                await connection.execute("SELECT 1 FROM runtime.effects LIMIT 1")
+        except psycopg.errors.UndefinedTable:
+            missing.add("schema")
+        except psycopg.OperationalError:
+            missing.add("database")
+        if not missing:
+            log.info("engine and database are there", action="connected", address=engine.address)
+            return
+        if missing != before:
+            _hint(missing, engine.address)
+        await asyncio.sleep(pause)
+        pause = min(10.0, pause * 1.5)
+
+
+def _hint(missing: set[str], address: str) -> None:
+    if "engine" in missing:
+        log.warning(
+            "waiting for the engine", action="waiting_engine", at=address, hint="fairlead up, or FAIRLEAD_ZEEBE"
+        )
+    if "database" in missing:
+        log.warning("waiting for the database", action="waiting_database", hint="fairlead up, or FAIRLEAD_DATABASE_URL")
+    if "schema" in missing:
+        log.warning("the database has no tables yet", action="waiting_schema", hint="fairlead db upgrade")

@@ -1,0 +1,275 @@
+"""One job's unit of work in the database: the effect's key, its result, its own writes, outbox rows and timeline
+entries, in one transaction that is committed before the job is completed.
+
+The key of an effect is business id + element id + loop index. Whoever inserts it first runs the task; a twin waits for
+that transaction and then gets the stored result. Every writing job holds its case's lock shared, and who closes the
+case takes it alone (trigger `close_case`, migration 0003), so that no effect slips in behind a withdrawal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from psycopg import AsyncConnection
+from psycopg.rows import DictRow
+from psycopg.types.json import Jsonb
+from pydantic import ValidationError
+
+from workers.runtime import discovery, outbox
+from workers.runtime.errors import CaseClosed, ContractError
+from workers.runtime.resources import Resources
+from workers.runtime.task import Contract, TaskSpec
+from workers.runtime.work import JobInfo
+
+Result = dict[str, Any]  # Any: JSON
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What a job is to be completed with."""
+
+    result: Result
+    repeated: bool
+    """Whether it was done before, so that the task did not run now."""
+
+
+def validated(spec: TaskSpec, variables: Mapping[str, object]) -> Contract:
+    """The task's input.
+
+    Raises:
+        ContractError: names each variable at fault, without its value.
+    """
+    try:
+        return spec.input_model.model_validate(variables)
+    except ValidationError as error:
+        faults = [
+            f"{'.'.join(str(part) for part in fault['loc'])} ({fault['msg']})"
+            for fault in error.errors(include_url=False, include_input=False, include_context=False)
+        ]
+        raise ContractError(
+            f"The variables don't fit the input of {spec.job_type}: {'; '.join(faults)}. "
+            "Correct them on the process instance and retry this incident."
+        ) from None
+
+
+def identify(spec: TaskSpec, given: Contract) -> tuple[str, str]:
+    """Business id and loop index of a job."""
+    loop = "" if spec.loop is None else str(getattr(given, spec.loop))
+    return str(getattr(given, spec.business_id)), loop
+
+
+async def execute(spec: TaskSpec, given: Contract, job: JobInfo, resources: Resources, root: str) -> Done:
+    """Run the task's function in its unit of work and commit.
+
+    Raises:
+        TaskError: as the task raised it; nothing was written.
+        CaseClosed: the case was withdrawn and the task may not act after that.
+        psycopg.OperationalError: the database is away, or chose this transaction as a deadlock's victim.
+    """
+    if spec.effect == "none":
+        return Done(await _call(spec, given, JobWork(job, spec, resources, root, None)), repeated=False)
+    async with resources.pool.connection() as connection, connection.transaction():
+        work = JobWork(job, spec, resources, root, connection)
+        if spec.effect == "once":
+            stored = await _claim(connection, spec, job)
+            if stored is not None:
+                return Done(stored, repeated=True)
+            return Done(await _run_once(spec, given, work), repeated=False)
+        await _lock_case(connection, job.business_id)
+        cursor = await connection.execute("SELECT FROM runtime.closed_cases WHERE business_id = %s", (job.business_id,))
+        if cursor.rowcount and not spec.after_close:
+            raise CaseClosed
+        return Done(await _call(spec, given, work), repeated=False)
+
+
+class JobWork:
+    """The `Work` of one job; see `workers.runtime.work.Work` for what its members promise."""
+
+    def __init__(
+        self,
+        job: JobInfo,
+        spec: TaskSpec,
+        resources: Resources,
+        root: str,
+        connection: AsyncConnection[DictRow] | None,
+    ) -> None:
+        self.job = job
+        self.facts: Result = {}
+        self._spec = spec
+        self._resources = resources
+        self._root = root
+        self._connection = connection
+        self._sent = 0
+
+    @property
+    def connection(self) -> AsyncConnection[DictRow]:
+        """The connection inside the job's transaction."""
+        if self._connection is None:
+            raise RuntimeError(
+                f'{self._spec.job_type} declares effect="none", so it has no transaction; '
+                'declare "once" or "idempotent" if it writes.'
+            )
+        return self._connection
+
+    @property
+    def ports(self) -> object:
+        """What the context's wiring makes for this job."""
+        return discovery.wiring(self._spec.context, self._root).ports(self._resources, self)
+
+    async def send(self, channel: str, payload: Mapping[str, Any], *, external_id: str | None = None) -> str:
+        """Put a row into the outbox and return its external id."""
+        self._sent += 1
+        job = self.job
+        chosen = external_id or f"{job.business_id}/{job.element_id}/{job.loop_index}/{self._sent}"
+        await outbox.put(self.connection, channel, job.business_id, chosen, payload)
+        return chosen
+
+    async def note(self, action: str, why: str = "", *, actor: str | None = None, **facts: object) -> None:
+        """Add an entry to the case's timeline."""
+        job = self.job
+        await self.connection.execute(
+            """
+            INSERT INTO runtime.timeline (business_id, actor, action, why, facts, element_id, element_instance_key,
+                                          process_instance_key, process_definition_key)
+            VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING
+            """,
+            (
+                *(job.business_id, actor or job.job_type, action, why, Jsonb(facts), job.element_id),
+                *(job.element_instance_key, job.process_instance_key, job.process_definition_key),
+            ),
+        )
+
+    def record(self, **facts: object) -> None:
+        """Record with the effect what an undo needs."""
+        self.facts.update(facts)
+
+    async def recorded(self) -> Result | None:
+        """What the undone task recorded; marks it as undone."""
+        if self._spec.undoes is None:
+            raise RuntimeError(f"{self._spec.job_type} is no compensation handler; declare `undoes=…`.")
+        cursor = await self.connection.execute(
+            """
+            UPDATE runtime.effects SET undone_at = now(), undone_by = %s
+            WHERE business_id = %s AND task = %s AND loop_index = %s AND undone_at IS NULL
+            RETURNING recorded
+            """,
+            (
+                self.job.element_id,
+                self.job.business_id,
+                f"{self._spec.context}.{self._spec.undoes}",
+                self.job.loop_index,
+            ),
+        )
+        row = await cursor.fetchone()
+        return None if row is None else row["recorded"] or {}
+
+    async def close_case(self, reason: str) -> None:
+        """Fence the case."""
+        await self.connection.execute(
+            "INSERT INTO runtime.closed_cases (business_id, reason) VALUES (%s, %s) ON CONFLICT DO NOTHING",
+            (self.job.business_id, reason),
+        )
+
+    async def undo_leftovers(self) -> list[str]:
+        """Undo every effect of this case that was recorded but not undone, the newest first."""
+        handlers = {f"{spec.context}.{spec.undoes}": spec for spec in discovery.undoing(self._spec.context, self._root)}
+        cursor = await self.connection.execute(
+            """
+            SELECT element_id, task, loop_index, process_instance_key, element_instance_key FROM runtime.effects
+            WHERE business_id = %s AND task = ANY(%s) AND undone_at IS NULL
+            ORDER BY done_at DESC, element_id DESC FOR UPDATE
+            """,
+            (self.job.business_id, list(handlers)),
+        )
+        undone = []
+        for row in await cursor.fetchall():
+            spec = handlers[row["task"]]
+            job = replace(
+                self.job,
+                job_type=spec.job_type,
+                element_id=spec.name,
+                loop_index=row["loop_index"],
+                element_instance_key=row["element_instance_key"],
+            )
+            given = validated(spec, _identity(spec, job))
+            if await _insert_effect(self.connection, spec, job, fenced=False):
+                await _run_once(spec, given, JobWork(job, spec, self._resources, self._root, self._connection))
+            undone.append(row["element_id"])
+        return undone
+
+
+def _identity(spec: TaskSpec, job: JobInfo) -> dict[str, object]:
+    variables: dict[str, object] = {spec.business_id: job.business_id}
+    if spec.loop is not None:
+        variables[spec.loop] = job.loop_index
+    return variables
+
+
+async def _claim(connection: AsyncConnection[DictRow], spec: TaskSpec, job: JobInfo) -> Result | None:
+    """Take the effect for this transaction (None), or return what was stored by who took it before."""
+    await _lock_case(connection, job.business_id)
+    if await _insert_effect(connection, spec, job, fenced=not spec.after_close):
+        return None
+    cursor = await connection.execute(
+        "SELECT result FROM runtime.effects WHERE business_id = %s AND element_id = %s AND loop_index = %s",
+        (job.business_id, job.element_id, job.loop_index),
+    )
+    row = await cursor.fetchone()
+    if row is None:
+        raise CaseClosed
+    return row["result"] or {}
+
+
+async def _lock_case(connection: AsyncConnection[DictRow], business_id: str) -> None:
+    # A statement of its own: only the next one's snapshot is sure to see a case that was closed while we waited.
+    await connection.execute("SELECT pg_advisory_xact_lock_shared(runtime.case_lock(%s))", (business_id,))
+
+
+async def _insert_effect(connection: AsyncConnection[DictRow], spec: TaskSpec, job: JobInfo, *, fenced: bool) -> bool:
+    cursor = await connection.execute(
+        """
+        INSERT INTO runtime.effects (business_id, element_id, loop_index, task, done_at,
+                                     process_instance_key, element_instance_key, job_key)
+        SELECT %(business_id)s, %(element_id)s, %(loop_index)s, %(task)s, clock_timestamp(),
+               %(process_instance_key)s, %(element_instance_key)s, %(job_key)s
+        WHERE NOT (%(fenced)s AND EXISTS (SELECT FROM runtime.closed_cases WHERE business_id = %(business_id)s))
+        ON CONFLICT DO NOTHING
+        """,
+        {
+            "business_id": job.business_id,
+            "element_id": job.element_id,
+            "loop_index": job.loop_index,
+            "task": spec.job_type,
+            "process_instance_key": job.process_instance_key,
+            "element_instance_key": job.element_instance_key,
+            "job_key": job.key,
+            "fenced": fenced,
+        },
+    )
+    return cursor.rowcount == 1
+
+
+async def _run_once(spec: TaskSpec, given: Contract, work: JobWork) -> Result:
+    """Run a task whose effect is inserted already, and store what it returned and recorded."""
+    result = await _call(spec, given, work)
+    job = work.job
+    await work.connection.execute(
+        """
+        UPDATE runtime.effects SET result = %s, recorded = %s
+        WHERE business_id = %s AND element_id = %s AND loop_index = %s
+        """,
+        (Jsonb(result), Jsonb(work.facts), job.business_id, job.element_id, job.loop_index),
+    )
+    if spec.undoes is not None:
+        await work.recorded()  # a handler that had no use for the record has undone the effect nevertheless
+    return result
+
+
+async def _call(spec: TaskSpec, given: Contract, work: JobWork) -> Result:
+    function: Callable[[Any, Any], Awaitable[Any]] = spec.function  # Any: see TaskSpec.function
+    output = await function(given, work.ports)
+    if not isinstance(output, spec.output_model):
+        raise ContractError(f"{spec.job_type} returned {type(output).__name__}, not {spec.output_model.__name__}.")
+    return output.model_dump(mode="json")

@@ -1,0 +1,238 @@
+"""Runs one job: validates, executes, answers the engine.
+
+The answers: what the task returned completes the job; a declared business error becomes a BPMN error; a transient
+failure is given back with one retry less and a pause; everything else is an incident at once, and its message says
+what to do.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Literal
+
+import psycopg
+import structlog
+from psycopg_pool import PoolTimeout
+
+from workers.runtime import metrics
+from workers.runtime.discovery import ROOT
+from workers.runtime.errors import BusinessError, CaseClosed, PermanentError, RateLimited, TransientError
+from workers.runtime.resources import Resources
+from workers.runtime.task import Retry, TaskSpec
+from workers.runtime.unit import Result, execute, identify, validated
+from workers.runtime.work import JobInfo
+from workers.runtime.zeebe import ZeebeClient
+from workers.runtime.zeebe_types import EngineBusy, Job, JobGone, Refused
+
+log = structlog.get_logger()
+
+GRACE_SECONDS = 15.0
+"""How much longer than the task's own deadline the engine lets a job be: for its wait, commit and answer."""
+
+LONGEST_MESSAGE = 1_000
+"""Characters of an error message to the engine."""
+
+Outcome = Literal["completed", "business_error", "retry", "incident", "handed_back", "gone"]
+
+
+def job_timeout(spec: TaskSpec) -> float:
+    """Seconds after which the engine gives the task's job to somebody else."""
+    return spec.timeout_seconds + GRACE_SECONDS
+
+
+def pause(retry: Retry, tries_left: int, rng: Callable[[float, float], float] = random.uniform) -> float:
+    """Seconds to wait before the next try: full jitter, ``uniform(0, min(cap, first · 2ⁿ))`` after n failures.
+
+    Marc Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015. `tries_left` counts the one that just
+    failed.
+    """
+    failed = max(0, retry.tries - tries_left)
+    return rng(0.0, min(retry.cap_seconds, retry.first_seconds * 2.0**failed))
+
+
+class Worker:
+    """Runs jobs of any task of this process."""
+
+    def __init__(self, client: ZeebeClient, resources: Resources, root: str = ROOT) -> None:
+        self._client = client
+        self._resources = resources
+        self._root = root
+
+    async def handle(self, spec: TaskSpec, job: Job) -> Outcome:
+        """Run a job and answer the engine. If it is cancelled, the job is handed back without losing a retry."""
+        started = time.perf_counter()
+        metrics.JOBS_STARTED.labels(spec.job_type).inc()
+        metrics.JOBS_RUNNING.inc()
+        with structlog.contextvars.bound_contextvars(
+            job_key=job.key, process_instance_key=job.process_instance_key, task=spec.job_type
+        ):
+            try:
+                outcome = await self._run(spec, job)
+            except asyncio.CancelledError:
+                await self.hand_back(spec, job)
+                raise
+            except JobGone:
+                # Its instance was ended or the job timed out. What was committed stands: a redelivery finds it,
+                # and a withdrawal undoes it (`Work.undo_leftovers`).
+                log.warning("job is gone", action="job_gone")
+                outcome = "gone"
+            finally:
+                metrics.JOBS_RUNNING.dec()
+            seconds = time.perf_counter() - started
+            metrics.JOB_SECONDS.labels(spec.job_type).observe(seconds)
+            metrics.JOBS_FINISHED.labels(spec.job_type, outcome).inc()
+            log.debug("job answered", action="job_answered", outcome=outcome, seconds=round(seconds, 4))
+        return outcome
+
+    async def hand_back(self, spec: TaskSpec, job: Job) -> None:
+        """Give a job back to the engine, soon to be worked on by somebody else, with the retries it had."""
+        metrics.JOBS_FINISHED.labels(spec.job_type, "handed_back").inc()
+        try:
+            # The pause keeps the engine from pushing it right back to this worker, which is stopping.
+            await self._client.fail(
+                job.key, retries=job.retries, message="Handed back: the worker is stopping.", back_off_seconds=0.5
+            )
+        except (EngineBusy, Refused, JobGone) as error:
+            log.info("job not handed back, it will time out", action="hand_back_failed", reason=type(error).__name__)
+
+    async def _run(self, spec: TaskSpec, job: Job) -> Outcome:
+        try:
+            result = await self._execute(spec, job)
+            await self._answer(spec, lambda: self._client.complete(job.key, result))
+        except JobGone:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever it was, the engine gets an answer
+            return await self._failed(spec, job, error)
+        return "completed"
+
+    async def _failed(self, spec: TaskSpec, job: Job, error: Exception) -> Outcome:
+        match error:
+            case BusinessError():
+                answer = self._business(spec, job, error)
+            case psycopg.Error() if _database_away(error):
+                answer = self._database_away(spec, job, error)
+            case psycopg.OperationalError():  # deadlock, serialization failure, time-out
+                again = TransientError(f"The database asks to repeat it: {type(error).__name__}.")
+                answer = self._transient(spec, job, again)
+            case TimeoutError():
+                late = TransientError(f"{spec.job_type} took longer than its {spec.timeout_seconds:g} s.")
+                answer = self._transient(spec, job, late)
+            case TransientError():
+                answer = self._transient(spec, job, error)
+            case CaseClosed():
+                log.info("refused: the case is closed", action="case_closed")
+                answer = self._incident(spec, job, str(error))
+            case PermanentError():
+                log.error("job failed for good", action="job_permanent", reason=type(error).__name__)
+                answer = self._incident(spec, job, str(error))
+            case _:
+                answer = self._defect(spec, job, error)
+        return await answer
+
+    async def _execute(self, spec: TaskSpec, job: Job) -> Result:
+        given = validated(spec, job.variables)
+        business_id, loop_index = identify(spec, given)
+        structlog.contextvars.bind_contextvars(business_id=business_id)
+        info = JobInfo(
+            job_type=spec.job_type,
+            element_id=job.element_id,
+            business_id=business_id,
+            loop_index=loop_index,
+            key=job.key,
+            process_instance_key=job.process_instance_key,
+            element_instance_key=job.element_instance_key,
+            process_definition_key=job.process_definition_key,
+        )
+        async with asyncio.timeout(spec.timeout_seconds):
+            done = await execute(spec, given, info, self._resources, self._root)
+        if done.repeated:
+            metrics.JOBS_REPEATED.labels(spec.job_type).inc()
+            log.info("done before, answered from the stored result", action="job_repeated")
+        return done.result
+
+    async def _business(self, spec: TaskSpec, job: Job, error: BusinessError) -> Outcome:
+        if not isinstance(error, spec.errors):
+            return await self._incident(
+                spec,
+                job,
+                f"{spec.job_type} raised the business error {type(error).__name__}, which it doesn't declare. "
+                "Add it to the task's `errors` and to the diagram, deploy both, then retry this incident.",
+            )
+        variables: Mapping[str, object] = error.variables
+        log.info("business error", action="business_error", code=error.code)
+        await self._answer(
+            spec,
+            lambda: self._client.throw(
+                job.key, code=error.code, message=str(error)[:LONGEST_MESSAGE], variables=variables
+            ),
+        )
+        return "business_error"
+
+    async def _transient(self, spec: TaskSpec, job: Job, error: TransientError) -> Outcome:
+        left = job.retries - 1
+        if left <= 0:
+            log.error("tries used up", action="tries_used_up", reason=type(error).__name__)
+            return await self._incident(
+                spec, job, f"Gave up after the last try: {error} When the cause is mended, retry this incident."
+            )
+        seconds = pause(spec.retry, job.retries)
+        if isinstance(error, RateLimited):
+            seconds = error.retry_after * random.uniform(1.0, 1.1)  # noqa: S311 - not all at the same moment
+        log.warning("will be tried again", action="job_retry", reason=type(error).__name__, pause=round(seconds, 3))
+        await self._fail(spec, job, left, str(error), seconds)
+        return "retry"
+
+    async def _database_away(self, spec: TaskSpec, job: Job, error: Exception) -> Outcome:
+        """Not the task's failure: it keeps its retries, and waits like after a few failures."""
+        seconds = random.uniform(0.5, 5.0)  # noqa: S311 - not all at the same moment
+        log.warning("database away", action="database_away", reason=type(error).__name__, pause=round(seconds, 3))
+        await self._fail(spec, job, job.retries, "The database can't be reached; tried again soon.", seconds)
+        return "retry"
+
+    async def _defect(self, spec: TaskSpec, job: Job, error: Exception) -> Outcome:
+        """Not an outcome that the task declares. Its message may hold personal data: the engine is told the type."""
+        log.error("defect in a task", action="job_defect", reason=type(error).__name__, exc_info=error)
+        message = (
+            f"Defect in {spec.job_type}: {type(error).__name__}. The worker's log has the details under "
+            f"job_key={job.key}. Deploy a corrected worker, then retry this incident."
+        )
+        return await self._incident(spec, job, message)
+
+    async def _incident(self, spec: TaskSpec, job: Job, message: str) -> Outcome:
+        await self._fail(spec, job, 0, message, 0.0)
+        return "incident"
+
+    async def _fail(self, spec: TaskSpec, job: Job, retries: int, message: str, seconds: float) -> None:
+        text = message[:LONGEST_MESSAGE]
+        await self._answer(
+            spec, lambda: self._client.fail(job.key, retries=retries, message=text, back_off_seconds=seconds)
+        )
+
+    async def _answer(self, spec: TaskSpec, send: Callable[[], Awaitable[None]]) -> None:
+        """Send an answer until the engine has taken it; it is never dropped.
+
+        Raises:
+            JobGone: the engine no longer waits for it.
+            Refused, TooBig: it will never take it.
+        """
+        ceiling = 0.05
+        while True:
+            try:
+                return await send()
+            except EngineBusy as error:
+                metrics.ANSWERS_RETRIED.labels(spec.job_type).inc()
+                log.debug("engine busy, answering again", action="answer_retry", reason=str(error))
+                await asyncio.sleep(random.uniform(0.01, ceiling))  # noqa: S311 - full jitter
+                ceiling = min(2.0, ceiling * 2)
+
+
+def _database_away(error: psycopg.Error) -> bool:
+    if isinstance(error, PoolTimeout | psycopg.InterfaceError):
+        return True
+    if not isinstance(error, psycopg.OperationalError):
+        return False
+    # No SQLSTATE: the connection broke. Class 08: connection exception; 57P: the server is stopping or starting.
+    return error.sqlstate is None or error.sqlstate.startswith(("08", "57P"))

@@ -1,0 +1,84 @@
+"""What `zeebe.py` gives and raises, for modules that need no gRPC.
+
+TransientError
+└── EngineBusy     away, overloaded or too slow: try again
+PermanentError
+├── Refused        the engine looked at it and said no
+├── JobGone        the job was completed, cancelled, or timed out and given to somebody else
+└── TooBig         the variables don't fit into one message
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from workers.runtime.errors import PermanentError, TransientError
+
+
+class EngineBusy(TransientError):
+    """The engine is away, overloaded or too slow."""
+
+
+class Refused(PermanentError):
+    """The engine refused the request."""
+
+
+class JobGone(PermanentError):
+    """The job is no longer ours: completed, cancelled or timed out."""
+
+
+class TooBig(PermanentError):
+    """The variables are larger than the engine takes in one message (4 MB); keep big data in the database."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A job as the engine handed it out."""
+
+    key: int
+    type: str
+    process_instance_key: int
+    process_definition_key: int
+    bpmn_process_id: str
+    element_id: str
+    element_instance_key: int
+    retries: int
+    deadline: int
+    """Milliseconds since 1970 by the engine's clock: when the engine gives the job to somebody else."""
+    variables: dict[str, Any]  # Any: JSON
+
+
+@dataclass(frozen=True, slots=True)
+class Deployed:
+    """One process, decision, decision requirements graph or form of a deployment."""
+
+    kind: str
+    id: str
+    version: int
+    key: int
+    file: str
+    """Name it was deployed under; empty for a decision (its decision requirements graph has it)."""
+    parent: int = 0
+    """For a decision: key of its decision requirements graph."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What a decision table, or a graph of them, answered."""
+
+    output: Any  # Any: JSON
+    version: int
+    matched: dict[str, list[int]]
+    """For each evaluated decision, the 1-based numbers of the rules that matched."""
+
+
+@dataclass(frozen=True, slots=True)
+class Topology:
+    """The cluster as its gateway sees it."""
+
+    gateway_version: str
+    brokers: int
+    partitions: int
+    healthy: bool
+    """Whether every partition has a healthy leader."""
