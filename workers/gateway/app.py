@@ -1,0 +1,70 @@
+"""The ASGI app. `create_app` gets its parts from outside, so that tests and the server make the same app."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from pydantic.json_schema import models_json_schema
+
+from workers import __version__
+from workers.gateway import problems, routes_health, routes_leads, routes_people
+from workers.gateway.backlog import EngineQueue
+from workers.gateway.contracts import LeadIn, Outcome, Withdrawal
+from workers.gateway.guard import Guard
+from workers.gateway.human_tasks import TaskBoard
+from workers.gateway.metrics import Metrics, Observed
+from workers.gateway.parts import Parts
+from workers.gateway.problems import Problem
+from workers.runtime.database import Pool
+from workers.settings import Settings
+
+_COMPONENTS = "#/components/schemas/{model}"
+
+
+def create_app(settings: Settings, pool: Pool, board: TaskBoard) -> FastAPI:
+    """The gateway on an open pool; the caller closes it."""
+    app = FastAPI(
+        title="Fairlead",
+        version=__version__,
+        description="Leads in, and what became of them. Every refusal is a problem detail (RFC 9457).",
+        # Their pages load scripts from other hosts; the description itself is at /openapi.json.
+        docs_url=None,
+        redoc_url=None,
+        max_body_size=settings.gateway.max_body_bytes,
+        # Validation errors repeat what was sent, which may be personal data.
+        telemetry={"logs": False},
+    )
+    metrics = Metrics()
+    app.state.parts = Parts(
+        settings=settings,
+        pool=pool,
+        board=board,
+        guard=Guard(settings),
+        queue=EngineQueue(pool, bound=settings.gateway.max_waiting),
+        metrics=metrics,
+    )
+    problems.install(app)
+    for module in (routes_leads, routes_people, routes_health):
+        app.include_router(module.router)
+    app.add_middleware(Observed, metrics=metrics)
+
+    def openapi() -> dict[str, Any]:  # Any: FastAPI's own form
+        if app.openapi_schema is None:
+            app.openapi_schema = _describe(app)
+        return app.openapi_schema
+
+    app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's documented way to extend the description
+    return app
+
+
+def _describe(app: FastAPI) -> dict[str, Any]:
+    """FastAPI's description, with the models of the bodies that the routes read themselves."""
+    described = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
+    _, bodies = models_json_schema(
+        [(LeadIn, "validation"), (Withdrawal, "validation"), (Outcome, "validation"), (Problem, "serialization")],
+        ref_template=_COMPONENTS,
+    )
+    described["components"]["schemas"] |= bodies["$defs"]
+    return described

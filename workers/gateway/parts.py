@@ -1,0 +1,116 @@
+"""What the routes share, and how they get at it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from dataclasses import dataclass
+from typing import Annotated, NoReturn, TypeVar
+
+from fastapi import Depends, Path, Request, Security
+from fastapi.security import HTTPBearer
+from pydantic import BaseModel, ValidationError
+
+from workers.gateway.backlog import EngineQueue
+from workers.gateway.contracts import faults
+from workers.gateway.guard import Client, Guard
+from workers.gateway.human_tasks import TaskBoard
+from workers.gateway.metrics import Metrics
+from workers.gateway.problems import Refusal
+from workers.runtime.database import Pool
+from workers.settings import Settings
+
+BODY_SECONDS = 30
+"""Time a client has to send its body."""
+
+_LEAD_ID = re.compile(r"[A-Za-z0-9._:-]{1,100}")
+ModelT = TypeVar("ModelT", bound=BaseModel)
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """One set for each app."""
+
+    settings: Settings
+    pool: Pool
+    board: TaskBoard
+    guard: Guard
+    queue: EngineQueue
+    metrics: Metrics
+
+
+def _parts(request: Request) -> Parts:
+    parts = request.app.state.parts
+    assert isinstance(parts, Parts)
+    return parts
+
+
+TheParts = Annotated[Parts, Depends(_parts)]
+
+
+async def _client(
+    request: Request,
+    parts: TheParts,
+    _documented: Annotated[object, Security(HTTPBearer(auto_error=False, description="API token"))],
+) -> Client:
+    return await parts.guard.client(request)
+
+
+TheClient = Annotated[Client, Depends(_client)]
+
+
+def no_such_lead() -> Refusal:
+    """404."""
+    return Refusal(404, "unknown-lead", "There is no lead of this id.")
+
+
+def _lead_id(lead_id: Annotated[str, Path(description="As given when the lead was taken.")]) -> str:
+    if not _LEAD_ID.fullmatch(lead_id):
+        raise no_such_lead()
+    return lead_id
+
+
+LeadId = Annotated[str, Depends(_lead_id)]
+
+
+async def read_json(request: Request) -> tuple[bytes, object]:
+    """The body as sent and as JSON. Its size is bounded by the app's `max_body_size`.
+
+    Raises:
+        Refusal: 400, no JSON; 408, the body didn't arrive in time; 415, another media type or a compressed body.
+    """
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    # A required media type also keeps foreign web pages out: a browser asks before it sends this one.
+    if media_type != "application/json":
+        raise Refusal(415, None, "Send JSON with the header `Content-Type: application/json`.")
+    if request.headers.get("content-encoding", "identity").lower() != "identity":
+        raise Refusal(415, None, "Send the body uncompressed.")
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            body = await request.body()
+    except TimeoutError:
+        raise Refusal(408, None, f"The body didn't arrive within {BODY_SECONDS} s.") from None
+    try:
+        return body, json.loads(body, parse_constant=_no_constant)
+    except (ValueError, RecursionError) as error:
+        reason = str(error) if isinstance(error, json.JSONDecodeError) else "it is too deep, too large or not UTF-8"
+        raise Refusal(400, "invalid-json", f"The body is no valid JSON: {reason}.") from None
+
+
+async def read_model(request: Request, model: type[ModelT]) -> ModelT:
+    """The body as a model.
+
+    Raises:
+        Refusal: as `read_json`; 422, it doesn't have the form.
+    """
+    _, document = await read_json(request)
+    try:
+        return model.model_validate(document)
+    except ValidationError as error:
+        detail = "The body doesn't have the form that the API describes; see errors."
+        raise Refusal(422, "invalid-request", detail, errors=faults(error)) from None
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")

@@ -1,0 +1,135 @@
+"""Every refusal of the gateway as a problem detail (RFC 9457), media type ``application/problem+json``."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+import structlog
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from psycopg import OperationalError
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.exceptions import HTTPException
+
+MEDIA_TYPE = "application/problem+json"
+PREFIX = "urn:problem-type:fairlead:"
+
+log = structlog.get_logger()
+
+
+class Fault(BaseModel):
+    """One thing that is wrong with a document, and where (RFC 9457, section 3)."""
+
+    pointer: str = Field(description="JSON pointer into the document, or the name of a parameter or header.")
+    detail: str
+
+
+class Problem(BaseModel):
+    """A problem detail (RFC 9457)."""
+
+    model_config = ConfigDict(extra="allow")
+
+    type: str = Field(default="about:blank", description="Names the kind of problem; stable, to be compared.")
+    title: str
+    status: int
+    detail: str = ""
+    errors: list[Fault] | None = Field(default=None, description="What exactly is wrong, field by field.")
+
+
+class Refusal(Exception):
+    """A request is answered with a problem detail.
+
+    `kind` becomes the last part of the problem's type; None means ``about:blank``, a problem that its status explains.
+    `extensions` become further members of the problem.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        kind: str | None,
+        detail: str,
+        *,
+        errors: list[Fault] | None = None,
+        headers: Mapping[str, str] | None = None,
+        **extensions: object,
+    ) -> None:
+        super().__init__(detail)
+        self.headers = dict(headers or {})
+        self.problem = Problem(
+            type=PREFIX + kind if kind else "about:blank",
+            title=HTTPStatus(status).phrase if kind is None else kind.replace("-", " ").capitalize(),
+            status=status,
+            detail=detail,
+            errors=errors,
+            **extensions,
+        )
+
+    def response(self) -> Response:
+        """The answer."""
+        return Response(
+            self.problem.model_dump_json(exclude_none=True), self.problem.status, self.headers, media_type=MEDIA_TYPE
+        )
+
+
+def busy(kind: str, detail: str, *, status: int, retry_after: float) -> Refusal:
+    """A refusal for now: the client may come back after `retry_after` seconds (rounded up)."""
+    return Refusal(status, kind, detail, headers={"Retry-After": str(max(1, -int(-retry_after // 1)))})
+
+
+def install(app: FastAPI) -> None:
+    """Make the app answer every error, the framework's own too, with a problem detail."""
+
+    @app.exception_handler(Refusal)
+    async def _refused(_request: Request, error: Refusal) -> Response:
+        return error.response()
+
+    @app.exception_handler(HTTPException)
+    async def _http(request: Request, error: HTTPException) -> Response:
+        return Refusal(
+            error.status_code,
+            None,
+            _explain(request, error.status_code, error.detail),
+            headers=error.headers,
+        ).response()
+
+    @app.exception_handler(RequestValidationError)
+    async def _invalid(_request: Request, error: RequestValidationError) -> Response:
+        faults = [_fault(item) for item in error.errors()]
+        detail = "The request doesn't have the form that the API describes; see errors."
+        return Refusal(422, "invalid-request", detail, errors=faults).response()
+
+    @app.exception_handler(OperationalError)
+    async def _database(_request: Request, error: OperationalError) -> Response:
+        log.warning("database unavailable", action="gateway_database_unavailable", kind=type(error).__name__)
+        detail = "The database can't be reached at the moment. Nothing was taken; send it again later."
+        return busy("database-unavailable", detail, status=503, retry_after=5).response()
+
+    @app.exception_handler(Exception)
+    async def _defect(request: Request, error: Exception) -> Response:
+        number = uuid.uuid4().hex
+        log.error(
+            "request failed", action="gateway_defect", defect=number, path=request.scope.get("path"), exc_info=error
+        )
+        detail = f"This is a defect in Fairlead. Report it with the number {number}; the log holds more under it."
+        return Refusal(500, None, detail, defect=number).response()
+
+
+def _explain(request: Request, status: int, detail: str) -> str:
+    match status:
+        case 404:
+            return "There is nothing at this address; /openapi.json lists what there is."
+        case 405:
+            return f"This address doesn't take {request.method}; the header Allow names what it takes."
+        case 413:
+            return "The body is too large. Send the leads in smaller batches."
+        case _:
+            return detail
+
+
+def _fault(item: Mapping[str, Any]) -> Fault:  # Any: pydantic's own form
+    where, *path = item["loc"]
+    name = ".".join(map(str, path))
+    return Fault(pointer=f"{where} {name}".strip(), detail=str(item["msg"]))
