@@ -1,0 +1,63 @@
+"""Settings → adapters. Heavy things are made when first used and kept for the life of the process."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+
+from workers.lead_routing.adapters.crm import CrmDatabase, CrmDelivery, PostgresCrm
+from workers.lead_routing.adapters.leads import PostgresLeadBook
+from workers.lead_routing.adapters.mail import PostgresMailDesk, SmtpDelivery
+from workers.lead_routing.adapters.reps import PostgresRepDesk
+from workers.lead_routing.adapters.scorer import ModelShelf, StoredScorer
+from workers.lead_routing.ports import LeadRoutingPorts
+from workers.lead_routing.ports import crm as crm_port
+from workers.lead_routing.ports import mail as mail_port
+from workers.runtime.resources import Deliver, Resources
+from workers.runtime.work import Work
+
+_CRM = "lead_routing.crm"
+_MODELS = "lead_routing.models"
+
+
+def ports(resources: Resources, work: Work) -> LeadRoutingPorts:
+    """What one job's task gets as its second argument."""
+    settings = resources.settings
+    return LeadRoutingPorts(
+        leads=PostgresLeadBook(work, window=timedelta(days=settings.duplicate_days)),
+        crm=PostgresCrm(_crm(resources), work),
+        reps=PostgresRepDesk(work, country=settings.sales_calendar),
+        scorer=StoredScorer(
+            _models(resources), work, schema=settings.scoring_schema, by_source=settings.scoring_schema_by_source
+        ),
+        mail=PostgresMailDesk(work, sales_ops=settings.mail.sales_ops, gateway_url=settings.gateway_url),
+        work=work,
+        clock=lambda: datetime.now(UTC),
+    )
+
+
+def deliveries(resources: Resources) -> Mapping[str, Deliver]:
+    """Who carries the outbox rows of which channel."""
+    settings = resources.settings
+    return {
+        crm_port.CHANNEL: CrmDelivery(_crm(resources)),
+        mail_port.CHANNEL: SmtpDelivery(settings.mail, port=settings.mail.port or settings.ports.smtp),
+    }
+
+
+async def close(resources: Resources) -> None:
+    """Close what this context keeps open; call it before the process ends."""
+    database = resources.cache.pop(_CRM, None)
+    if database is not None:
+        await database.close()
+
+
+def _crm(resources: Resources) -> CrmDatabase:
+    # The CRM is another system: a pool of its own, so that jobs that hold a connection never wait for each other's.
+    database: CrmDatabase = resources.cache.setdefault(_CRM, CrmDatabase(str(resources.pool.conninfo)))
+    return database
+
+
+def _models(resources: Resources) -> ModelShelf:
+    shelf: ModelShelf = resources.cache.setdefault(_MODELS, ModelShelf())
+    return shelf
