@@ -81,22 +81,23 @@ class LeadSource:
     """The leads of one seed; `series` tells several streams of leads of one seed apart."""
 
     def __init__(self, seed: int, accounts: Sequence[Account], series: str = "sample") -> None:
-        self.seed = f"{series}-{seed}"
+        self.prefix = f"{series}-{seed}-"
+        """What the external ids of these leads start with."""
         self._accounts = accounts
 
     def external_id(self, index: int) -> str:
         """The sender's id of lead `index`: the same in every run of this seed."""
-        return f"{self.seed}-{index:08}"
+        return f"{self.prefix}{index:08}"
 
     def kind(self, index: int) -> Kind:
         """What sort of lead `index` is."""
-        kind = seeded(self.seed, index, "kind").choices(list(KINDS), list(KINDS.values()))[0]
+        kind = seeded(self.prefix, index, "kind").choices(list(KINDS), list(KINDS.values()))[0]
         return "new" if kind == "duplicate" and index == 0 else kind
 
     def lead(self, index: int) -> SampleLead:
         """Lead `index`, counted from 0."""
         kind = self.kind(index)
-        chance = seeded(self.seed, index, "lead")
+        chance = seeded(self.prefix, index, "lead")
         body = self._again(index, chance) if kind == "duplicate" else self._fresh(kind, chance)
         body["external_id"] = self.external_id(index)
         return SampleLead(index, kind, body)
