@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from workers.lead_routing.adapters.crm import CrmDatabase, CrmDelivery, PostgresCrm
 from workers.lead_routing.adapters.leads import PostgresLeadBook
@@ -32,7 +32,7 @@ def ports(resources: Resources, work: Work) -> LeadRoutingPorts:
         ),
         mail=PostgresMailDesk(work, sales_ops=settings.mail.sales_ops, gateway_url=settings.gateway_url),
         work=work,
-        clock=lambda: datetime.now(UTC),
+        clock=resources.clock,
     )
 
 
