@@ -32,7 +32,6 @@ def create_app(settings: Settings, pool: Pool, board: TaskBoard) -> FastAPI:
         # Their pages load scripts from other hosts; the description itself is at /openapi.json.
         docs_url=None,
         redoc_url=None,
-        max_body_size=settings.gateway.max_body_bytes,
         # Validation errors repeat what was sent, which may be personal data.
         telemetry={"logs": False},
     )

@@ -11,6 +11,7 @@ from typing import Annotated, NoReturn, TypeVar
 from fastapi import Depends, Path, Request, Security
 from fastapi.security import HTTPBearer
 from pydantic import BaseModel, ValidationError
+from starlette.requests import ClientDisconnect
 
 from workers.gateway.backlog import EngineQueue
 from workers.gateway.contracts import faults
@@ -75,10 +76,11 @@ LeadId = Annotated[str, Depends(_lead_id)]
 
 
 async def read_json(request: Request) -> tuple[bytes, object]:
-    """The body as sent and as JSON. Its size is bounded by the app's `max_body_size`.
+    """The body as sent and as JSON.
 
     Raises:
-        Refusal: 400, no JSON; 408, the body didn't arrive in time; 415, another media type or a compressed body.
+        Refusal: 400, no JSON; 408, the body didn't arrive in time; 413, it is larger than the settings allow (the rest
+            is not read); 415, another media type or a compressed body.
     """
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     # A required media type also keeps foreign web pages out: a browser asks before it sends this one.
@@ -88,9 +90,11 @@ async def read_json(request: Request) -> tuple[bytes, object]:
         raise Refusal(415, None, "Send the body uncompressed.")
     try:
         async with asyncio.timeout(BODY_SECONDS):
-            body = await request.body()
+            body = await _read_bounded(request, _parts(request).settings.gateway.max_body_bytes)
     except TimeoutError:
         raise Refusal(408, None, f"The body didn't arrive within {BODY_SECONDS} s.") from None
+    except ClientDisconnect:
+        raise Refusal(400, None, "The connection closed before the body was complete.") from None
     try:
         return body, json.loads(body, parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:
@@ -110,6 +114,20 @@ async def read_model(request: Request, model: type[ModelT]) -> ModelT:
     except ValidationError as error:
         detail = "The body doesn't have the form that the API describes; see errors."
         raise Refusal(422, "invalid-request", detail, errors=faults(error)) from None
+
+
+async def _read_bounded(request: Request, limit: int) -> bytes:
+    announced = request.headers.get("content-length", "")
+    received = bytearray()
+    if not announced.isdecimal() or (len(announced) < 18 and int(announced) <= limit):
+        async for chunk in request.stream():
+            received += chunk
+            if len(received) > limit:
+                break
+        else:
+            return bytes(received)
+    detail = f"The body is larger than {limit} bytes. Send the leads in smaller batches."
+    raise Refusal(413, None, detail, headers={"Connection": "close"})
 
 
 def _no_constant(name: str) -> NoReturn:

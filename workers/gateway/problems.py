@@ -104,7 +104,7 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(OperationalError)
     async def _database(_request: Request, error: OperationalError) -> Response:
         log.warning("database unavailable", action="gateway_database_unavailable", kind=type(error).__name__)
-        detail = "The database can't be reached at the moment. Nothing was taken; send it again later."
+        detail = "The database can't serve this at the moment. Nothing was changed; send it again later."
         return busy("database-unavailable", detail, status=503, retry_after=5).response()
 
     @app.exception_handler(Exception)
@@ -123,8 +123,6 @@ def _explain(request: Request, status: int, detail: str) -> str:
             return "There is nothing at this address; /openapi.json lists what there is."
         case 405:
             return f"This address doesn't take {request.method}; the header Allow names what it takes."
-        case 413:
-            return "The body is too large. Send the leads in smaller batches."
         case _:
             return detail
 
