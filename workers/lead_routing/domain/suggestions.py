@@ -97,9 +97,10 @@ def next_chance(candidates: Sequence[Candidate], demand: Demand, moment: datetim
     soonest: list[datetime] = []
     for candidate in candidates:
         found = set(obstacles(candidate, demand, moment, language=language))
-        if demand.choice is not None:
-            if candidate.rep.id != demand.choice.rep_id:
-                continue
+        named = demand.account_owner if demand.choice is None else demand.choice.rep_id
+        if demand.choice is not None and candidate.rep.id != named:
+            continue
+        if candidate.rep.id == named:
             found -= FIT
         if found & {*FIT, Obstacle.INACTIVE, Obstacle.REFUSED, Obstacle.NO_WORKING_TIME, Obstacle.OPEN_CAPACITY}:
             continue
