@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 from fastapi.openapi.models import OpenAPI
-from jsonschema import Draft202012Validator
+from jsonschema import Draft202012Validator  # type: ignore[import-untyped]  # types-jsonschema is not installed
 from pydantic import SecretStr
 
 from workers.gateway.app import create_app
