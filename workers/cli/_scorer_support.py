@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from psycopg.rows import DictRow
 
     from workers.lead_routing.scoring.card import Card
+    from workers.lead_routing.scoring.store import LeadReader
     from workers.lead_routing.scoring.training import Trained
 
 T = TypeVar("T")
@@ -36,6 +38,28 @@ def artifact_of(model: str | None, schema_name: str) -> bytes:
     if active is None:
         raise NoModelError(f"schema {schema_name!r} has no active model; train one with `fairlead scorer train`")
     return active.artifact
+
+
+def lead_reader(schema_name: str) -> LeadReader:
+    """Reads a stored lead as the worker reads it for scoring; leads of sources with another schema are skipped."""
+    from workers.lead_routing.adapters.scorer import features
+    from workers.lead_routing.domain.lead import Lead
+    from workers.lead_routing.domain.matching import Enrichment
+    from workers.settings import get_settings
+
+    settings = get_settings()
+    lead_fields, account_fields = ({f.name for f in fields(kind)} for kind in (Lead, Enrichment))
+
+    def read(stored: Mapping[str, object], account: Mapping[str, object] | None) -> Mapping[str, object] | None:
+        # Leads that an older release stored may have other fields.
+        lead = Lead(**{key: value for key, value in stored.items() if key in lead_fields})  # type: ignore[arg-type]
+        if settings.scoring_schema_by_source.get(lead.source or "", settings.scoring_schema) != schema_name:
+            return None
+        if account is None:
+            return features(lead, None)
+        return features(lead, Enrichment(**{key: account.get(key) for key in account_fields}))  # type: ignore[arg-type]
+
+    return read
 
 
 def write(folder: Path, trained: Trained, card: Card) -> None:

@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from workers.cli._scorer_support import artifact_of, database, keep, plain_errors, print_table, progress, write
+from workers.cli._scorer_support import (
+    artifact_of,
+    database,
+    keep,
+    lead_reader,
+    plain_errors,
+    print_table,
+    progress,
+    write,
+)
 
 if TYPE_CHECKING:
     from psycopg import AsyncConnection
@@ -74,7 +83,11 @@ def retrain(
         declared = load_schema(schema)
 
         async def load(conn: AsyncConnection[DictRow]) -> tuple[store.StoredModel | None, list[dict[str, object]]]:
-            rows = [] if data is not None else [row async for row in store.outcomes(conn, declared)]
+            rows = (
+                []
+                if data is not None
+                else [row async for row in store.outcomes(conn, declared, lead_reader(declared.name))]
+            )
             return await store.load_active(conn, declared.name), rows
 
         champion, recorded = database(load)
@@ -116,19 +129,16 @@ def evaluate(
             tell(done, total, name)
 
         found = compare(table, candidates(seed), seed=seed, every=every, window=window, progress=named)
-    rows = []
-    for item in found:
-        row = [item.name]
-        for part in (item.folds, item.rolling):
-            row += [f"{part.auc:.4f}", f"{part.ece:.3f}", f"{part.brier:.4f}", f"{part.top_half_capture:.1%}"]
-        rows.append(row)
-    head = [
-        "way",
-        *(f"{kind} {what}" for kind in ("5-fold", "rolling") for what in ("AUC", "ECE", "Brier", "top half")),
-    ]
-    print_table(
-        f"{len(table):,} rows, retrained every {every}; no row is predicted from itself or a later one", head, rows
-    )
+    for title, parts in (
+        ("Five folds, shuffled", [(item.name, item.folds) for item in found]),
+        (f"Newest 40 % in date order, retrained every {every} rows", [(item.name, item.rolling) for item in found]),
+    ):
+        rows = [
+            [name, f"{m.rows:,}", f"{m.auc:.4f}", f"{m.ece:.3f}", f"{m.brier:.4f}", f"{m.top_half_capture:.1%}"]
+            for name, m in parts
+        ]
+        print_table(title, ["way", "rows", "AUC", "ECE", "Brier", "top half"], rows)
+    typer.echo("No row is predicted from itself; in date order, none from a later one.")
 
 
 @app.command()

@@ -45,7 +45,8 @@ def _library() -> ctypes.CDLL:
 def _call(name: str, *arguments: object) -> None:
     library = _library()
     if getattr(library, name)(*arguments) != 0:
-        raise ArtifactError(f"LightGBM refused ({name}): {library.LGBM_GetLastError().decode(errors='replace')}")
+        reason = library.LGBM_GetLastError().decode(errors="replace")
+        raise ArtifactError(f"LightGBM cannot use the stored model ({name}: {reason}); train it again")
 
 
 class Booster:

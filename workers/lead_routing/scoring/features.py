@@ -102,7 +102,7 @@ def _number(feature: Feature, raw: object) -> Reading:
     if math.isnan(number):
         return Reading(None)
     if math.isinf(number):
-        return Reading(None, f"{_short(raw)} is not a finite number")
+        return Reading(None, f"{_short(raw)} is not a number")
     if feature.min is not None and number < feature.min:
         return Reading(feature.min, f"{number:g} is below {feature.min:g} and counts as that")
     if feature.max is not None and number > feature.max:

@@ -1,12 +1,15 @@
 """Rolling retraining: a challenger on the newest outcomes, and whether it may replace the champion.
 
 Rule: on the newest held-out rows that the champion has not seen, the challenger (fitted for each block on earlier
-rows only) must have a Brier score that is not higher, and an AUC at most 0.01 lower. The Brier score rewards right
-probabilities and right order together; the AUC guards against one that only moves the level.
+rows only) must have a Brier score that is not higher, and an AUC that is not lower beyond its standard error. The
+Brier score rewards right probabilities and right order together; the AUC guards against one that only moves the
+level. A few hundred outcomes tell two AUCs apart only roughly: a fixed tolerance would keep a champion whose
+probabilities are far off for the sake of noise.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -21,7 +24,6 @@ from workers.lead_routing.scoring.training import DEFAULT, Progress, Recipe, Tra
 
 FEWEST_NEW_ROWS = 100
 """Fewer new outcomes than this judge nobody."""
-AUC_TOLERANCE = 0.01
 
 
 @dataclass(frozen=True)
@@ -92,10 +94,20 @@ def retrain(
         return Retrained(trained, table, replace=False, why=why)
     ours = measure(judged.labels, trained.held_out_scores[index])
     theirs = measure(judged.labels, score_table(old, judged))
-    better = ours.brier <= theirs.brier and ours.auc >= theirs.auc - AUC_TOLERANCE
+    better = ours.brier <= theirs.brier and ours.auc >= theirs.auc - auc_error(theirs)
     why = (
         f"{'The challenger replaces' if better else 'The challenger does not replace'} {version}: on the newest "
         f"{len(index):,} outcomes its Brier score is {ours.brier:.4f} against {theirs.brier:.4f}, its AUC "
-        f"{ours.auc:.3f} against {theirs.auc:.3f}.{caveat}"
+        f"{ours.auc:.3f} against {theirs.auc:.3f} (standard error {auc_error(theirs):.3f}).{caveat}"
     )
     return Retrained(trained, table, better, why, theirs, ours)
+
+
+def auc_error(metrics: Metrics) -> float:
+    """Standard error of an AUC (Hanley and McNeil 1982, equation 2)."""
+    auc = metrics.auc
+    positive = metrics.rows * metrics.base_rate
+    negative = metrics.rows - positive
+    q1, q2 = auc / (2 - auc), 2 * auc**2 / (1 + auc)
+    variance = auc * (1 - auc) + (positive - 1) * (q1 - auc**2) + (negative - 1) * (q2 - auc**2)
+    return math.sqrt(max(0.0, variance) / (positive * negative))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol, TypeVar
@@ -17,6 +17,9 @@ from workers.lead_routing.scoring.schema import Schema
 
 Row = TypeVar("Row")
 AnyConnection = TypeVar("AnyConnection", bound="AsyncConnection[object]")
+
+LeadReader = Callable[[Mapping[str, object], Mapping[str, object] | None], Mapping[str, object] | None]
+"""(lead as stored, its account or None) → what a model may read, the same as when it was scored; None: skip it."""
 
 
 @dataclass(frozen=True)
@@ -133,18 +136,23 @@ async def load_card(conn: AsyncConnection[Row], version: str) -> dict[str, objec
     return card
 
 
-async def outcomes(conn: AsyncConnection[Row], schema: Schema) -> AsyncIterator[dict[str, object]]:
-    """Normalised leads whose outcome is recorded, oldest first, as rows for `retraining.retrain`.
+async def outcomes(conn: AsyncConnection[Row], schema: Schema, read: LeadReader) -> AsyncIterator[dict[str, object]]:
+    """Leads whose outcome is recorded, oldest first, as rows for `retraining.retrain`.
 
-    Label and order column get the names that the schema gives them.
+    Label and order column get the names that the schema gives them. What is known of the account is what is known
+    today, not what was known when the lead was scored.
     """
     async with conn.cursor(row_factory=dict_row) as cursor:
         await cursor.execute(
-            "SELECT lead_id, lead, converted, received_at FROM routing.leads"
-            " WHERE converted IS NOT NULL AND lead IS NOT NULL ORDER BY received_at, lead_id"
+            """SELECT l.lead_id, l.lead, l.converted, l.received_at, to_jsonb(a) AS account
+            FROM routing.leads l LEFT JOIN crm.accounts a ON a.id = l.account_id
+            WHERE l.converted IS NOT NULL AND l.lead IS NOT NULL ORDER BY l.received_at, l.lead_id"""
         )
         async for row in cursor:
-            found: dict[str, object] = {**row["lead"], "lead_id": row["lead_id"]}
+            known = read(row["lead"], row["account"])
+            if known is None:
+                continue
+            found: dict[str, object] = {**known, "lead_id": row["lead_id"]}
             found[schema.label.column] = schema.label.positive[0] if row["converted"] else schema.label.negative[0]
             if schema.order is not None:
                 found[schema.order] = row["received_at"]
