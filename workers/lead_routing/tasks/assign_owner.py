@@ -61,6 +61,8 @@ class AcceptanceDeadlines(Contract):
 class AssignOwnerOutput(Contract):
     """The assignment and until when its owner should answer."""
 
+    round: int
+    """As given: it exists from here on, for the tasks and handlers of this round."""
     assignment: Assignment
     acceptance_deadlines: AcceptanceDeadlines
 
@@ -97,6 +99,7 @@ async def assign_owner(given: AssignOwnerInput, ports: LeadRoutingPorts) -> Assi
     # What the undo gives back is in routing.assignments; this says the same to whoever reads the effects.
     ports.work.record(owner_id=owner.id, pool=decision.pool, credits=dict(decision.changes))
     return AssignOwnerOutput(
+        round=given.round,
         assignment=Assignment(
             owner_id=owner.id,
             owner_name=owner.name,
