@@ -1,0 +1,102 @@
+"""Who serves the jobs while the benchmark runs: our workers under the supervisor, or plain pyzeebe in their place."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+
+import httpx
+
+from workers.engine.supervision import Supervisor
+from workers.runtime.discovery import all_job_types
+from workers.settings import Settings
+
+SCORING = "lead_routing.score_lead"
+OURS = ("worker", "scorer")
+"""Names of our worker processes under the supervisor; plain pyzeebe gets as many processes, divided the same way."""
+READY_SECONDS = 60.0
+STOP_SECONDS = 30.0
+
+
+class NotServed(Exception):
+    """The workers are not as the benchmark needs them; the message says what to do."""
+
+
+def division() -> list[list[str]]:
+    """The job types of each worker process: all but scoring, and scoring."""
+    return [[job_type for job_type in all_job_types() if job_type != SCORING], [SCORING]]
+
+
+@contextlib.asynccontextmanager
+async def plain_polling(settings: Settings, log: Path) -> AsyncIterator[None]:
+    """Stop our workers, let plain pyzeebe serve, and put ours back afterwards.
+
+    Raises:
+        NotServed: our workers do not run under the supervisor of these settings.
+    """
+    supervisor = Supervisor(settings.home)
+    missing = [name for name in OURS if not (state := supervisor.states().get(name)) or not state.running]
+    if missing:
+        raise NotServed(
+            f"{' and '.join(missing)} do not run under the supervisor of {settings.home}, so that nothing can take "
+            "their place. Run `fairlead up` first, or measure without the alternative (--no-alternative)."
+        )
+    processes: list[subprocess.Popen[bytes]] = []
+    try:
+        for name in OURS:
+            await asyncio.to_thread(supervisor.stop, name)
+        with log.open("ab") as file:
+            processes += [_start(job_types, file.fileno()) for job_types in division()]
+        yield
+        died = [process.returncode for process in processes if process.poll() is not None]
+        if died:
+            raise NotServed(f"Plain pyzeebe ended with code {died[0]} while it was measured; see {log}.")
+    finally:
+        await asyncio.to_thread(_stop, processes)
+        for name in OURS:
+            supervisor.start(name)
+        await ready(settings)
+
+
+async def ready(settings: Settings) -> None:
+    """Wait until our workers have all their streams open.
+
+    Raises:
+        NotServed: not within a minute.
+    """
+    urls = [
+        f"http://127.0.0.1:{port}/readyz" for port in (settings.ports.worker_metrics, settings.ports.scorer_metrics)
+    ]
+    deadline = time.monotonic() + READY_SECONDS
+    async with httpx.AsyncClient(timeout=2, trust_env=False) as http:
+        while (late := [url for url in urls if not await _ok(http, url)]) and time.monotonic() < deadline:
+            await asyncio.sleep(0.25)
+    if late:
+        raise NotServed(f"The workers are not ready: {', '.join(late)}. `fairlead status` says more.")
+
+
+async def _ok(http: httpx.AsyncClient, url: str) -> bool:
+    try:
+        return (await http.get(url)).is_success
+    except httpx.TransportError:
+        return False
+
+
+def _start(job_types: Sequence[str], log: int) -> subprocess.Popen[bytes]:
+    return subprocess.Popen([sys.executable, "-m", "workers.bench.plain_polling", *job_types], stdout=log, stderr=log)
+
+
+def _stop(processes: Sequence[subprocess.Popen[bytes]]) -> None:
+    for process in processes:
+        process.terminate()
+    for process in processes:
+        try:
+            process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()  # pyzeebe waits for its long poll; jobs it held time out and come again
+            process.wait()
