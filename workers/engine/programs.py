@@ -1,0 +1,166 @@
+"""The programs of the local stack, each declared once: command, environment, ports, order, and when it is ready."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+from workers.engine import camunda, opensearch, postgres, readiness
+from workers.engine.downloads import Store
+from workers.settings import Settings
+
+SCORING_TASK = "lead_routing.score_lead"
+"""Served by a process of its own, so that a slow or dead scorer delays nothing else."""
+
+
+@dataclass(frozen=True)
+class Program:
+    """One supervised process."""
+
+    name: str
+    title: str
+    phase: int
+    """Programs of one phase start together, when all of the phases before are ready."""
+    command: Callable[[], tuple[str, ...]]
+    """Its command line; fetches what is missing, so it may raise `DownloadError`."""
+    ready: Callable[[], Awaitable[str | None]]
+    """Answers None, or in a few words what is missing (`workers.engine.readiness`)."""
+    ports: Mapping[str, int]
+    """Names in `settings.Ports` → numbers that it listens on."""
+    address: str = ""
+    """Where people or programs reach it."""
+    login: str = ""
+    environment: Mapping[str, str] = field(default_factory=dict)
+    prepare: Callable[[], object] | None = None
+    """Called before each start by `fairlead up`; writes below `settings.home` only."""
+    start_seconds: float = 60.0
+    stop_signal: str = "TERM"
+    stop_seconds: int = 30
+    priority: int = 500
+    """The supervisor stops programs in the reverse order of this."""
+
+
+def programs(settings: Settings, store: Store, *, engine_only: bool = False) -> list[Program]:
+    """What runs for these settings, in starting order."""
+    found: list[Program] = []
+    if settings.database_url is None:
+        found.append(_postgres(settings))
+    if settings.engine == "local":
+        found += [_opensearch(settings, store), _camunda(settings, store)]
+    if settings.mail.port is None:
+        found.append(_mail(settings))
+    if not engine_only:
+        found += _own(settings)
+    return sorted(found, key=lambda program: program.phase)
+
+
+def _postgres(settings: Settings) -> Program:
+    return Program(
+        name="postgres",
+        title="PostgreSQL 18",
+        phase=1,
+        command=partial(postgres.command, settings),
+        ready=partial(readiness.postgres_ok, f"postgresql://postgres@127.0.0.1:{settings.ports.postgres}/postgres"),
+        ports={"postgres": settings.ports.postgres},
+        address=settings.dsn,
+        prepare=partial(postgres.initialise, settings),
+        stop_signal="INT",  # "fast shutdown": the default would wait for every client to leave
+        priority=100,
+    )
+
+
+def _opensearch(settings: Settings, store: Store) -> Program:
+    url = f"http://127.0.0.1:{settings.ports.opensearch}"
+    return Program(
+        name="opensearch",
+        title="OpenSearch",
+        phase=1,
+        command=partial(opensearch.command, settings, store),
+        ready=partial(readiness.opensearch_ok, url),
+        ports={
+            "opensearch": settings.ports.opensearch,
+            "opensearch_transport": settings.ports.opensearch_transport,
+        },
+        address=url,
+        prepare=partial(opensearch.configure, settings),
+        start_seconds=120.0,
+        priority=200,
+    )
+
+
+def _camunda(settings: Settings, store: Store) -> Program:
+    ports = settings.ports
+    return Program(
+        name="camunda",
+        title="Camunda: Zeebe, Tasklist, Operate",
+        phase=2,
+        command=partial(camunda.command, settings, store),
+        ready=partial(readiness.camunda_ok, settings),
+        ports={
+            "zeebe": ports.zeebe,
+            "zeebe_command": ports.zeebe_command,
+            "zeebe_internal": ports.zeebe_internal,
+            "camunda_http": ports.camunda_http,
+            "camunda_management": ports.camunda_management,
+        },
+        address=settings.camunda_url,
+        login="demo / demo",
+        environment=camunda.environment(settings),
+        prepare=partial(camunda.configure, settings),
+        start_seconds=settings.camunda.start_seconds,
+        priority=300,
+    )
+
+
+def _mail(settings: Settings) -> Program:
+    folder = settings.home.absolute() / "mail"
+    listen = f"127.0.0.1:{settings.ports.smtp}"
+    handler = ("aiosmtpd.handlers.Mailbox", str(folder))
+    return Program(
+        name="mail",
+        title="Mail catcher",
+        phase=1,
+        command=lambda: (sys.executable, "-m", "aiosmtpd", "-n", "-l", listen, "-c", *handler),
+        ready=partial(readiness.tcp_ok, "127.0.0.1", settings.ports.smtp),
+        ports={"smtp": settings.ports.smtp},
+        address=f"smtp://{listen} → {_short(folder)}",
+        stop_signal="INT",
+        stop_seconds=5,
+        priority=100,
+    )
+
+
+def _own(settings: Settings) -> list[Program]:
+    """Fairlead's own processes."""
+    ports = settings.ports
+
+    def one(name: str, title: str, phase: int, port_name: str, *arguments: str) -> Program:
+        port = getattr(ports, port_name)
+        door = name == "gateway"
+        options = () if door else ("--metrics-port", str(port))
+        return Program(
+            name=name,
+            title=title,
+            phase=phase,
+            command=lambda: (sys.executable, "-m", "workers", *arguments, *options),
+            ready=partial(readiness.http_ok, f"http://127.0.0.1:{port}/readyz"),
+            ports={port_name: port},
+            address=settings.gateway_url if door else f"http://127.0.0.1:{port}/metrics",
+            stop_seconds=int(settings.worker.drain_seconds) + 10,
+            priority=600,
+        )
+
+    return [
+        one("dispatcher", "Dispatcher", 3, "dispatcher_metrics", "dispatcher", "run"),
+        one("worker", "Worker", 3, "worker_metrics", "worker", "run", "--all", "--except", SCORING_TASK),
+        one("scorer", "Scoring worker", 3, "scorer_metrics", "worker", "run", SCORING_TASK),
+        one("gateway", "Gateway", 4, "gateway", "gateway", "run"),
+    ]
+
+
+def _short(folder: Path) -> str:
+    here = Path.cwd()
+    return str(folder.relative_to(here)) if folder.is_relative_to(here) else str(folder)
