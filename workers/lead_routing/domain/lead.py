@@ -145,7 +145,7 @@ def _count(value: object) -> int | None:
         number = float(str(value).replace(",", "").replace(" ", ""))
     except ValueError:
         return None
-    return int(number) if 0 < number < 1e8 else None
+    return int(number) if 1 <= number < 1e8 else None
 
 
 def _person(given: Mapping[str, Any]) -> str | None:
