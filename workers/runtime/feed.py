@@ -58,10 +58,13 @@ class Feed:
         self._worker = worker
         self._specs = specs
         self._name = f"{socket.gethostname()}-{os.getpid()}"
+        self._max_running = max_running
         self._slots = asyncio.Semaphore(max_running)
+        self._freed = asyncio.Event()
         self._stopping = asyncio.Event()
         self._poll_now = {spec.job_type: asyncio.Event() for spec in specs}
         self._crowded = dict.fromkeys(self._poll_now, False)
+        self._opened_at: dict[str, float] = {}
         self._ages = Ages()
         self._last_message = 0.0
         self.running: set[asyncio.Task[object]] = set()
@@ -89,7 +92,7 @@ class Feed:
     def stop(self) -> None:
         """Take no more jobs."""
         self._stopping.set()
-        for event in self._poll_now.values():
+        for event in (self._freed, *self._poll_now.values()):
             event.set()
 
     async def drain(self, seconds: float) -> bool:
@@ -143,6 +146,7 @@ class Feed:
 
     def _opened(self, spec: TaskSpec) -> None:
         self.open_streams.add(spec.job_type)
+        self._opened_at[spec.job_type] = time.monotonic()
         metrics.STREAMS_OPEN.inc()
         self._poll_now[spec.job_type].set()  # for what became available while no stream was open
         log.info("job stream open", action="stream_open", task=spec.job_type)
@@ -150,13 +154,12 @@ class Feed:
     async def _poll(self, spec: TaskSpec) -> None:
         wake = self._poll_now[spec.job_type]
         while not self._stopping.is_set():
-            pause = SOON_SECONDS if self._crowded[spec.job_type] else POLL_SECONDS * random.uniform(0.8, 1.2)  # noqa: S311
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(wake.wait(), pause)
+                await asyncio.wait_for(wake.wait(), self._poll_pause(spec))
             wake.clear()
-            free = self._slots._value
-            if self._stopping.is_set() or not free:
-                continue
+            free = await self._room()
+            if self._stopping.is_set():
+                return
             try:
                 jobs = await self._client.activate(
                     spec.job_type,
@@ -173,6 +176,27 @@ class Feed:
                 await self._take(spec, job)
             if jobs:
                 wake.set()
+
+    def _poll_pause(self, spec: TaskSpec) -> float:
+        if spec.job_type not in self._opened_at:
+            return POLL_SECONDS
+        if self._crowded[spec.job_type]:
+            return SOON_SECONDS
+        # The gateway tells the brokers of a new stream a little later: look often at first.
+        age = time.monotonic() - self._opened_at[spec.job_type]
+        return min(POLL_SECONDS, max(SOON_SECONDS, age)) * random.uniform(0.8, 1.2)  # noqa: S311 - not all at once
+
+    async def _room(self) -> int:
+        """Wait until a good part of the slots is free, or some for a while; how many are free."""
+        enough = max(1, self._max_running // 3)
+        while (free := self._max_running - len(self.running)) < enough and not self._stopping.is_set():
+            self._freed.clear()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._freed.wait(), SOON_SECONDS)
+                continue
+            if free:
+                break
+        return free
 
     async def _take(self, spec: TaskSpec, job: Job) -> None:
         """Start a job when a slot is free; hand it back if we stop before."""
@@ -208,6 +232,7 @@ class Feed:
     def _finished(self, task: asyncio.Task[object]) -> None:
         self.running.discard(task)
         self._slots.release()
+        self._freed.set()
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("a job was left without an answer, it will time out", action="job_unanswered", exc_info=error)
 

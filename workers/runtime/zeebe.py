@@ -245,7 +245,8 @@ class ZeebeClient:
             state = self._channel.get_state(try_to_connect=True)
 
     def _tenants(self) -> list[str]:
-        return [self._tenant] if self._tenant else []
+        # Camunda's own clients name the default tenant too; the in-memory engine pushes nothing to a nameless one.
+        return [self._tenant or "<default>"]
 
 
 def _channel(settings: Settings) -> grpc.aio.Channel:

@@ -1,0 +1,68 @@
+"""Fixtures of the runtime's tests: a small context `flow` on a real database."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+
+import pytest
+from runtime_demo.cases import ROOT, Cases
+from runtime_demo.waiting import until
+
+from workers.engine.embedded import EmbeddedEngine
+from workers.runtime import discovery
+from workers.runtime.database import Pool
+from workers.runtime.feed import Feed
+from workers.runtime.resources import Resources
+from workers.runtime.worker import Worker
+from workers.runtime.zeebe import ZeebeClient
+from workers.settings import Settings, Zeebe
+
+
+@pytest.fixture
+async def resources(pool: Pool) -> Resources:
+    async with pool.connection() as connection:
+        await connection.execute("CREATE TABLE public.bookings (business_id text, turn int, change int)")
+    return Resources(Settings(), pool)
+
+
+@pytest.fixture
+def cases(resources: Resources) -> Cases:
+    return Cases(resources)
+
+
+@pytest.fixture(scope="session")
+def engine() -> Iterator[EmbeddedEngine]:
+    """Zeebe in memory, one for the session; tests tell their instances apart by keys."""
+    with EmbeddedEngine() as started:
+        yield started
+
+
+@pytest.fixture
+async def client(engine: EmbeddedEngine) -> AsyncIterator[ZeebeClient]:
+    async with ZeebeClient(Settings(zeebe=Zeebe(address=engine.address))) as opened:
+        yield opened
+
+
+@pytest.fixture
+def serving(client: ZeebeClient, resources: Resources) -> Callable[..., AbstractAsyncContextManager[Feed]]:
+    """`async with serving("book", max_running=4) as feed`: those tasks are served, and the streams are open."""
+
+    @asynccontextmanager
+    async def serve(
+        *names: str, max_running: int = 8, using: ZeebeClient | None = None, drain: float = 5.0
+    ) -> AsyncIterator[Feed]:
+        specs = [discovery.find(f"flow.{name}", ROOT) for name in names]
+        served = using or client
+        feed = Feed(served, Worker(served, resources, ROOT), specs, max_running)
+        running = asyncio.create_task(feed.run())
+        await until(lambda: running.done() or len(feed.open_streams) == len(names), "streams to open")
+        try:
+            yield feed
+        finally:
+            feed.stop()
+            await running
+            await feed.drain(drain)
+
+    return serve

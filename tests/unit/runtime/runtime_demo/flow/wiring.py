@@ -1,0 +1,15 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from runtime_demo.flow.ports import FlowPorts
+from workers.runtime.resources import Deliver, Resources
+from workers.runtime.work import Work
+
+
+def ports(resources: Resources, work: Work) -> FlowPorts:
+    return FlowPorts(work, resources.cache)
+
+
+def deliveries(resources: Resources) -> Mapping[str, Deliver]:
+    return {}

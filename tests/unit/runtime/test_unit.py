@@ -1,0 +1,123 @@
+"""One job's unit of work, on a real database."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from runtime_demo.cases import Cases
+from runtime_demo.flow.tasks.book import NoRoom
+from runtime_demo.waiting import until
+
+from workers.runtime.errors import CaseClosed, ContractError, TransientError
+
+
+async def until_runs(cases: Cases, number: int) -> None:
+    await until(lambda: cases.resources.cache.get("runs", 0) >= number, f"{number} runs")
+
+
+async def test_redelivery_returns_the_stored_result_without_running(cases: Cases) -> None:
+    first = await cases.run("book", amount=5)
+    again = await cases.run("book", amount=9)
+    assert (first.result, first.repeated) == ({"booked": 5}, False)
+    assert (again.result, again.repeated) == ({"booked": 5}, True)
+    assert cases.resources.cache["runs"] == 1
+    assert await cases.booked() == 5
+    assert await cases.rows("SELECT external_id FROM runtime.outbox") == [("c1/book/0/1",)]
+    assert await cases.rows("SELECT action, actor FROM runtime.timeline") == [("booked", "flow.book")]
+    assert await cases.rows("SELECT task, recorded FROM runtime.effects") == [("flow.book", {"amount": 5})]
+
+
+async def test_another_loop_is_another_effect(cases: Cases) -> None:
+    assert not (await cases.run("book", turn=0)).repeated
+    assert not (await cases.run("book", turn=1)).repeated
+    assert await cases.booked() == 2
+
+
+async def test_two_twins_at_once_run_once(cases: Cases) -> None:
+    cases.resources.cache["gate"] = gate = asyncio.Event()
+    twins = [asyncio.create_task(cases.run("book")) for _ in range(8)]
+    await until_runs(cases, 1)
+    gate.set()
+    done = await asyncio.gather(*twins)
+    assert sorted(one.repeated for one in done) == [False] + [True] * 7
+    assert {one.result["booked"] for one in done} == {1}
+    assert cases.resources.cache["runs"] == 1
+    assert await cases.booked() == 1
+
+
+async def test_a_twin_takes_over_when_the_first_fails(cases: Cases) -> None:
+    cases.resources.cache["modes"] = ["transient", "ok"]
+    done = await asyncio.gather(cases.run("book"), cases.run("book"), return_exceptions=True)
+    assert {type(one) for one in done} >= {TransientError}
+    assert await cases.booked() == 1
+
+
+@pytest.mark.parametrize(("mode", "raised"), [("no_room", NoRoom), ("transient", TransientError), ("defect", KeyError)])
+async def test_failure_leaves_nothing(cases: Cases, mode: str, raised: type[Exception]) -> None:
+    with pytest.raises(raised):
+        await cases.run("book", mode=mode)
+    for table in ("runtime.effects", "runtime.outbox", "runtime.timeline", "public.bookings"):
+        assert await cases.rows(f"SELECT * FROM {table}") == []
+
+
+async def test_compensation_undoes_what_was_recorded_and_only_once(cases: Cases) -> None:
+    await cases.run("book", amount=5)
+    assert (await cases.run("unbook")).result == {"unbooked": True}
+    assert await cases.booked() == 0
+    assert (await cases.run("unbook")).repeated
+    assert await cases.booked() == 0
+    assert await cases.rows("SELECT undone_by FROM runtime.effects WHERE undone_at IS NOT NULL") == [("unbook",)]
+
+
+async def test_compensation_of_what_never_happened_does_nothing(cases: Cases) -> None:
+    assert (await cases.run("unbook")).result == {"unbooked": False}
+    assert await cases.booked() == 0
+
+
+async def test_closed_case_takes_no_new_effect_but_answers_old_ones(cases: Cases) -> None:
+    await cases.run("book", turn=0)
+    await cases.run("settle")
+    assert (await cases.run("book", turn=0)).repeated
+    with pytest.raises(CaseClosed):
+        await cases.run("book", turn=1)
+    with pytest.raises(CaseClosed):
+        await cases.run("touch")
+    assert (await cases.run("unbook")).result == {"unbooked": True}  # by settle: answered from its stored result
+    assert await cases.booked() == 0
+
+
+async def test_settling_waits_for_an_effect_under_way_and_undoes_it(cases: Cases) -> None:
+    await cases.run("book", turn=0, amount=3)
+    cases.resources.cache["gate"] = gate = asyncio.Event()
+    under_way = asyncio.create_task(cases.run("book", turn=1, amount=4))
+    await until_runs(cases, 2)
+    settling = asyncio.create_task(cases.run("settle"))
+    locked = "SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+    await until(lambda: cases.rows(locked), "the closing of the case to wait for the effect under way")
+    gate.set()
+    assert not (await under_way).repeated
+    assert (await settling).result == {"settled": ["book", "book"]}
+    assert await cases.booked() == 0
+    assert await cases.rows("SELECT count(*) FROM runtime.timeline WHERE action = 'unbooked'") == [(2,)]
+    assert await cases.rows("SELECT count(*) FROM runtime.effects WHERE task = 'flow.unbook'") == [(2,)]
+
+
+async def test_idempotent_runs_again_and_says_it_once(cases: Cases) -> None:
+    assert (await cases.run("touch", key=5)).result == {"touched": 1}
+    assert (await cases.run("touch", key=5)).result == {"touched": 2}
+    assert len(await cases.rows("SELECT * FROM runtime.timeline")) == 1
+    assert await cases.rows("SELECT * FROM runtime.effects") == []
+
+
+async def test_reading_task_has_no_transaction(cases: Cases) -> None:
+    assert (await cases.run("look")).result == {"seen": "c1"}
+    with pytest.raises(RuntimeError, match='declares effect="none"'):
+        await cases.run("look", write=True)
+
+
+async def test_bad_variables_are_named_and_not_shown(cases: Cases) -> None:
+    with pytest.raises(ContractError) as caught:
+        await cases.run("book", amount="ana@example.com")
+    assert "amount" in str(caught.value)
+    assert "ana@" not in str(caught.value)
