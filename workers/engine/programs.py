@@ -95,7 +95,7 @@ def _camunda(settings: Settings, store: Store) -> Program:
     ports = settings.ports
     return Program(
         name="camunda",
-        title="Camunda: Zeebe, Tasklist, Operate",
+        title="Camunda",
         phase=2,
         command=partial(camunda.command, settings, store),
         ready=partial(readiness.camunda_ok, settings),

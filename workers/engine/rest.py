@@ -1,0 +1,256 @@
+"""The one adapter for Camunda's REST API v2, for 8.6 to 8.9.
+
+What differs between versions and is made equal here: 8.6 logs in at ``/api/login`` and keeps a session cookie, later
+versions take Basic authentication or an OAuth token; 8.6 calls a user task's key ``key`` and sends keys as numbers,
+later ones call it ``userTaskKey`` and send text. Searches lag the engine by its exporter: seconds, more under load.
+Reference: https://docs.camunda.io/docs/apis-tools/orchestration-cluster-api-rest/orchestration-cluster-api-rest-overview/
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from datetime import datetime
+from types import TracebackType
+from typing import Any, Self
+
+import httpx
+
+from workers.engine.errors import UnreachableError
+from workers.settings import Settings
+
+Json = dict[str, Any]
+"""A JSON object as the API sends it."""
+
+TIMEOUT_SECONDS = 20.0
+TOKEN_SPARE_SECONDS = 30.0
+"""A token is renewed this long before it expires."""
+
+
+class RestError(UnreachableError):
+    """Camunda's REST API refused a request."""
+
+    def __init__(self, what: str, status: int, detail: str) -> None:
+        self.status = status
+        self.detail = detail
+        super().__init__(f"Camunda refused to {what} (HTTP {status}): {detail}")
+
+
+@dataclass(frozen=True)
+class FoundTask:
+    """A user task as the search shows it."""
+
+    key: int
+    element_id: str
+    state: str
+    process_id: str
+    process_instance_key: int
+    assignee: str | None
+    candidate_groups: tuple[str, ...]
+    form_key: int | None
+    created_at: datetime | None
+    due_at: datetime | None
+    """Not told by the search of 8.6, which leaves it out."""
+
+
+@dataclass(frozen=True)
+class FoundIncident:
+    """An incident as the search shows it."""
+
+    key: int
+    process_instance_key: int
+    element_id: str
+    error_type: str
+    message: str
+    job_key: int | None
+
+
+@dataclass(frozen=True)
+class FoundInstance:
+    """A process instance as the search shows it."""
+
+    key: int
+    process_id: str
+    state: str
+    has_incident: bool
+
+
+class CamundaRest:
+    """Use as ``async with CamundaRest(settings) as camunda``; it logs in at the first request."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        zeebe = settings.zeebe
+        basic = None if zeebe.oauth_client_id else httpx.BasicAuth(zeebe.username, zeebe.password.get_secret_value())
+        self._http = httpx.AsyncClient(base_url=settings.camunda_url, timeout=TIMEOUT_SECONDS, auth=basic)
+        self._token_until = 0.0
+        self._logged_in = False
+        self._session = False
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._http.aclose()
+
+    async def user_tasks(
+        self,
+        state: str | None = "CREATED",
+        process_instance_key: int | None = None,
+        element_id: str | None = None,
+        limit: int = 100,
+    ) -> list[FoundTask]:
+        """User tasks, oldest first; ``state`` is CREATED, COMPLETED, CANCELED or FAILED, None: any."""
+        wanted = {"state": state, "processInstanceKey": _text(process_instance_key), "elementId": element_id}
+        sort = [{"field": "creationDate", "order": "ASC"}]
+        return [_task(one) for one in await self._search("user-tasks", wanted, limit, sort)]
+
+    async def assign_user_task(self, key: int, assignee: str) -> None:
+        """Give a user task to a person, also if it has another already. Raises `RestError`."""
+        body = {"assignee": assignee, "allowOverride": True}
+        await self._request(f"assign user task {key}", "POST", f"/v2/user-tasks/{key}/assignment", body)
+
+    async def complete_user_task(self, key: int, variables: Json | None = None) -> None:
+        """Complete a user task with ``variables``. Raises `RestError`, with status 404 if it is not there (yet)."""
+        body = {"variables": variables or {}}
+        await self._request(f"complete user task {key}", "POST", f"/v2/user-tasks/{key}/completion", body)
+
+    async def incidents(self, process_instance_key: int | None = None, limit: int = 100) -> list[FoundIncident]:
+        """Incidents that wait for somebody."""
+        wanted = {"state": "ACTIVE", "processInstanceKey": _text(process_instance_key)}
+        return [_incident(one) for one in await self._search("incidents", wanted, limit)]
+
+    async def process_instances(
+        self, process_id: str | None = None, state: str | None = None, limit: int = 100
+    ) -> list[FoundInstance]:
+        """Process instances; ``state`` is ACTIVE, COMPLETED or CANCELED, None: any."""
+        await self._logged()
+        if self._session:  # 8.6 finds only what its filter names, and has no one filter for the state
+            names = ("running", "active", "incidents", "finished", "completed", "canceled")
+            wanted: Json = {"bpmnProcessId": process_id} | dict.fromkeys(names, True)
+        else:
+            wanted = {"processDefinitionId": process_id, "state": state}
+        found = [_instance(one) for one in await self._search("process-instances", wanted, limit)]
+        return [one for one in found if state in {None, one.state}]
+
+    async def _search(self, what: str, wanted: Json, limit: int, sort: list[Json] | None = None) -> list[Json]:
+        body: Json = {"filter": {name: value for name, value in wanted.items() if value is not None}}
+        body["page"] = {"limit": limit}
+        if sort:
+            body["sort"] = sort
+        answer = await self._request(f"search {what}", "POST", f"/v2/{what}/search", body)
+        items: list[Json] = answer.json()["items"]
+        return items
+
+    async def _request(self, what: str, method: str, path: str, body: Json) -> httpx.Response:
+        """One request, logging in if need be. Raises `UnreachableError` or `RestError`."""
+        await self._logged()
+        answer = await self._send(method, path, body)
+        if answer.status_code == httpx.codes.UNAUTHORIZED:  # the session ended, or Camunda was started again
+            self._logged_in, self._token_until = False, 0.0
+            await self._logged()
+            answer = await self._send(method, path, body)
+        if answer.is_error:
+            raise RestError(what, answer.status_code, _detail(answer))
+        return answer
+
+    async def _send(self, method: str, path: str, body: Json) -> httpx.Response:
+        try:
+            return await self._http.request(method, path, json=body)
+        except httpx.HTTPError as error:
+            raise self._silence(error) from error
+
+    async def _logged(self) -> None:
+        try:
+            await self._log_in()
+        except httpx.HTTPError as error:
+            raise self._silence(error) from error
+
+    def _silence(self, error: httpx.HTTPError) -> UnreachableError:
+        return UnreachableError(
+            f"Camunda's REST API at {self._settings.camunda_url} does not answer ({type(error).__name__})."
+        )
+
+    async def _log_in(self) -> None:
+        zeebe = self._settings.zeebe
+        if zeebe.oauth_client_id and zeebe.oauth_client_secret and zeebe.oauth_url:
+            if time.monotonic() >= self._token_until:
+                await self._fetch_token(zeebe.oauth_url, zeebe.oauth_client_id)
+        elif not self._logged_in:
+            names = {"username": zeebe.username, "password": zeebe.password.get_secret_value()}
+            answer = await self._http.post("/api/login", params=names)
+            # From 8.8 on this door is gone, and Basic authentication alone does.
+            if answer.status_code in {httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN}:
+                raise RestError(f"log {zeebe.username} in", answer.status_code, "set FAIRLEAD_ZEEBE__USERNAME")
+            self._logged_in = True
+            self._session = answer.is_success
+
+    async def _fetch_token(self, url: str, client_id: str) -> None:
+        """OAuth 2 client credentials (RFC 6749, section 4.4)."""
+        zeebe = self._settings.zeebe
+        secret = zeebe.oauth_client_secret.get_secret_value() if zeebe.oauth_client_secret else ""
+        form = {"grant_type": "client_credentials", "client_id": client_id, "client_secret": secret}
+        if zeebe.oauth_audience:
+            form["audience"] = zeebe.oauth_audience
+        async with httpx.AsyncClient(timeout=TIMEOUT_SECONDS) as client:
+            answer = await client.post(url, data=form)
+        if answer.is_error:
+            raise RestError("give a token", answer.status_code, "check FAIRLEAD_ZEEBE__OAUTH_CLIENT_ID and its secret")
+        token = answer.json()
+        self._http.headers["Authorization"] = f"Bearer {token['access_token']}"
+        self._token_until = time.monotonic() + float(token.get("expires_in", 60)) - TOKEN_SPARE_SECONDS
+
+
+def _task(one: Json) -> FoundTask:
+    groups = one.get("candidateGroups") or one.get("candidateGroup") or ()
+    return FoundTask(
+        key=int(one.get("userTaskKey") or one["key"]),
+        element_id=one["elementId"],
+        state=one["state"],
+        process_id=one["processDefinitionId"],
+        process_instance_key=int(one["processInstanceKey"]),
+        assignee=one.get("assignee") or None,
+        candidate_groups=tuple(groups),
+        form_key=int(one["formKey"]) if one.get("formKey") else None,
+        created_at=_moment(one.get("creationDate")),
+        due_at=_moment(one.get("dueDate")),
+    )
+
+
+def _incident(one: Json) -> FoundIncident:
+    return FoundIncident(
+        key=int(one.get("incidentKey") or one["key"]),
+        process_instance_key=int(one["processInstanceKey"]),
+        element_id=str(one.get("elementId") or one.get("flowNodeId") or ""),
+        error_type=str(one.get("errorType") or one.get("type") or ""),
+        message=str(one.get("errorMessage") or one.get("message") or ""),
+        job_key=int(one["jobKey"]) if one.get("jobKey") else None,
+    )
+
+
+def _instance(one: Json) -> FoundInstance:
+    return FoundInstance(
+        key=int(one.get("processInstanceKey") or one["key"]),
+        process_id=str(one.get("processDefinitionId") or one["bpmnProcessId"]),
+        state=one["state"],
+        has_incident=bool(one.get("hasIncident", one.get("incident"))),
+    )
+
+
+def _moment(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None
+
+
+def _text(key: int | None) -> str | None:
+    return None if key is None else str(key)
+
+
+def _detail(answer: httpx.Response) -> str:
+    """The problem's detail (RFC 9457), if the answer is one."""
+    try:
+        problem = answer.json()
+    except ValueError:
+        return answer.text[:200] or answer.reason_phrase
+    return str(problem.get("detail") or problem.get("message") or problem.get("title") or answer.reason_phrase)
