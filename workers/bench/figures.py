@@ -107,8 +107,12 @@ def growth(passages: Sequence[Passage], start: float, seconds: float) -> float:
     return sum((at - middle) * (here - level) for at, here in zip(times, levels, strict=True)) / spans
 
 
-def figures(passages: Sequence[Passage], *, start: float, rate: float, seconds: float) -> Figures:
-    """The figures of one run of `seconds` that began at `start` (seconds since 1970)."""
+def figures(passages: Sequence[Passage], *, start: float, rate: float, seconds: float, until: float) -> Figures:
+    """The figures of one run of `seconds` that began at `start`, as known at `until` (seconds since 1970).
+
+    A lead that is still on its way counts with the time it has waited so far, a lower bound: leaving it out would
+    flatter a system that falls behind.
+    """
     end = start + seconds
     received = [one for one in passages if one.received is not None]
     slope = growth(passages, start, seconds)
@@ -121,14 +125,21 @@ def figures(passages: Sequence[Passage], *, start: float, rate: float, seconds: 
         assigned=sum(one.assigned is not None for one in passages),
         settled=sum(one.settled is not None for one in passages),
         settled_per_second=in_window / seconds,
-        from_received=spread(
-            [one.assigned - one.received for one in received if one.assigned is not None and one.received is not None]
+        from_received=spread([lasted for one in received if (lasted := _lasted(one, one.received, until)) is not None]),
+        from_schedule=spread(
+            [lasted for one in received if (lasted := _lasted(one, one.scheduled, until)) is not None]
         ),
-        from_schedule=spread([one.assigned - one.scheduled for one in passages if one.assigned is not None]),
         backlog_at_end=backlog(passages, end),
         backlog_growth=slope,
         held=len(received) == len(passages) and slope <= GROWTH_SHARE * rate,
     )
+
+
+def _lasted(one: Passage, begin: float | None, until: float) -> float | None:
+    """Seconds from `begin` to the owner, or until now if the lead is still on its way; None: a person decides."""
+    if begin is None or (one.assigned is None and one.settled is not None):
+        return None
+    return (until if one.assigned is None else one.assigned) - begin
 
 
 def schedule(rate: float, seconds: float) -> list[float]:

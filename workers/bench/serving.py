@@ -74,10 +74,13 @@ async def ready(settings: Settings) -> None:
     ]
     deadline = time.monotonic() + READY_SECONDS
     async with httpx.AsyncClient(timeout=2, trust_env=False) as http:
-        while (late := [url for url in urls if not await _ok(http, url)]) and time.monotonic() < deadline:
+        while True:
+            late = [url for url in urls if not await _ok(http, url)]
+            if not late:
+                return
+            if time.monotonic() > deadline:
+                raise NotServed(f"The workers are not ready: {', '.join(late)}. `fairlead status` says more.")
             await asyncio.sleep(0.25)
-    if late:
-        raise NotServed(f"The workers are not ready: {', '.join(late)}. `fairlead status` says more.")
 
 
 async def _ok(http: httpx.AsyncClient, url: str) -> bool:

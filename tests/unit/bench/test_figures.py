@@ -46,7 +46,7 @@ def test_the_schedule_is_even() -> None:
 
 
 def test_a_steady_run_is_held() -> None:
-    found = figures(steady(10, 60, latency=0.2), start=START, rate=10, seconds=60)
+    found = figures(steady(10, 60, latency=0.2), start=START, rate=10, seconds=60, until=START + 200)
     assert (found.sent, found.received, found.assigned, found.settled) == (600, 600, 600, 600)
     assert found.from_received is not None
     assert found.from_received.p99 == pytest.approx(0.2)
@@ -61,7 +61,7 @@ def test_a_steady_run_is_held() -> None:
 def test_a_system_that_does_half_is_not_held_and_says_how_fast_it_falls_behind() -> None:
     """Ten a second come in, five a second are settled, one after the other."""
     passages = [Passage(START + i / 10, START + i / 10, START + (i + 1) / 5, START + (i + 1) / 5) for i in range(600)]
-    found = figures(passages, start=START, rate=10, seconds=60)
+    found = figures(passages, start=START, rate=10, seconds=60, until=START + 200)
     assert found.backlog_growth == pytest.approx(5, rel=0.02)
     assert found.backlog_at_end == pytest.approx(300, abs=2)
     assert found.settled_per_second == pytest.approx(5, rel=0.02)
@@ -71,17 +71,26 @@ def test_a_system_that_does_half_is_not_held_and_says_how_fast_it_falls_behind()
 
 def test_a_level_backlog_is_held_however_high() -> None:
     """A first second that everything waits for is settling, not growth."""
-    found = figures(steady(10, 60, latency=5.0), start=START, rate=10, seconds=60)
+    found = figures(steady(10, 60, latency=5.0), start=START, rate=10, seconds=60, until=START + 200)
     assert found.held
     assert found.backlog_at_end == pytest.approx(50, abs=2)
     assert not found.meets_target
+
+
+def test_leads_still_on_their_way_count_with_the_time_they_waited() -> None:
+    passages = [*steady(1, 9, latency=0.1), Passage(START + 9, START + 9)]
+    found = figures(passages, start=START, rate=1, seconds=10, until=START + 29)
+    assert found.assigned == 9
+    assert found.from_received is not None
+    assert found.from_received.count == 10
+    assert found.from_received.longest == pytest.approx(20)
 
 
 def test_leads_that_were_not_taken_or_wait_for_people() -> None:
     passages = steady(1, 9, latency=0.1)
     passages.append(Passage(START + 9.0))  # refused by the gateway
     passages[0] = Passage(START, START, None, START + 0.5)  # waits in triage: settled, never in the latencies
-    found = figures(passages, start=START, rate=1, seconds=10)
+    found = figures(passages, start=START, rate=1, seconds=10, until=START + 20)
     assert (found.sent, found.received, found.assigned, found.settled) == (10, 9, 8, 9)
     assert found.from_received is not None
     assert found.from_received.count == 8

@@ -1,0 +1,85 @@
+"""What the benchmark concludes from its runs, and that it leaves the organisation as it was."""
+
+from __future__ import annotations
+
+import io
+import json
+from dataclasses import replace
+
+import pytest
+from rich.console import Console
+
+from workers.bench.figures import Figures, Spread
+from workers.bench.lead_routing import OURS, PLAIN, UNLIMITED, Plan, Report, Run, describe, unlimited_reps
+from workers.bench.machine import machine
+from workers.bench.showing import as_json, show, target_met
+from workers.runtime.database import Pool
+from workers.sample.loading import load
+
+
+def run(side: str, rate: float, p99: float, *, held: bool = True, purpose: str = "fixed rate") -> Run:
+    latency = Spread(600, p99 / 3, p99 / 2, p99, p99 * 2)
+    found = Figures(rate, 60, 600, 600, 600, 600, rate, latency, latency, 3, 0.1, held)
+    return Run(side, purpose, found, {"202": 600}, 0.002, 0)
+
+
+def report(*runs: Run) -> Report:
+    return Report(Plan(find_max=True), list(runs))
+
+
+def test_the_target_needs_every_run_of_ours_at_the_target_rate() -> None:
+    good, bad, slow = run(OURS, 10, 0.4), run(OURS, 10, 1.6), run(OURS, 2, 0.1)
+    assert target_met(report(good, good, run(PLAIN, 10, 60.0))) is True
+    assert target_met(report(good, bad)) is False
+    assert target_met(report(good, replace(good, figures=replace(good.figures, held=False)))) is False
+    assert target_met(report(slow)) is None
+    assert target_met(report(run(OURS, 10, 0.1, purpose="search"))) is None
+
+
+def test_the_highest_rate_held_is_of_all_runs() -> None:
+    found = report(run(OURS, 10, 1), run(OURS, 40, 1, purpose="search"), run(OURS, 80, 1, held=False, purpose="search"))
+    assert found.highest(OURS) == 40
+    assert found.highest(PLAIN) is None
+
+
+def test_the_middle_run_is_the_worse_of_two() -> None:
+    middle = report(run(OURS, 10, 0.9), run(OURS, 10, 0.4)).middle(OURS)
+    assert middle is not None
+    assert middle.figures.from_received is not None
+    assert middle.figures.from_received.p99 == pytest.approx(0.9)
+    assert report().middle(OURS) is None
+
+
+def test_it_is_shown_with_machine_target_and_alternative() -> None:
+    done = report(run(OURS, 10, 0.4), run(PLAIN, 10, 61.0, held=False), run(OURS, 30, 1.0, purpose="search"))
+    shown = io.StringIO()
+    here = machine()
+    show(done, here, Console(file=shown, width=160))
+    text = shown.getvalue()
+    for expected in (OURS, PLAIN, "61.000", "Highest rate held by fairlead: 30 leads/s", "met", "cores", "memory_gib"):
+        assert expected in text
+    written = json.loads(json.dumps(as_json(done, here, {"camunda": "8.6.0"})))
+    assert written["target"]["met"] is True
+    assert written["highest_rate_held"] == {OURS: 30, PLAIN: None}
+    assert len(written["runs"]) == 3
+    assert "not held" in describe(done.runs[1])
+
+
+async def test_capacities_are_put_back_even_after_a_failure(pool: Pool) -> None:
+    await load(pool, 1)
+    before = await capacities(pool)
+    with pytest.raises(RuntimeError, match="interrupted"):
+        await _interrupted(pool)
+    assert await capacities(pool) == before
+
+
+async def _interrupted(pool: Pool) -> None:
+    async with unlimited_reps(pool):
+        assert set(await capacities(pool)) == {(UNLIMITED, UNLIMITED)}
+        raise RuntimeError("interrupted")
+
+
+async def capacities(pool: Pool) -> list[tuple[int, int]]:
+    async with pool.connection() as connection:
+        cursor = await connection.execute("SELECT daily_capacity, open_capacity FROM routing.reps ORDER BY id")
+        return [(row["daily_capacity"], row["open_capacity"]) for row in await cursor.fetchall()]
