@@ -78,7 +78,9 @@ async def record_outcome(
 
 
 async def _lock(connection: AsyncConnection[DictRow], lead_id: str) -> str:
-    cursor = await connection.execute("SELECT state FROM routing.leads WHERE lead_id = %s FOR UPDATE", (lead_id,))
+    cursor = await connection.execute(
+        "SELECT state FROM routing.leads WHERE lead_id = %s FOR NO KEY UPDATE", (lead_id,)
+    )
     row = await cursor.fetchone()
     if row is None:
         raise LeadUnknown(f"There is no lead {lead_id}.")
