@@ -39,3 +39,25 @@ async def _load(seed: int, retrain: bool) -> str:
         f"Sample organisation: {loaded.reps} reps in {loaded.territories} territories, {loaded.accounts} accounts, "
         f"{loaded.absences} absences. Scorer {scorer.version}: {learned}."
     )
+
+
+@app.command()
+def run(
+    rate: Annotated[float, typer.Option(min=0.1, max=600, help="Leads a minute, on average.")] = 6.0,
+    seed: Seed = 1,
+    no_people: Annotated[bool, typer.Option("--no-people", help="Nobody answers: all tasks wait for you.")] = False,
+    left_alone: Annotated[
+        int, typer.Option(min=0, help="Newest tasks of each group that simulated people never touch.")
+    ] = 5,
+) -> None:
+    """Feed sample leads and let simulated people answer most tasks, until SIGTERM or Ctrl-C; goes on where it stopped."""
+    import asyncio
+
+    from workers.runtime import logs
+    from workers.sample.running import Plan
+    from workers.sample.running import run as run_sample
+    from workers.settings import get_settings
+
+    settings = get_settings()
+    logs.configure(settings)
+    asyncio.run(run_sample(settings, Plan(rate, seed, not no_people, left_alone)))

@@ -31,7 +31,8 @@ MEDIAN_SECONDS: Final = {"correct_lead": 60.0, "triage_lead": 45.0, "manager_dec
 SLOWEST_SECONDS = 300.0
 LEFT_ALONE = 5
 """The newest tasks of each group are never touched: they are for the newcomer in Tasklist."""
-REJECT_REASONS = ("no_capacity", "wrong_territory", "wrong_product", "conflict")
+REJECT_REASONS = ("no_time", "wrong_fit", "conflict", "not_a_lead", "other")
+"""As the form accept_lead offers them."""
 OUTCOME_MEAN_SECONDS = 240.0
 """Mean time from accepted to the known outcome; weeks in real life."""
 

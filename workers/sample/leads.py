@@ -53,6 +53,8 @@ JOB_LEVELS = {"staff": 0.3, "manager": 0.33, "director": 0.18, "c_level": 0.09, 
 FREE_MAIL = "@gmail.com"
 FREE_MAIL_SHARE = 0.04
 DUPLICATE_REACH = 200
+LARGEST_USUAL = 3_500
+"""Employees of the largest company that is not strategic; above 5,000 the decision tables call it so."""
 
 _SOURCE_EFFECT = {
     "referral": 1.1,
@@ -177,7 +179,7 @@ def _size(kind: Kind, account: Account | None, chance: random.Random) -> Body:
     employees = (
         chance.randint(12_000, 90_000)
         if kind == "strategic"
-        else round(min(chance.lognormvariate(4.6, 1.5), 9_000)) + 2
+        else round(min(chance.lognormvariate(4.6, 1.5), LARGEST_USUAL)) + 2
     )
     revenue = employees * chance.randint(90_000, 260_000)
     known = kind == "strategic" or chance.random() < 0.8

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+import psycopg
 import structlog
 
 from workers.runtime.database import Pool
@@ -86,6 +87,8 @@ class People:
                 await self.report_outcomes(now)
             except BoardUnavailable as error:
                 log.info("Camunda can't be asked for tasks", action="people_wait", reason=str(error))
+            except psycopg.OperationalError as error:
+                log.info("the database does not answer", action="people_wait", reason=type(error).__name__)
             await asyncio.sleep(LOOK_SECONDS)
 
     async def answer_tasks(self, now: dt.datetime) -> int:

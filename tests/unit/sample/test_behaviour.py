@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 from collections import Counter
 from collections.abc import Mapping
+from pathlib import Path
 
 import pytest
 
 from workers.lead_routing.domain.lead import normalise
 from workers.sample.behaviour import (
     GROUP_OF,
+    REJECT_REASONS,
     SLOWEST_SECONDS,
     Waiting,
     answer,
@@ -83,3 +86,9 @@ def test_outcomes_come_later_and_stay_put() -> None:
     delays = [outcome_delay(f"sample-1-{i:08}", 1) for i in range(500)]
     assert min(delays) >= dt.timedelta(seconds=15)
     assert delays == [outcome_delay(f"sample-1-{i:08}", 1) for i in range(500)]
+
+
+def test_reasons_are_those_of_the_form() -> None:
+    form = json.loads((Path(__file__).parents[3] / "forms" / "accept_lead.form").read_text())
+    [field] = [component for component in form["components"] if component.get("key") == "reject_reason"]
+    assert {value["value"] for value in field["values"]} == set(REJECT_REASONS)

@@ -1,0 +1,70 @@
+"""A stack of the benchmark's own: free ports, a temporary folder, the sample organisation and nothing else going on."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from workers.engine.ports import free_port
+from workers.settings import Ports, Settings
+
+STOP_SECONDS = 180.0
+
+
+class StackFailed(Exception):
+    """The benchmark's own stack did not start; the message holds what was said."""
+
+
+@contextlib.contextmanager
+def own_stack() -> Iterator[Settings]:
+    """Start a stack, give its settings, take it down and remove its folder.
+
+    Raises:
+        StackFailed: it did not start.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="fairlead-bench-"))
+    folder.chmod(0o755)  # a PostgreSQL started by root runs as another user, who must reach its data
+    before = dict(os.environ)
+    # By the environment, because every process of the stack reads its settings there.
+    os.environ.update(_environment(folder))
+    try:
+        _fairlead("up", "--detach", "--no-sample")
+        try:
+            _fairlead("sample", "load")
+            yield Settings()
+        finally:
+            _fairlead("down", seconds=STOP_SECONDS)
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _environment(folder: Path) -> dict[str, str]:
+    ports: dict[str, int] = {}
+    for name in Ports.model_fields:
+        ports[name] = next(port for port in iter(free_port, 0) if port not in ports.values())
+    return {"FAIRLEAD_HOME": str(folder)} | {
+        f"FAIRLEAD_PORTS__{name.upper()}": str(port) for name, port in ports.items()
+    }
+
+
+def _fairlead(*arguments: str, seconds: float = 600.0) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "workers", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=seconds,
+        check=False,
+    )
+    if done.returncode:
+        raise StackFailed(
+            f"`fairlead {' '.join(arguments)}` failed with code {done.returncode}:\n{done.stdout.strip()}"
+        )

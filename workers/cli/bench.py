@@ -1,0 +1,89 @@
+"""`fairlead bench …`: measurements that anybody can repeat."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from workers.bench.lead_routing import Plan, Report
+
+app = typer.Typer(no_args_is_help=True, help="Measurements that anybody can repeat.")
+
+
+@app.callback()
+def _group() -> None:
+    """Measurements that anybody can repeat."""
+
+
+@app.command("lead-routing")
+def lead_routing(
+    rate: Annotated[float, typer.Option(min=0.1, help="Leads a second, sent at fixed times.")] = 10.0,
+    seconds: Annotated[float, typer.Option(min=5, help="Length of a run.")] = 60.0,
+    rounds: Annotated[int, typer.Option(min=1, help="Runs of each side, in turns.")] = 2,
+    find_max: Annotated[bool, typer.Option("--find-max", help="Then look for the highest rate held.")] = False,
+    no_alternative: Annotated[bool, typer.Option("--no-alternative", help="Leave plain pyzeebe out.")] = False,
+    use_running: Annotated[
+        bool, typer.Option("--use-running", help="Measure the stack that runs here, not one of the benchmark's own.")
+    ] = False,
+    seed: Annotated[int, typer.Option(help="Of the leads.")] = 1,
+    out: Annotated[Path | None, typer.Option(help="Write the whole report there as JSON.")] = None,
+) -> None:
+    """Measure received → assigned and leads a second, ours against plain pyzeebe polling; fails if the target is missed.
+
+    Without --use-running a stack of its own is started on free ports in a temporary folder, and taken down after.
+    """
+    import json
+
+    from rich.console import Console
+
+    from workers.bench.lead_routing import Plan
+    from workers.bench.machine import machine
+    from workers.bench.showing import as_json, show, target_met
+
+    here = machine()
+    plan = Plan(rate, seconds, rounds, find_max, not no_alternative, seed)
+    console = Console()
+    report = _measure(plan, use_running=use_running, console=console)
+    show(report, here, console)
+    if out is not None:
+        out.write_text(json.dumps(as_json(report, here, _versions()), indent=2) + "\n")
+        console.print(f"Written to {out}.")
+    raise typer.Exit(1 if target_met(report) is False else 0)
+
+
+def _measure(plan: Plan, *, use_running: bool, console: Console) -> Report:
+    """Run the plan; an interruption shows what was measured until then."""
+    import asyncio
+    import contextlib
+
+    from workers.bench.lead_routing import Report, bench
+    from workers.bench.own_stack import StackFailed, own_stack
+    from workers.bench.serving import NotServed
+    from workers.settings import get_settings
+
+    report = Report(plan)
+    try:
+        if not use_running:
+            console.print("starting a stack of the benchmark's own (a minute or so) …")
+        with contextlib.nullcontext(get_settings()) if use_running else own_stack() as settings:
+            asyncio.run(bench(settings, plan, report, lambda text: console.print(text, highlight=False)))
+    except (NotServed, StackFailed) as error:
+        console.print(f"[red]{error}[/]")
+        raise typer.Exit(2) from None
+    except KeyboardInterrupt:
+        console.print("Interrupted; what was measured until now:")
+    return report
+
+
+def _versions() -> dict[str, str]:
+    from importlib.metadata import version
+
+    from workers.settings import get_settings
+
+    packages = {name: version(name) for name in ("fairlead", "pyzeebe", "psycopg")}
+    return packages | {"camunda": get_settings().versions.camunda, "opensearch": get_settings().versions.opensearch}
