@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Literal, Protocol
 
 import structlog
@@ -19,8 +21,8 @@ from workers.lead_routing.ports.reps import AlreadyAssigned, Released
 OFFICE_HOURS = {day: [["09:00", "17:30"]] for day in ("mon", "tue", "wed", "thu", "fri")}
 """Working hours of teams (territories, sales operations), whose calendars the tables do not hold."""
 
-_REPS = "id, name, email, login, territories, timezone, holidays, working_hours, languages, skills, weight, "
-_REPS += "daily_capacity, open_capacity, active"
+_REPS = """id, name, email, login, territories, timezone, holidays, working_hours::text, languages, skills, weight,
+    daily_capacity, open_capacity, active"""
 
 # Locks are taken in the order of the ids, so that desks of overlapping pools cannot wait for each other in a circle.
 # NO KEY UPDATE: rows that only refer to a rep (absences, other leads' assignments) may still be written.
@@ -210,7 +212,12 @@ def _candidate(row: DictRow, calendar: WorkCalendar, load: DictRow) -> Candidate
 def _calendar(row: DictRow) -> WorkCalendar:
     """The rep's calendar; one that cannot be read has no working time, so that it stops no colleague's work."""
     try:
-        return work_calendar(row["timezone"], row["working_hours"], row["holidays"])
+        return _parsed(row["timezone"], row["working_hours"], row["holidays"])
     except CalendarError as error:
         structlog.get_logger().warning("A rep gets no leads.", action="rep_calendar_bad", rep=row["id"], why=str(error))
         return work_calendar("UTC", {}, "US")
+
+
+@lru_cache(maxsize=1024)  # the same at every assignment, until somebody changes the row
+def _parsed(timezone: str, hours: str, country: str) -> WorkCalendar:
+    return work_calendar(timezone, json.loads(hours), country)
