@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from itertools import count
 from pathlib import Path
 
@@ -55,6 +55,12 @@ def empty_dsn(postgres: str) -> Iterator[str]:
 def dsn(postgres: str, template_database: str) -> Iterator[str]:
     """DSN of a fresh database with the newest schema."""
     yield from _database(postgres, template=template_database)
+
+
+@pytest.fixture
+def copy_database(postgres: str) -> Callable[[str], Iterator[str]]:
+    """Makes a copy of a database that lives as long as the iteration: for fixtures with a template of their own."""
+    return lambda template: _database(postgres, template=template)
 
 
 @pytest.fixture

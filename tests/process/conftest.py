@@ -1,0 +1,97 @@
+"""Process tests: every path of every diagram, on Camunda's own engine in memory, with time travel.
+
+Each test has an engine and a database of its own. What the engine saw is collected over all tests for the coverage
+report, which `test_zz_coverage` holds at 100 %.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import dataclass, field
+
+
+import psycopg
+import pytest
+
+from tests.process.house import PROCESS, House, open_house
+from workers.engine.embedded import EmbeddedEngine
+from workers.runtime.database import open_pool
+from workers.sample.scorer import prepare
+
+
+@dataclass
+class Seen:
+    """Elements completed and flows taken in all tests of the session."""
+
+    elements: set[str] = field(default_factory=set)
+    flows: set[str] = field(default_factory=set)
+    tests: int = 0
+
+
+SEEN = Seen()
+
+
+@pytest.fixture(scope="session")
+def seen() -> Seen:
+    return SEEN
+
+
+@pytest.fixture
+def engine() -> Iterator[EmbeddedEngine]:
+    with EmbeddedEngine() as running:
+        yield running
+        SEEN.elements |= running.completed_elements(PROCESS)
+        SEEN.flows |= running.taken_flows(PROCESS)
+        SEEN.tests += 1
+
+
+@pytest.fixture(scope="session")
+def database_with_model(postgres: str, template_database: str) -> str:
+    """Name of a migrated database that holds a trained scorer, to copy from."""
+    dsn = psycopg.conninfo.make_conninfo(postgres, dbname="fairlead_with_model")
+    with psycopg.connect(postgres, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE fairlead_with_model TEMPLATE {template_database}".encode())
+
+    async def train() -> None:
+        pool = await open_pool(dsn, min_size=1, max_size=2)
+        try:
+            await prepare(pool, seed=7)
+        finally:
+            await pool.close()
+
+    asyncio.run(train())
+    return "fairlead_with_model"
+
+
+@pytest.fixture
+def dsn(postgres: str, database_with_model: str, copy_database: Callable[[str], Iterator[str]]) -> Iterator[str]:
+    """DSN of a fresh database with a trained scorer."""
+    yield from copy_database(database_with_model)
+
+
+@pytest.fixture
+async def house(engine: EmbeddedEngine, dsn: str) -> AsyncIterator[House]:
+    """A house with one territory (dach, manager Mona) and two reps, ana and ben, always at work; all tasks served."""
+    async with open_house(engine, dsn) as opened:
+        await furnish(opened)
+        await opened.serve()
+        yield opened
+
+
+@pytest.fixture
+async def quiet_house(engine: EmbeddedEngine, dsn: str) -> AsyncIterator[House]:
+    """Like `house`, but no task is served until the test says so."""
+    async with open_house(engine, dsn) as opened:
+        await furnish(opened)
+        yield opened
+
+
+async def furnish(house: House) -> None:
+    async with house.pool.connection() as connection:
+        await connection.execute(
+            "INSERT INTO routing.territories (id, name, timezone, holidays, manager_name, manager_email)"
+            " VALUES ('dach', 'DACH', 'UTC', 'US', 'Mona', 'mona@fairlead.example')"
+        )
+    await house.rep("ana")
+    await house.rep("ben")
