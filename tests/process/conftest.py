@@ -10,7 +10,6 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
 
-
 import psycopg
 import pytest
 
@@ -27,9 +26,16 @@ class Seen:
     elements: set[str] = field(default_factory=set)
     flows: set[str] = field(default_factory=set)
     tests: int = 0
+    report: str = "not judged, as not all process tests ran and passed"
 
 
 SEEN = Seen()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if SEEN.tests:
+        terminalreporter.section("coverage of diagrams")
+        terminalreporter.write_line(SEEN.report)
 
 
 @pytest.fixture(scope="session")

@@ -163,7 +163,7 @@ class House:
             elements = self.engine.elements(instance)
             return sum(one.element_id == element_id and one.state == "ELEMENT_COMPLETED" for one in elements)
 
-        await self.until(lambda: count() >= times, f"{element_id} to be passed {times} ×", instance)
+        await self.until(lambda: count() >= times, f"{element_id} to be passed {times} times", instance)
 
     async def ended(self, lead_id: str, end_event: str) -> None:
         """Wait until the lead's process has ended at this end event, without an incident."""

@@ -192,9 +192,9 @@ async def test_triage_is_reminded_escalated_and_may_discard(house: House) -> Non
 async def test_a_rejection_is_undone_and_goes_to_somebody_else(house: House) -> None:
     lead_id = await house.lead()
     first = (await house.task(lead_id, "accept_lead")).variables["assignment"]["owner_id"]
-    credits = "SELECT rep_id, credit FROM routing.credits ORDER BY rep_id"
+    query = "SELECT rep_id, credit FROM routing.credits ORDER BY rep_id"
     booked = await house.row("SELECT credits FROM routing.assignments WHERE lead_id = %s", lead_id)
-    before = {row["rep_id"]: row["credit"] for row in await house.rows(credits)}
+    before = {row["rep_id"]: row["credit"] for row in await house.rows(query)}
     await house.complete(lead_id, "accept_lead", owner_response="reject", reject_reason="no_time", reject_note="")
     await house.passed(lead_id, "notify_owner", times=2)
     second = (await house.task(lead_id, "accept_lead")).variables["assignment"]["owner_id"]
@@ -207,7 +207,7 @@ async def test_a_rejection_is_undone_and_goes_to_somebody_else(house: House) -> 
     assert first_one["released_at"] is not None
     assert second_one["released_at"] is None
     assert await house.open_slots(first) == 0
-    after = {row["rep_id"]: row["credit"] for row in await house.rows(credits)}
+    after = {row["rep_id"]: row["credit"] for row in await house.rows(query)}
     for rep_id, change in before.items():
         expected = change - booked["credits"].get(rep_id, 0) + second_one["credits"].get(rep_id, 0)
         assert after[rep_id] == pytest.approx(expected), "the credit that the refused assignment moved is taken back"

@@ -30,8 +30,8 @@ def test_every_element_and_flow_is_covered(seen: Seen, request: pytest.FixtureRe
         if isinstance(node.tag, str) and node.tag.startswith(BPMN) and node.tag.endswith(RUN)
     } - compensation
     flows = {node.get("id") for node in root.iter(f"{BPMN}sequenceFlow")}
-    print(
-        f"\nlead_routing: {len(elements & seen.elements)} of {len(elements)} elements and "
+    seen.report = (
+        f"lead_routing: {len(elements & seen.elements)} of {len(elements)} elements and "
         f"{len(flows & seen.flows)} of {len(flows)} sequence flows covered by {seen.tests} tests"
     )
     assert sorted(elements - seen.elements) == [], "elements that no process test completes"
