@@ -74,14 +74,15 @@ class PostgresCrm:
     async def find_accounts(self, lead: Lead) -> Sequence[CrmAccount]:
         """See `Crm.find_accounts`."""
         company = fold_company(lead.company).partition(" ")[0] if lead.company else ""
+        # A net with wide meshes for names: the first word, without accents. `domain.matching` decides.
         async with self._database.transaction() as connection:
-            # A net with wide meshes for names (the first word); `domain.matching` decides.
             cursor = await connection.execute(
                 """
                 SELECT a.id, a.name, a.domain, a.country, a.phone, a.owner_id, r.name AS owner_name
                 FROM crm.accounts a LEFT JOIN routing.reps r ON r.id = a.owner_id
                 WHERE lower(a.domain) = ANY(%(domains)s)
-                   OR (a.country = %(country)s AND lower(a.name) LIKE %(company)s)
+                   OR (a.country = %(country)s
+                       AND regexp_replace(normalize(lower(a.name), NFKD), '[\u0300-\u036f]', '', 'g') LIKE %(company)s)
                    OR regexp_replace(a.phone, '[^0-9]', '', 'g') = %(phone)s
                 ORDER BY a.id LIMIT 500
                 """,

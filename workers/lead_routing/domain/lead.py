@@ -68,13 +68,11 @@ class Normalised:
 def normalise(raw: Mapping[str, Any], corrected: Mapping[str, Any] | None = None) -> Normalised:
     """Make a lead uniform and say what is wrong with it.
 
-    `corrected` overrules what came in, field by field; an empty text clears a field, None leaves it. A telephone
-    number that cannot be read is a problem only if there is no e-mail address; a language that is not known is
-    left out.
+    `corrected` overrules what came in, field by field: an empty text or None clears a field, one that is not there
+    leaves it. A telephone number that cannot be read is a problem only if there is no e-mail address; a language that
+    is not known is left out.
     """
-    given = dict(raw) | {
-        name: value for name, value in (corrected or {}).items() if name in _CORRECTABLE and value is not None
-    }
+    given = dict(raw) | {name: value for name, value in (corrected or {}).items() if name in _CORRECTABLE}
     problems: list[Problem] = []
     country = _country(_text(given.get("country")), problems)
     email, usable_email = _email(_text(given.get("email")), problems)

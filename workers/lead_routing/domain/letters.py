@@ -7,14 +7,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from html import escape
 
-TASKS = {
-    "correct_lead": "Correct a lead",
-    "triage_lead": "Decide on a lead",
-    "accept_lead": "Accept a lead",
-    "manager_decision": "Decide as manager",
-}
-"""What a manager calls the user tasks, by the id of their element."""
-
 
 @dataclass(frozen=True, slots=True)
 class Letter:
@@ -53,21 +45,19 @@ def recall(who: str) -> Letter:
 
 
 def reminder(task_name: str, *, due_at: datetime, link: str) -> Letter:
-    """A task waits; it is not yet overdue."""
-    title = TASKS.get(task_name, task_name)
+    """A task waits; it is not yet overdue. `task_name` is what people call it."""
     return _letter(
-        f"Reminder: {title}",
-        [f"The task “{title}” is waiting. It is due by {_when(due_at)}."],
+        f"Reminder: {task_name}",
+        [f"The task “{task_name}” is waiting. It is due by {_when(due_at)}."],
         ("Open the task", link),
     )
 
 
 def escalation(task_name: str, *, due_at: datetime, link: str) -> Letter:
     """A task is overdue."""
-    title = TASKS.get(task_name, task_name)
     return _letter(
-        f"Overdue: {title}",
-        [f"Nobody has done the task “{title}”. It was due by {_when(due_at)}. Please see that somebody takes it."],
+        f"Overdue: {task_name}",
+        [f"Nobody has done the task “{task_name}”. It was due by {_when(due_at)}. Please see that somebody takes it."],
         ("Open the task", link),
     )
 

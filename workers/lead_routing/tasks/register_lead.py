@@ -13,7 +13,7 @@ from workers.runtime.task import Contract, task
 
 
 class Corrected(Contract):
-    """What a person corrected: None leaves a field as it was, an empty text clears it."""
+    """What a person corrected: None or an empty text clears a field, one that is not there stays as it was."""
 
     name: str | None = None
     email: str | None = None
@@ -65,11 +65,9 @@ class RegisterLeadOutput(Contract):
 @task(business_id="lead_id", effect="once", loop="revision")
 async def register_lead(given: RegisterLeadInput, ports: LeadRoutingPorts) -> RegisterLeadOutput:
     """Normalise, check, and look for a twin; of two twins registered at the same moment exactly one is new."""
-    # The desk is asked before the book is locked (see RepDesk on the order of locks).
-    calendar = await ports.reps.team_calendar(None)
     received = await ports.leads.received(given.lead_id)
     raw = {"source": received.source, **received.raw}
-    normalised = normalise(raw, given.corrected.model_dump() if given.corrected else None)
+    normalised = normalise(raw, given.corrected.model_dump(exclude_unset=True) if given.corrected else None)
     lead, problems = normalised.lead, list(normalised.problems)
     keys = keys_of(lead)
     twin = None
@@ -85,6 +83,7 @@ async def register_lead(given: RegisterLeadInput, ports: LeadRoutingPorts) -> Re
     )
     deadlines = None
     if problems:
+        calendar = await ports.reps.team_calendar(None)
         deadlines = CorrectionDeadlines.model_validate(
             {
                 f"{name}_at": at

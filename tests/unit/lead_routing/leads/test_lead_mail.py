@@ -134,7 +134,7 @@ async def test_reminders_and_escalations_reach_somebody(
     )
     given = {
         "lead_id": "lead",
-        "task_name": "triage_lead",
+        "task_name": "Triage lead",
         "occurrence": "0.1",
         "due_at": "2026-11-20T10:00:00Z",
         "audience": audience,
@@ -147,9 +147,9 @@ async def test_reminders_and_escalations_reach_somebody(
     await case.deliver()
     assert [mail["To"] for mail in mails.mails] == [to] * 3
     assert [mail["Subject"] for mail in mails.mails] == [
-        "Reminder: Decide on a lead",
-        "Overdue: Decide on a lead",
-        "Reminder: Decide on a lead",
+        "Reminder: Triage lead",
+        "Overdue: Triage lead",
+        "Reminder: Triage lead",
     ]
     bodies = [mail.as_string() for mail in mails.mails]
     assert not any("Stone" in body or "private" in body for body in bodies)

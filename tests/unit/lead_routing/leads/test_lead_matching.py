@@ -53,7 +53,7 @@ async def add_account(case: Casework) -> None:
     await case.sql(
         """INSERT INTO crm.accounts (id, name, domain, country, industry, employees, annual_revenue_eur, phone,
                owner_id, open_opportunities)
-           VALUES ('a1', 'ACME Ibérica, S.A.', 'Acme.es', 'ES', 'retail', 120, 5e6, '+34 91 555 10 10', 'ana', 2)"""
+           VALUES ('a1', 'ÁCME Ibérica, S.A.', 'Acme.es', 'ES', 'retail', 120, 5e6, '+34 91 555 10 10', 'ana', 2)"""
     )
 
 
@@ -61,7 +61,7 @@ async def add_account(case: Casework) -> None:
     ("raw", "match"),
     [
         ({"name": "X", "email": "x@acme.es"}, "domain"),
-        ({"company": "Acme Iberica", "country": "Spain", "email": "x@gmail.com"}, "name"),
+        ({"company": "Ácme Iberica", "country": "Spain", "email": "x@gmail.com"}, "name"),
         ({"name": "X", "phone": "+34 915551010"}, "phone"),
     ],
 )

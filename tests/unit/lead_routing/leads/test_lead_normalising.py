@@ -135,7 +135,7 @@ def test_a_correction_overrules_clears_and_leaves() -> None:
     corrected = {"name": None, "email": "", "country": "Spain", "source": "forged"}
     normalised = normalise(raw, corrected)
     assert normalised.problems == ()
-    assert (normalised.lead.name, normalised.lead.email) == ("Ana", None)
+    assert (normalised.lead.name, normalised.lead.email, normalised.lead.company) == (None, None, "Acme")
     assert normalised.lead.phone == "+34612345678"
     assert normalised.lead.source is None
 

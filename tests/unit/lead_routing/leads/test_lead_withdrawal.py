@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 from casework import Casework
@@ -35,12 +36,13 @@ async def test_an_effect_and_a_withdrawal_at_the_same_moment_never_pass_each_oth
     for i in range(10):
         lead_id = f"lead-{i}"
         await case.register(lead_id, {"name": lead_id, "email": f"{lead_id}@acme.es"})
-        given = {"round": 0, "assignment": {"owner_id": "ana"}, "lead": LEAD, "account": None}
-        late, _ = await asyncio.gather(
+        given: dict[str, Any] = {"round": 0, "assignment": {"owner_id": "ana"}, "lead": LEAD, "account": None}
+        outcomes: list[Any] = await asyncio.gather(
             case.run("write_owner", lead_id=lead_id, **given),
             case.run("record_withdrawal", lead_id=lead_id),
             return_exceptions=True,
         )
+        late = outcomes[0]
         settled = await case.run("settle_withdrawal", lead_id=lead_id)
         assert isinstance(late, CaseClosed | dict)
         assert settled["leftovers_undone"] == (["write_owner"] if isinstance(late, dict) else [])
@@ -52,7 +54,13 @@ async def test_an_effect_and_a_withdrawal_at_the_same_moment_never_pass_each_oth
 
 async def test_leftovers_are_undone_newest_first_and_only_once(case: Casework, mails: Mailbox) -> None:
     await case.register("lead", LEAD)
-    given = {"lead_id": "lead", "round": 0, "assignment": {"owner_id": "ana"}, "lead": LEAD, "account": None}
+    given: dict[str, Any] = {
+        "lead_id": "lead",
+        "round": 0,
+        "assignment": {"owner_id": "ana"},
+        "lead": LEAD,
+        "account": None,
+    }
     await case.run("write_owner", **given)
     await case.run("notify_owner", round=0, **NOTICE)
     await case.run("record_withdrawal", lead_id="lead")
