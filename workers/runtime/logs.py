@@ -7,6 +7,7 @@ from __future__ import annotations
 import logging
 import re
 import sys
+import traceback
 from collections.abc import MutableMapping
 from typing import Any
 
@@ -38,7 +39,7 @@ def configure(settings: Settings) -> None:
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
-        structlog.processors.format_exc_info,
+        show_exception,
         protect,
         name_action,
     ]
@@ -63,6 +64,23 @@ def configure(settings: Settings) -> None:
         )
     )
     logging.basicConfig(level=max(level, logging.WARNING), handlers=[handler], force=True)
+
+
+def show_exception(_logger: object, _method: str, event: Event) -> Event:
+    """Replace `exc_info` by the exception's type and where it came from, for each in the chain of causes.
+
+    Without the messages: they may hold variables (``KeyError: 'ana@…'``, a constraint's "Key (email)=(…)").
+    """
+    found = event.pop("exc_info", None)
+    error = found[1] if isinstance(found, tuple) else sys.exc_info()[1] if found is True else found
+    chain: list[str] = []
+    while isinstance(error, BaseException):
+        frames = "".join(traceback.format_tb(error.__traceback__))
+        chain.insert(0, f"{frames}{type(error).__module__}.{type(error).__qualname__}")
+        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    if chain:
+        event["exception"] = "\n\n".join(chain)
+    return event
 
 
 def protect(_logger: object, _method: str, event: Event) -> Event:

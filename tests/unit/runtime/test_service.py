@@ -1,0 +1,228 @@
+"""The processes themselves: start, drain, probes, weight."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+from asyncio.subprocess import PIPE, Process
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from runtime_demo.cases import Cases
+from runtime_demo.diagram import one_task
+from runtime_demo.waiting import until
+
+from workers.engine.embedded import EmbeddedEngine
+from workers.engine.ports import free_port
+from workers.runtime.outbox import put
+from workers.runtime.zeebe import ZeebeClient
+
+HERE = Path(__file__).parent
+LIGHT_SECONDS = 1.0
+LIGHT_MEGABYTES = 90
+
+
+class Served:
+    """A worker or dispatcher process and what it logged so far."""
+
+    def __init__(self, process: Process) -> None:
+        self.process = process
+        self.logged: list[dict[str, Any]] = []
+        self._reader = asyncio.create_task(self._read())
+
+    async def _read(self) -> None:
+        assert self.process.stderr is not None
+        async for line in self.process.stderr:
+            if line.startswith(b"{"):
+                self.logged.append(json.loads(line))
+
+    def actions(self) -> list[str]:
+        return [record["action"] for record in self.logged]
+
+    async def said(self, action: str) -> dict[str, Any]:
+        await until(lambda: action in self.actions() or self.process.returncode is not None, f"{action} to be logged")
+        return next(record for record in self.logged if record["action"] == action)
+
+    async def terminate(self) -> int:
+        self.process.send_signal(signal.SIGTERM)
+        code = await asyncio.wait_for(self.process.wait(), 20)
+        await self._reader
+        return code
+
+
+Serve = Callable[..., AbstractAsyncContextManager[Served]]
+
+
+@pytest.fixture
+def serve(dsn: str, engine: EmbeddedEngine) -> Serve:
+    @asynccontextmanager
+    async def start(*arguments: str, **environment: str) -> AsyncIterator[Served]:
+        given = {
+            **os.environ,
+            "FAIRLEAD_DATABASE_URL": dsn,
+            "FAIRLEAD_ZEEBE__ADDRESS": engine.address,
+            "FAIRLEAD_LOG_FORMAT": "json",
+            **environment,
+        }
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "runtime_demo.serve", *arguments), cwd=HERE, env=given, stderr=PIPE
+        )
+        try:
+            yield Served(process)
+        finally:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
+
+    return start
+
+
+def ended(engine: EmbeddedEngine, instance: int) -> bool:
+    return any(one.key == instance and one.state == "ELEMENT_COMPLETED" for one in engine.elements(instance))
+
+
+async def test_sigterm_lets_running_jobs_finish(serve: Serve, engine: EmbeddedEngine, client: ZeebeClient) -> None:
+    await client.deploy({"look.bpmn": one_task("look")})
+    async with serve("flow.look") as served:
+        await served.said("stream_open")
+        port = (await served.said("metrics_served"))["port"]
+        instance = await client.start("run_look", {"case_id": "c1", "seconds": 1.0})
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as http:
+
+            async def state() -> dict[str, Any]:
+                answer: dict[str, Any] = (await http.get("/readyz")).json()
+                return answer
+
+            await until(lambda: running(state), "the job to run")
+            assert (await http.get("/readyz")).status_code == 200
+            assert (await http.get("/healthz")).json()["running"] == 1
+            assert "fairlead_jobs_running 1.0" in (await http.get("/metrics")).text
+            assert (await http.get("/other")).status_code == 404
+        assert await served.terminate() == 0
+        assert served.actions()[-1] == "worker_stopped"
+    await until(lambda: ended(engine, instance), "the instance to end", 2)
+
+
+async def running(state: Callable[[], Any]) -> bool:
+    return bool((await state())["running"] == 1)
+
+
+async def test_sigterm_hands_back_what_takes_too_long(
+    serve: Serve, engine: EmbeddedEngine, client: ZeebeClient
+) -> None:
+    await client.deploy({"look.bpmn": one_task("look")})
+    async with serve("flow.look", FAIRLEAD_WORKER__DRAIN_SECONDS="0.3", FAIRLEAD_LOG_LEVEL="debug") as served:
+        await served.said("stream_open")
+        instance = await client.start("run_look", {"case_id": "c1", "seconds": 3.0})
+        await until(lambda: activated(engine, instance), "the job to be taken")
+        assert await served.terminate() == 0
+    async with serve("flow.look") as served:
+        await until(lambda: ended(engine, instance), "the instance to end")
+        failed = [
+            record["value"]
+            for record in engine.records()
+            if record["valueType"] == "JOB"
+            and record["intent"] == "FAILED"
+            and record["value"]["processInstanceKey"] == instance
+        ]
+        assert [failure["retries"] for failure in failed] == [3]
+        assert await served.terminate() == 0
+
+
+def activated(engine: EmbeddedEngine, instance: int) -> bool:
+    return any(
+        record["valueType"] == "JOB_BATCH"
+        and record["intent"] == "ACTIVATED"
+        and any(job["processInstanceKey"] == instance for job in record["value"]["jobs"])
+        for record in engine.records()
+    )
+
+
+async def test_killed_worker_makes_no_second_effect(
+    serve: Serve, engine: EmbeddedEngine, client: ZeebeClient, cases: Cases
+) -> None:
+    await client.deploy({"book.bpmn": one_task("book", errors=("no_room",))})
+    async with serve("flow.book") as served:
+        await served.said("stream_open")
+        instance = await client.start("run_book", {"case_id": "c1", "mode": "die"})
+        await asyncio.wait_for(served.process.wait(), 10)
+    assert await cases.booked() == 0  # it died before the commit
+    cases.resources.cache["modes"] = ["ok"]
+    await cases.run("book")
+    async with serve("flow.book") as served:
+        await served.said("stream_open")
+        await asyncio.to_thread(engine.increase_time, timedelta(seconds=25))
+        await until(lambda: ended(engine, instance), "the instance to end")
+        await served.said("job_repeated")
+        assert await served.terminate() == 0
+    assert await cases.booked() == 1
+
+
+async def test_starts_before_engine_and_database_and_says_so(serve: Serve) -> None:
+    nowhere = free_port()
+    async with serve(
+        "flow.look",
+        FAIRLEAD_ZEEBE__ADDRESS=f"127.0.0.1:{nowhere}",
+        FAIRLEAD_DATABASE_URL=f"postgresql://127.0.0.1:{nowhere}/x",
+    ) as served:
+        assert "fairlead up" in (await served.said("waiting_engine"))["hint"]
+        assert "FAIRLEAD_DATABASE_URL" in (await served.said("waiting_database"))["hint"]
+        assert await served.terminate() == 0
+
+
+async def test_dispatcher_process_sends_and_stops(serve: Serve, cases: Cases) -> None:
+    async with serve("outbox") as served:
+        await served.said("dispatcher_started")
+        async with cases.resources.pool.connection() as connection:
+            await put(connection, "zeebe.message", "x", "m:x", {"name": "hello", "correlation_key": "x"})
+        await until(lambda: cases.rows("SELECT FROM runtime.delivered"), "the message to be sent")
+        assert await served.terminate() == 0
+
+
+async def test_light_worker_starts_quickly_and_stays_small(
+    serve: Serve, engine: EmbeddedEngine, client: ZeebeClient, record_property: Callable[[str, object], None]
+) -> None:
+    await client.deploy({"look.bpmn": one_task("look")})
+    async with serve("flow.look") as served:
+        clock = asyncio.get_running_loop().time
+        started = clock()
+        await served.said("stream_open")
+        seconds = clock() - started
+        instance = await client.start("run_look", {"case_id": "c1"})
+        await until(lambda: ended(engine, instance), "the instance to end")
+        status = (Path("/proc") / str(served.process.pid) / "status").read_text()
+        megabytes = int(next(line for line in status.splitlines() if line.startswith("VmRSS")).split()[1]) / 1024
+        assert await served.terminate() == 0
+    record_property("start_seconds", round(seconds, 2))
+    record_property("resident_megabytes", round(megabytes, 1))
+    sys.stdout.write(f"light worker: stream open after {seconds:.2f} s, {megabytes:.0f} MB resident\n")
+    assert megabytes <= LIGHT_MEGABYTES
+
+
+def test_one_task_imports_neither_other_contexts_nor_heavy_libraries() -> None:
+    program = (
+        "import sys; import workers.__main__ as m; m.build(['worker']);"
+        "import workers.runtime.service; from workers.runtime.discovery import find;"
+        "find('flow.look', 'runtime_demo');"
+        "print(' '.join(sorted(sys.modules)))"
+    )
+    answer = subprocess.run(
+        [sys.executable, "-c", program], cwd=HERE, capture_output=True, text=True, check=True, timeout=60
+    )
+    loaded = set(answer.stdout.split())
+    heavy = {"pandas", "numpy", "sklearn", "lightgbm", "alembic", "sqlalchemy", "fastapi", "jpype", "scipy"}
+    assert not loaded & heavy
+    assert "runtime_demo.flow.tasks.look" in loaded
+    assert "runtime_demo.flow.tasks.book" not in loaded
+    assert not {
+        name for name in loaded if name.startswith(("workers.lead_routing", "workers.engine", "workers.gateway"))
+    }
