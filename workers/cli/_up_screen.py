@@ -137,7 +137,8 @@ class Up:
 
         with self._timed("Diagrams, tables and forms"):
             report = await deploy(self.settings)
-        self.console.print(f"  {report.summary()}", highlight=False)
+        for line in report.lines() if report.changed else ["Nothing changed."]:
+            self.console.print(f"  {line}", highlight=False)
         if self._loading is not None:
             output, _ = await self._loading.communicate()
             text = output.decode(errors="replace").strip()
