@@ -15,7 +15,6 @@ from workers.lead_routing.domain.calendar import (
     NeverAtWork,
     Presence,
     WorkCalendar,
-    iso_utc,
     parse_hours,
     public_holidays,
     work_calendar,
@@ -227,7 +226,3 @@ def test_naive_times_and_senseless_durations_are_refused() -> None:
     for wrong in (timedelta(minutes=-1), timedelta(days=1000)):
         with pytest.raises(CalendarError, match="between 0 and"):
             calendar.add_working_time(datetime(2026, 1, 1, tzinfo=UTC), wrong)
-
-
-def test_times_are_written_as_the_engine_reads_them() -> None:
-    assert iso_utc(local("Europe/Madrid", 2026, 7, 1, 12, 0)) == "2026-07-01T10:00:00.000Z"

@@ -190,11 +190,6 @@ def public_holidays(country: str) -> Container[date]:
     return known
 
 
-def iso_utc(moment: datetime) -> str:
-    """ISO 8601 in UTC with milliseconds and ``Z``, as Zeebe's ``timeDate`` reads it."""
-    return _utc(moment).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
 def _utc(moment: datetime) -> datetime:
     if moment.tzinfo is None:
         raise CalendarError(f"The time {moment} has no time zone.")
