@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sales_floor import ALWAYS, NOON, OFFICE
 
+from tests.unit.lead_routing.assignment.sales_floor import ALWAYS, NOON, OFFICE
 from workers.lead_routing.domain.assignment import (
     CAPACITY,
     Candidate,

@@ -9,8 +9,17 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
-from sales_floor import NOON, OFFICE, OnConnection, Seat, absent, credits_of, leads, seat
 
+from tests.unit.lead_routing.assignment.sales_floor import (
+    NOON,
+    OFFICE,
+    OnConnection,
+    Seat,
+    absent,
+    credits_of,
+    leads,
+    seat,
+)
 from workers.lead_routing.adapters.reps import PostgresRepDesk
 from workers.lead_routing.domain.assignment import Choice, Demand, NobodyEligible, Obstacle
 from workers.lead_routing.ports.reps import AlreadyAssigned, RepDesk

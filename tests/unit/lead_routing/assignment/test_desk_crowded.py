@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sales_floor import NOON, OnConnection, Seat, clear, credits_of, leads, seat
 
+from tests.unit.lead_routing.assignment.sales_floor import NOON, OnConnection, Seat, clear, credits_of, leads, seat
 from workers.lead_routing.adapters.reps import PostgresRepDesk
 from workers.lead_routing.domain.assignment import Choice, Demand, NobodyEligible
 from workers.runtime.database import Pool, open_pool

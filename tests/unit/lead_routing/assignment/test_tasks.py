@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from psycopg.rows import DictRow
 from pydantic import ValidationError
-from sales_floor import NOON, OFFICE, Seat, credits_of, leads, seat
 
+from tests.unit.lead_routing.assignment.sales_floor import NOON, OFFICE, Seat, credits_of, leads, seat
 from workers.lead_routing.wiring import close
 from workers.runtime import discovery
 from workers.runtime.database import Pool
