@@ -1,0 +1,71 @@
+"""Diagrams, tables, forms and tasks, read once."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Mapping
+
+import pytest
+from bindings_models import BPMN_FILES, FORM_FILES, ROOT, Decision, Diagram, Form, read_decisions, read_diagram, read_form
+
+from workers.engine.embedded import EmbeddedEngine
+from workers.runtime.discovery import all_job_types, find
+from workers.runtime.task import TaskSpec
+
+
+@pytest.fixture(scope="session")
+def diagrams() -> dict[str, Diagram]:
+    return {diagram.id: diagram for diagram in map(read_diagram, BPMN_FILES)}
+
+
+@pytest.fixture(scope="session", params=BPMN_FILES, ids=lambda file: file.stem)
+def diagram(request: pytest.FixtureRequest, diagrams: Mapping[str, Diagram]) -> Diagram:
+    return diagrams[request.param.stem]
+
+
+@pytest.fixture(scope="session")
+def decisions() -> dict[str, Decision]:
+    return read_decisions()
+
+
+@pytest.fixture(scope="session")
+def forms() -> dict[str, Form]:
+    return {form.id: form for form in map(read_form, FORM_FILES)}
+
+
+@pytest.fixture(scope="session")
+def tasks() -> dict[str, TaskSpec]:
+    return {job_type: find(job_type) for job_type in all_job_types()}
+
+
+@pytest.fixture(scope="session")
+def sent_messages() -> dict[str, set[str]]:
+    """Messages that our code sends, by name, with their variables: read from the calls of `send_message`."""
+    found: dict[str, set[str]] = {}
+    for file in sorted((ROOT / "workers").rglob("*.py")):
+        for function in ast.walk(ast.parse(file.read_text())):
+            if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
+                for call in ast.walk(function):
+                    if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "send_message":
+                        name = call.args[1]
+                        assert isinstance(name, ast.Constant), f"{file.name}: give send_message the name as a constant"
+                        found.setdefault(str(name.value), set()).update(_keys(call.args[3], function))
+    return found
+
+
+def _keys(value: ast.expr, function: ast.AST) -> set[str]:
+    """Keys of a dictionary that is written out where it is used or assigned in the same function."""
+    if isinstance(value, ast.Name):
+        for assignment in ast.walk(function):
+            if isinstance(assignment, ast.Assign) and any(
+                isinstance(target, ast.Name) and target.id == value.id for target in assignment.targets
+            ):
+                return _keys(assignment.value, function)
+    assert isinstance(value, ast.Dict), "Write the message's variables out as a dictionary."
+    return {str(key.value) for key in value.keys if isinstance(key, ast.Constant)}
+
+
+@pytest.fixture(scope="session")
+def engine() -> Iterator[EmbeddedEngine]:
+    with EmbeddedEngine() as running:
+        yield running
