@@ -21,13 +21,16 @@ class Letter:
         return {"to": list(addresses), "subject": self.subject, "text": self.text, "html": self.html}
 
 
-def assignment(who: str, *, band: str, reasons: Sequence[str], why: str, due_at: datetime, link: str) -> Letter:
-    """To the new owner: who it is, what speaks for it, why the lead came here, and until when to answer."""
+def assignment(who: str, *, band: str, reasons: str, why: str, due_at: datetime, link: str) -> Letter:
+    """To the new owner: who it is, what speaks for it, why the lead came here, and until when to answer.
+
+    `reasons` is a Markdown list, maybe empty.
+    """
     return _letter(
         f"New lead for you: {who}",
         [
             f"{who} is yours, if you want it. The score says: {band}.",
-            *reasons,
+            *([reasons] if reasons else []),
             f"Why you: {why}",
             f"Please accept or reject it by {_when(due_at)}; after that it goes to somebody else.",
         ],
@@ -64,13 +67,21 @@ def escalation(task_name: str, *, due_at: datetime, link: str) -> Letter:
 
 def _letter(subject: str, paragraphs: Sequence[str], link: tuple[str, str] | None) -> Letter:
     text = "\n\n".join(paragraphs)
-    html = "".join(f"<p>{escape(paragraph)}</p>" for paragraph in paragraphs)
+    html = "".join(_markup(paragraph) for paragraph in paragraphs)
     if link is not None:
         words, address = link
         text += f"\n\n{words}: {address}"
         html += f'<p><a href="{escape(address)}">{escape(words)}</a></p>'
     # A subject is one line, whatever a company calls itself.
     return Letter(" ".join(subject.split())[:200], f"{text}\n", f"<html><body>{html}</body></html>")
+
+
+def _markup(paragraph: str) -> str:
+    """A paragraph, or a Markdown list, in HTML."""
+    lines = paragraph.splitlines()
+    if all(line.startswith("- ") for line in lines):
+        return "<ul>" + "".join(f"<li>{escape(line[2:])}</li>" for line in lines) + "</ul>"
+    return f"<p>{escape(paragraph)}</p>"
 
 
 def _when(moment: datetime) -> str:

@@ -57,7 +57,7 @@ async def notify_owner(given: NotifyOwnerInput, ports: LeadRoutingPorts) -> Noti
     letter = letters.assignment(
         who,
         band=given.score.band,
-        reasons=given.score.reasons_text.splitlines(),
+        reasons=given.score.reasons_text.strip(),
         why=given.assignment.why,
         due_at=given.acceptance_deadlines.due_at,
         link=ports.mail.task_link(given.lead_id),

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
+from email.message import EmailMessage
+from email.parser import BytesParser
+from email.policy import default
 from itertools import count
 from typing import Any
 
@@ -18,6 +21,37 @@ from workers.runtime.work import JobInfo
 
 SLA = {"remind": 60, "due": 240, "escalate": 300}
 _keys = count(1)
+
+PRIVATE_LEAD = {
+    "name": "Zoë <b>Stone</b>",
+    "email": "private@acme.es",
+    "phone": "+34612345678",
+    "company": "Acme",
+    "message": "my secret",
+    "attributes": {},
+}
+NOTICE: dict[str, Any] = {
+    "lead_id": "lead",
+    "assignment": {"owner_id": "ana", "owner_email": "ana@example.com", "why": "Ana speaks Spanish."},
+    "lead": PRIVATE_LEAD,
+    "score": {"value": 0.8, "band": "hot", "reasons_text": "- Referral: a friend\n- Pages viewed: 40"},
+    "acceptance_deadlines": {"remind_at": "2026-11-20T09:00:00Z", "due_at": "2026-11-20T10:00:00+01:00"},
+}
+
+
+class Mailbox:
+    """An aiosmtpd handler that keeps what it gets, or answers what it is told to."""
+
+    def __init__(self) -> None:
+        self.mails: list[EmailMessage] = []
+        self.answers: list[str] = []
+        """Answers to the next mails; then "250 OK"."""
+
+    async def handle_DATA(self, server: object, session: object, envelope: Any) -> str:  # noqa: N802 - aiosmtpd's name
+        answer = self.answers.pop(0) if self.answers else "250 OK"
+        if answer.startswith("250"):
+            self.mails.append(BytesParser(EmailMessage, policy=default).parsebytes(envelope.content))
+        return answer
 
 
 @dataclass(frozen=True)

@@ -4,35 +4,16 @@ from __future__ import annotations
 
 import socket
 from collections.abc import AsyncIterator, Iterator
-from email.message import EmailMessage
-from email.parser import BytesParser
-from email.policy import default
-from typing import Any
 
 import pytest
 from aiosmtpd.controller import Controller
-from casework import Casework
 from psycopg.types.json import Jsonb
 
+from tests.unit.lead_routing.leads.casework import Casework, Mailbox
 from workers.lead_routing import wiring
 from workers.runtime.database import Pool
 from workers.runtime.resources import Resources
 from workers.settings import Mail, Settings
-
-
-class Mailbox:
-    """An aiosmtpd handler that keeps what it gets, or answers what it is told to."""
-
-    def __init__(self) -> None:
-        self.mails: list[EmailMessage] = []
-        self.answers: list[str] = []
-        """Answers to the next mails; then "250 OK"."""
-
-    async def handle_DATA(self, server: object, session: object, envelope: Any) -> str:  # noqa: N802 - aiosmtpd's name
-        answer = self.answers.pop(0) if self.answers else "250 OK"
-        if answer.startswith("250"):
-            self.mails.append(BytesParser(EmailMessage, policy=default).parsebytes(envelope.content))
-        return answer
 
 
 @pytest.fixture

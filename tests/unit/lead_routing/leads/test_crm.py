@@ -7,8 +7,8 @@ from itertools import count
 from typing import Any
 
 import pytest
-from casework import Casework
 
+from tests.unit.lead_routing.leads.casework import Casework
 from workers.lead_routing.adapters.crm import CrmDatabase, CrmDelivery
 from workers.lead_routing.ports.crm import CHANNEL, CrmDown
 from workers.runtime.errors import PermanentError

@@ -5,31 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from casework import Casework
-from conftest import Mailbox
 
+from tests.unit.lead_routing.leads.casework import NOTICE, PRIVATE_LEAD, Casework, Mailbox
 from workers.lead_routing import wiring
 from workers.lead_routing.adapters.mail import SmtpDelivery, compose
 from workers.lead_routing.domain import letters
 from workers.runtime.errors import PermanentError, TransientError
 from workers.runtime.outbox import OutboxRow
 from workers.settings import Mail
-
-LEAD = {
-    "name": "Zoë <b>Stone</b>",
-    "email": "private@acme.es",
-    "phone": "+34612345678",
-    "company": "Acme",
-    "message": "my secret",
-    "attributes": {},
-}
-NOTICE: dict[str, Any] = {
-    "lead_id": "lead",
-    "assignment": {"owner_id": "ana", "owner_email": "ana@example.com", "why": "Ana speaks Spanish."},
-    "lead": LEAD,
-    "score": {"value": 0.8, "band": "hot", "reasons_text": "- Referral: a friend\n- Pages viewed: 40"},
-    "acceptance_deadlines": {"remind_at": "2026-11-20T09:00:00Z", "due_at": "2026-11-20T10:00:00+01:00"},
-}
 
 
 def row(**payload: Any) -> OutboxRow:
@@ -45,14 +28,14 @@ def send(case: Casework) -> SmtpDelivery:
 
 
 async def test_the_owner_is_told_what_is_needed_and_no_more(case: Casework, mails: Mailbox) -> None:
-    await case.register("lead", LEAD)
+    await case.register("lead", PRIVATE_LEAD)
     assert await case.run("notify_owner", round=0, **NOTICE) == {"owner_notified": True}
     await case.deliver()
     (mail,) = mails.mails
     plain, html = mail.get_body(("plain",)), mail.get_body(("html",))
     assert plain is not None
     assert html is not None
-    text, markup = plain.get_content(), html.get_content()
+    text, markup = plain.get_content().replace("\r\n", "\n"), html.get_content()
     assert mail["To"] == "ana@example.com"
     assert mail["Subject"] == "New lead for you: Zoë <b>Stone</b> · Acme"
     assert mail["Auto-Submitted"] == "auto-generated"
@@ -64,12 +47,14 @@ async def test_the_owner_is_told_what_is_needed_and_no_more(case: Casework, mail
         assert "Fri 20 Nov 2026, 09:00 UTC" in part
         for private in ("private@acme.es", "612345678", "secret"):
             assert private not in part
+    assert "- Referral: a friend\n- Pages viewed: 40\n" in text
+    assert "<ul><li>Referral: a friend</li><li>Pages viewed: 40</li></ul>" in markup
     assert "<b>" not in markup
     assert "&lt;b&gt;" in markup
 
 
 async def test_a_notice_is_recalled_where_it_went(case: Casework, mails: Mailbox) -> None:
-    await case.register("lead", LEAD)
+    await case.register("lead", PRIVATE_LEAD)
     await case.run("notify_owner", round=0, **NOTICE)
     assert await case.run("recall_notice", lead_id="lead", round=0) == {"notice_recalled": True}
     assert await case.run("recall_notice", lead_id="lead", round=1) == {"notice_recalled": False}
@@ -128,7 +113,7 @@ def test_a_company_cannot_break_the_subject() -> None:
 async def test_reminders_and_escalations_reach_somebody(
     case: Casework, mails: Mailbox, audience: str, territory: str | None, assignment: dict[str, str] | None, to: str
 ) -> None:
-    await case.register("lead", LEAD)
+    await case.register("lead", PRIVATE_LEAD)
     await case.sql(
         "UPDATE routing.leads SET routing = jsonb_build_object('territory', %s::text), owner_id = 'ben'", territory
     )

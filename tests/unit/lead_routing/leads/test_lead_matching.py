@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from casework import Casework
 
+from tests.unit.lead_routing.leads.casework import Casework
 from workers.lead_routing.domain.lead import Lead
 from workers.lead_routing.domain.matching import CrmAccount, domains_of, match_account
 from workers.lead_routing.tasks.enrich_lead import CrmUnavailable

@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from casework import Casework
 
+from tests.unit.lead_routing.leads.casework import Casework
 from workers.lead_routing.adapters.scorer import ModelShelf, features
 from workers.lead_routing.domain.lead import Lead
 from workers.lead_routing.domain.matching import Enrichment

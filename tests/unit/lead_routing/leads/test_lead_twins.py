@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from casework import Casework
 
+from tests.unit.lead_routing.leads.casework import Casework
 from workers.lead_routing.domain.duplicates import Known, find_twin, keys_of, similar_names
 from workers.lead_routing.domain.lead import Lead
 from workers.runtime.errors import CaseClosed, PermanentError

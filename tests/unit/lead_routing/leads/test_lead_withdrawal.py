@@ -6,10 +6,8 @@ import asyncio
 from typing import Any
 
 import pytest
-from casework import Casework
-from conftest import Mailbox
-from test_lead_mail import NOTICE
 
+from tests.unit.lead_routing.leads.casework import NOTICE, Casework, Mailbox
 from workers.runtime.errors import CaseClosed
 
 LEAD = {"name": "Ana Ruiz", "email": "ana@acme.es"}
