@@ -1,0 +1,104 @@
+"""The local stack for tests: own free ports, a fresh folder, the user's download cache."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from workers.engine import opensearch
+from workers.engine.ports import free_port, is_free
+from workers.settings import Ports, Settings
+
+START_SECONDS = 400
+STOP_SECONDS = 150
+
+
+@dataclass(frozen=True)
+class LocalStack:
+    """Fairlead as a user runs it: by its command line, in an environment of its own."""
+
+    environment: dict[str, str]
+    settings: Settings
+
+    def fairlead(self, *arguments: str, within: float = STOP_SECONDS) -> subprocess.CompletedProcess[str]:
+        """Run `fairlead …` and return what it said."""
+        return subprocess.run(
+            [sys.executable, "-m", "workers", *arguments],
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=within,
+        )
+
+    def status(self) -> dict[str, Any]:
+        """What `fairlead status --json` says."""
+        found: dict[str, Any] = json.loads(self.fairlead("status", "--json").stdout)
+        return found
+
+    def pid(self, name: str) -> int:
+        """The process of a program now; 0 if it does not run."""
+        return next((int(one["pid"]) for one in self.status()["programs"] if one["name"] == name), 0)
+
+    def up(self, *options: str) -> str:
+        """`fairlead up --detach`; what it said. Fails the test with its output if it does not succeed."""
+        done = self.fairlead("up", "--detach", *options, within=START_SECONDS)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+
+def new_stack(home: Path, **more: str) -> LocalStack:
+    """A stack on free ports that does not run yet; ``more`` are environment variables."""
+    taken: set[int] = set()
+    ports = {}
+    for name in Ports.model_fields:
+        ports[name] = _opensearch_port() if name == "opensearch" else free_port()
+        while ports[name] in taken:
+            ports[name] = free_port()
+        taken.add(ports[name])
+    variables = {"FAIRLEAD_HOME": str(home)} | {f"FAIRLEAD_PORTS__{n.upper()}": str(p) for n, p in ports.items()} | more
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("FAIRLEAD_")}
+    cache = {
+        name: value for name, value in os.environ.items() if name in {"FAIRLEAD_CACHE", "FAIRLEAD_MAVEN_REPOSITORY"}
+    }
+    environment = kept | cache | variables
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith("FAIRLEAD_")]:
+            patch.delenv(name)
+        for name, value in (cache | variables).items():
+            patch.setenv(name, value)
+        return LocalStack(environment, Settings())
+
+
+@contextlib.contextmanager
+def running_stack(home: Path, *options: str, **more: str) -> Iterator[LocalStack]:
+    """A stack that runs, started by `fairlead up --detach` with ``options``; gone afterwards."""
+    stack = new_stack(home, **more)
+    try:
+        stack.up(*options)
+        yield stack
+    finally:
+        stack.fairlead("down")
+
+
+@pytest.fixture(scope="session")
+def local_stack(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
+    """A running stack without sample; parameter ``"engine"`` leaves Fairlead's own processes out, default ``"whole"``."""
+    whole = getattr(request, "param", "whole") == "whole"
+    options = ("--no-sample",) if whole else ("--engine-only",)
+    with running_stack(tmp_path_factory.mktemp("stack") / "home", *options) as stack:
+        yield stack
+
+
+def _opensearch_port() -> int:
+    """OpenSearch's runner takes only ports of its own range."""
+    return next(port for port in range(opensearch.HIGHEST_PORT, 9202, -1) if is_free(port))

@@ -1,0 +1,207 @@
+"""`fairlead up`, `status`, `down`, `reset` on the real local engine, on free ports and in a fresh folder.
+
+The tests of one module share a stack and run in order; each leaves it running, the last one removes it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
+from typing import TypeVar
+
+import psutil
+import psycopg
+import pytest
+
+from tests.stack.conftest import LocalStack, new_stack
+from workers.engine import ports
+from workers.engine.rest import CamundaRest
+from workers.engine.supervision import Supervisor
+from workers.runtime.zeebe import ZeebeClient
+
+WAITING = Path(__file__).parents[1] / "unit" / "engine" / "waiting.bpmn"
+LOOPBACK = {"127.0.0.1", "::ffff:127.0.0.1", "::1"}
+ENGINE = {"postgres", "opensearch", "mail", "camunda"}
+T = TypeVar("T")
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+
+
+@pytest.fixture(scope="module")
+def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
+    stack = new_stack(tmp_path_factory.mktemp("up") / "home")
+    stack.up("--engine-only")
+    yield stack
+    stack.fairlead("down")
+
+
+def wait_until(condition: Callable[[], object], what: str, within: float = 240.0) -> None:
+    deadline = time.monotonic() + within
+    while not condition():
+        assert time.monotonic() < deadline, f"waited {within} s for {what}"
+        time.sleep(0.5)
+
+
+async def eventually(answer: Callable[[], Awaitable[T]], what: str, within: float = 60.0) -> T:
+    deadline = time.monotonic() + within
+    while not (found := await answer()):
+        assert time.monotonic() < deadline, f"waited {within} s for {what}"
+        await asyncio.sleep(0.5)
+    return found
+
+
+def pids(stack: LocalStack) -> list[int]:
+    return Supervisor(stack.settings.home).pids()
+
+
+def test_up_makes_everything_ready(engine: LocalStack) -> None:
+    status = engine.status()
+    assert status["healthy"]
+    assert {one["name"] for one in status["programs"]} == ENGINE
+    table = engine.fairlead("status")
+    assert table.returncode == 0
+    assert engine.settings.camunda_url in table.stdout
+    with psycopg.connect(engine.settings.dsn) as connection:
+        version = connection.execute("SHOW server_version").fetchone()
+    assert version is not None
+
+
+def test_only_loopback_is_listened_on(engine: LocalStack) -> None:
+    found = ports.addresses(pids(engine))
+    assert {port for one in engine.status()["programs"] for port in one["ports"].values()} <= set(found)
+    assert {address for addresses in found.values() for address in addresses} <= LOOPBACK
+
+
+def test_nothing_is_written_beside_home(engine: LocalStack) -> None:
+    home = engine.settings.home
+    mapped = {
+        Path(file.path)
+        for pid in pids(engine)
+        for file in psutil.Process(pid).open_files()
+        if file.mode in {"w", "a", "r+", "w+", "a+"}
+    }
+    assert mapped
+    assert not [file for file in mapped if not file.is_relative_to(home) and not file.is_relative_to("/dev")]
+
+
+def test_a_second_up_changes_nothing(engine: LocalStack) -> None:
+    before = {one["name"]: one["pid"] for one in engine.status()["programs"]}
+    said = engine.up("--engine-only")
+    assert said.count("runs already") == len(ENGINE)
+    assert {one["name"]: one["pid"] for one in engine.status()["programs"]} == before
+
+
+async def test_rest_finds_and_completes_a_user_task(engine: LocalStack) -> None:
+    async with ZeebeClient(engine.settings) as zeebe, CamundaRest(engine.settings) as rest:
+        await zeebe.deploy({WAITING.name: WAITING.read_bytes()})
+        key = await zeebe.start("waiting", {"lead": 1})
+
+        async def task_key() -> int:
+            found = await rest.user_tasks(process_instance_key=key, element_id="decide")
+            return found[0].key if found else 0
+
+        task = await eventually(task_key, "the user task in the search")
+        await rest.assign_user_task(task, "demo")
+        await rest.complete_user_task(task, {"answer": "yes"})
+
+        async def ended() -> bool:
+            found = await rest.process_instances("waiting", "COMPLETED")
+            return key in {one.key for one in found}
+
+        await eventually(ended, "the end of the instance in the search")
+        assert await rest.incidents(key) == []
+
+
+def test_a_killed_broker_comes_back(engine: LocalStack) -> None:
+    killed = engine.pid("camunda")
+    os.kill(killed, signal.SIGKILL)
+    wait_until(lambda: engine.pid("camunda") not in {0, killed}, "a new process")
+    wait_until(lambda: engine.status()["healthy"], "the engine")
+
+
+def test_up_repairs_what_was_stopped(engine: LocalStack) -> None:
+    Supervisor(engine.settings.home).stop("mail")
+    assert engine.fairlead("status").returncode == 1
+    said = engine.up("--engine-only")
+    assert "Mail catcher: ready" in said
+    assert engine.status()["healthy"]
+
+
+def test_remote_needs_a_cluster_that_answers(tmp_path: Path) -> None:
+    stack = new_stack(
+        tmp_path / "home", FAIRLEAD_ENGINE="remote", FAIRLEAD_ZEEBE__ADDRESS=f"127.0.0.1:{ports.free_port()}"
+    )
+    done = stack.fairlead("up", "--detach", "--engine-only")
+    assert done.returncode == 1
+    assert "FAIRLEAD_ZEEBE__ADDRESS" in done.stderr
+    assert not stack.status()["running"]
+
+
+def test_ctrl_c_stops_everything(engine: LocalStack, tmp_path: Path) -> None:
+    stack = new_stack(
+        tmp_path / "home", FAIRLEAD_ENGINE="remote", FAIRLEAD_ZEEBE__ADDRESS=engine.settings.zeebe_address
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-u", "-m", "workers", "up", "--engine-only"],
+        env=stack.environment,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    said: list[str] = []
+    try:
+        for line in process.stdout:
+            said.append(line)
+            if "Ctrl-C stops everything" in line:
+                break
+        started = pids(stack)
+        assert {one["name"] for one in stack.status()["programs"]} == {"postgres", "mail"}
+        process.send_signal(signal.SIGINT)
+        assert process.wait(60) == 0, "".join(said)
+        assert not [pid for pid in started if psutil.pid_exists(pid)]
+    finally:
+        process.kill()
+        stack.fairlead("down")
+
+
+def test_a_busy_port_is_named(tmp_path: Path) -> None:
+    stack = new_stack(tmp_path / "home")
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", stack.settings.ports.camunda_http))
+        other.listen()
+        done = stack.fairlead("up", "--detach", "--engine-only")
+    assert done.returncode == 1
+    assert f"Port {stack.settings.ports.camunda_http}" in done.stderr
+    assert "FAIRLEAD_PORTS__CAMUNDA_HTTP" in done.stderr
+    assert f"process {os.getpid()}" in done.stderr
+    assert not stack.status()["running"]
+
+
+def test_a_program_that_dies_at_start_shows_its_log(tmp_path: Path) -> None:
+    stack = new_stack(tmp_path / "home", FAIRLEAD_HEAPS__OPENSEARCH="1")
+    done = stack.fairlead("up", "--detach", "--engine-only")
+    assert done.returncode == 1
+    assert "OpenSearch died while starting" in done.stderr
+    assert "heap" in done.stderr
+    assert str(stack.settings.home / "logs" / "opensearch.log") in done.stderr
+    assert not stack.status()["running"]
+
+
+def test_down_leaves_no_process_and_keeps_the_data_then_reset_forgets_them(engine: LocalStack) -> None:
+    started, home = pids(engine), engine.settings.home
+    assert engine.fairlead("down").returncode == 0
+    assert not [pid for pid in started if psutil.pid_exists(pid)]
+    assert (home / "postgres" / "PG_VERSION").exists()
+    assert list((home / "camunda" / "data").rglob("*.log"))
+    assert engine.fairlead("down").returncode == 0
+    assert engine.fairlead("status").returncode == 3
+
+    assert engine.fairlead("reset", "--yes").returncode == 0
+    assert not home.exists()
