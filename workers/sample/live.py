@@ -75,6 +75,7 @@ class Summary:
     waiting: dict[str, int]
     """Human task → leads that wait there."""
     sla_met: int
+    """Leads that were accepted: always in time, because the time limit takes a lead away from who does not answer."""
     sla_at_risk: int
     sla_breached: int
     """Owners' time limits that passed."""
@@ -90,7 +91,7 @@ async def summarise(connection: AsyncConnection[DictRow], now: dt.datetime) -> S
         """SELECT count(*) AS received,
             count(*) FILTER (WHERE received_at > %(now)s - interval '1 minute') AS received_last_minute,
             count(first_assigned_at) AS assigned,
-            count(*) FILTER (WHERE accepted_at IS NOT NULL AND accepted_at <= sla_due_at) AS sla_met,
+            count(accepted_at) AS sla_met,
             count(*) FILTER (WHERE state = 'assigned' AND sla_due_at > %(now)s
                 AND sla_due_at - %(now)s < %(at_risk)s * (sla_due_at - assigned_at)) AS sla_at_risk,
             coalesce(sum(sla_breaches), 0) AS sla_breached
