@@ -11,6 +11,7 @@ import csv
 import gzip
 import lzma
 import re
+import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
@@ -141,7 +142,7 @@ def rows(mapping: LeadMapping, file: Path) -> Iterator[Row]:
                 raise MappingError(f"{file.name} lacks the columns {', '.join(sorted(missing))} of {mapping.name}.")
             for number, values in enumerate(reader, start=1):
                 yield _row(mapping, number, values)
-    except (OSError, UnicodeDecodeError, csv.Error, EOFError, LookupError) as error:
+    except (OSError, UnicodeDecodeError, csv.Error, EOFError, LookupError, lzma.LZMAError, zlib.error) as error:
         raise MappingError(f"{file} can't be read: {error}") from None
 
 

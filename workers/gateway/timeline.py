@@ -176,7 +176,7 @@ async def _deployments(connection: AsyncConnection[DictRow], keys: Iterable[int]
     return {
         int(row["process"]["key"]): Deployed(
             _version(row["process"]),
-            tuple(sorted(_version(item) for item in row["resources"] if item.get("kind") == "decision")),
+            tuple(sorted(_version(item) for item in row["resources"] if item.get("kind") == "decisions")),
         )
         for row in await cursor.fetchall()
     }

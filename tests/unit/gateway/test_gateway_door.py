@@ -5,7 +5,6 @@ from __future__ import annotations
 import socket
 from collections.abc import AsyncIterator
 from contextlib import closing
-from typing import TYPE_CHECKING
 
 import httpx
 import pytest
@@ -13,15 +12,11 @@ from fastapi.openapi.models import OpenAPI
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]  # types-jsonschema is not installed
 from pydantic import SecretStr
 
+from tests.unit.gateway.helpers import Board, Client, MakeClient, client_of
 from workers.gateway.app import create_app
 from workers.gateway.guard import ConfigurationError, check_settings
 from workers.runtime.database import Pool, open_pool
 from workers.settings import Gateway, Ports, Settings
-
-if TYPE_CHECKING:
-    from gateway_fixtures import Board, Client, MakeClient
-
-pytest_plugins = ["gateway_fixtures"]
 
 LEAD = {"source": "web_form"}
 TOKEN = "t" * 32
@@ -184,8 +179,6 @@ async def test_readiness_names_what_is_missing(pool: Pool, board: Board) -> None
 
 
 async def _readyz(pool: Pool, board: Board, engine_port: int) -> httpx.Response:
-    from gateway_fixtures import client_of  # noqa: PLC0415 - a plug-in that pytest must import first
-
     settings = Settings(ports=Ports(zeebe=engine_port))
     async with client_of(create_app(settings, pool, board)) as client:
         return await client.get("/readyz")
@@ -197,8 +190,6 @@ async def test_without_the_database_it_says_so(dsn: str, board: Board) -> None:
     answer = await _readyz(pool, board, 1)
     assert_problem(answer, 503)
     assert answer.json()["database"]["ok"] is False
-    from gateway_fixtures import client_of  # noqa: PLC0415 - see `_readyz`
-
     async with client_of(create_app(Settings(), pool, board)) as client:
         assert_problem(await client.post("/v1/leads", json=LEAD), 503)
 

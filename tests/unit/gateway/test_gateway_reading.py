@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from psycopg.types.json import Jsonb
 
+from tests.unit.gateway.helpers import Board, Client
 from workers.gateway.answers import HumanTask
 from workers.runtime.database import Pool
-
-if TYPE_CHECKING:
-    from gateway_fixtures import Board, Client
-
-pytest_plugins = ["gateway_fixtures"]
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 PROCESS = 2251799813685300
@@ -53,7 +49,7 @@ async def routed_lead(pool: Pool, *, state: str = "assigned") -> str:
     )
     resources = [
         {"kind": "process", "id": "lead_routing", "version": 3, "version_tag": "1.0.0", "key": PROCESS},
-        {"kind": "decision", "id": "routing_decision", "version": 2, "version_tag": "1.0.0", "key": 5},
+        {"kind": "decisions", "id": "lead_routing_rules", "version": 2, "version_tag": "1.0.0", "key": 5},
     ]
     await run(
         pool,
@@ -92,7 +88,7 @@ async def test_one_lead_with_all_that_happened(client: Client, pool: Pool, board
     assert view["assignments"][0]["why"] == "furthest behind their share"
     assert view["versions"] == {
         "process": "lead_routing v3 (1.0.0)",
-        "decisions": ["routing_decision v2 (1.0.0)"],
+        "decisions": ["lead_routing_rules v2 (1.0.0)"],
         "model": "m-1",
     }
     told = [(entry["actor"], entry["action"]) for entry in view["timeline"]]
