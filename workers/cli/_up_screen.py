@@ -27,10 +27,12 @@ DATABASE, ENGINE = 1, 2
 """Phases after which the database and the engine are ready (`workers.engine.programs`)."""
 
 
-def stack_of(settings: Settings, store: Store | None = None, *, engine_only: bool = False) -> Stack:
+def stack_of(
+    settings: Settings, store: Store | None = None, *, engine_only: bool = False, sample: bool = True
+) -> Stack:
     """The stack that these settings describe."""
     store = store or Store(settings.cache, settings.maven_repository)
-    return Stack(settings, programs(settings, store, engine_only=engine_only))
+    return Stack(settings, programs(settings, store, engine_only=engine_only, sample=sample))
 
 
 def show(found: Sequence[Health], console: Console | None = None) -> None:
@@ -59,7 +61,7 @@ class Up:
         self.sample = sample
         self.console = Console()
         store = Store(settings.cache, settings.maven_repository, self._download)
-        self.stack = stack_of(settings, store, engine_only=engine_only)
+        self.stack = stack_of(settings, store, engine_only=engine_only, sample=sample)
         self.titles = {program.name: program.title for program in self.stack.programs}
         self._progress: Progress | None = None
         self._loading: asyncio.subprocess.Process | None = None
@@ -122,6 +124,9 @@ class Up:
         if self.engine_only:
             return
         with self._timed("Database schema"):
+            problem = await readiness.postgres_ok(self.settings.dsn)
+            if problem:
+                raise UnreachableError(f"The database can't be reached: {problem}. Check FAIRLEAD_DATABASE_URL.")
             await asyncio.to_thread(upgrade, self.settings.dsn)
         if self.sample:  # beside the start of Camunda, which takes longer
             self._loading = await asyncio.create_subprocess_exec(
@@ -134,9 +139,13 @@ class Up:
         if self.engine_only:
             return
         from workers.runtime.deployment import deploy
+        from workers.runtime.errors import TaskError
 
         with self._timed("Diagrams, tables and forms"):
-            report = await deploy(self.settings)
+            try:
+                report = await deploy(self.settings)
+            except TaskError as error:
+                raise StartError(f"The models could not be deployed: {error}") from error
         for line in report.lines() if report.changed else ["Nothing changed."]:
             self.console.print(f"  {line}", highlight=False)
         if self._loading is not None:

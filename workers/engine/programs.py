@@ -43,8 +43,8 @@ class Program:
     """The supervisor stops programs in the reverse order of this."""
 
 
-def programs(settings: Settings, store: Store, *, engine_only: bool = False) -> list[Program]:
-    """What runs for these settings, in starting order."""
+def programs(settings: Settings, store: Store, *, engine_only: bool = False, sample: bool = False) -> list[Program]:
+    """What runs for these settings, in starting order; ``sample``: also what feeds and answers sample leads."""
     found: list[Program] = []
     if settings.database_url is None:
         found.append(_postgres(settings))
@@ -54,6 +54,8 @@ def programs(settings: Settings, store: Store, *, engine_only: bool = False) -> 
         found.append(_mail(settings))
     if not engine_only:
         found += _own(settings)
+    if sample:
+        found.append(_sample())
     return sorted(found, key=lambda program: program.phase)
 
 
@@ -159,6 +161,18 @@ def _own(settings: Settings) -> list[Program]:
         one("scorer", "Scoring worker", 3, "scorer_metrics", "worker", "run", SCORING_TASK),
         one("gateway", "Gateway", 4, "gateway", "gateway", "run"),
     ]
+
+
+def _sample() -> Program:
+    return Program(
+        name="sample",
+        title="Sample leads and people",
+        phase=5,
+        command=lambda: (sys.executable, "-m", "workers", "sample", "run"),
+        ready=readiness.always,
+        ports={},
+        priority=900,
+    )
 
 
 def _short(folder: Path) -> str:

@@ -15,6 +15,11 @@ _NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 """Trusts nobody and has read no certificates; for loopback only."""
 
 
+async def always() -> str | None:
+    """For a program that nobody asks anything: to run is to be ready."""
+    return None
+
+
 async def http_ok(url: str) -> str | None:
     """Whether ``url`` answers without an error; a redirection (to a log-in page) will do."""
     address = httpx.URL(url)

@@ -7,7 +7,6 @@ import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import groupby
 from typing import Any
 
 from workers.engine import ports
@@ -72,10 +71,11 @@ class Stack:
             else:
                 self.supervisor.start_daemon()
             try:
-                for phase, group in groupby(self.programs, key=lambda program: program.phase):
-                    await self._phase(list(group), before, report)
-                    if after and phase in after:
-                        await after[phase]()
+                hooks = after or {}
+                for phase in sorted({program.phase for program in self.programs} | set(hooks)):
+                    await self._phase([one for one in self.programs if one.phase == phase], before, report)
+                    if phase in hooks:
+                        await hooks[phase]()
             except BaseException:
                 self._undo(before)
                 raise
