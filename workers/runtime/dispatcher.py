@@ -6,7 +6,8 @@ outbox is sent again, and its receiver knows it by the external id. So delivery 
 transaction is open while a row is on its way.
 
 A row that fails transiently is tried again after a pause, and the rows behind it wait. One that fails for good, or too
-often, goes to `runtime.dead_letters`, and the rows behind it go on.
+often, goes to `runtime.dead_letters`, and the rows behind it go on. If the receiver is away or asks for a pause, the
+whole channel waits, and no tries are used up.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
+import time
 from collections import Counter
 from collections.abc import Mapping
 from typing import Any
@@ -25,7 +27,7 @@ from psycopg.rows import DictRow, dict_row
 
 from workers.runtime import metrics
 from workers.runtime.database import Pool
-from workers.runtime.errors import PermanentError, RateLimited, TransientError
+from workers.runtime.errors import PermanentError, RateLimited, TransientError, Unreachable
 from workers.runtime.outbox import WAKE_UP, Deliver, OutboxRow
 from workers.runtime.task import Retry
 from workers.runtime.worker import pause
@@ -34,6 +36,9 @@ log = structlog.get_logger()
 
 RETRY = Retry(tries=20, first_seconds=0.5, cap_seconds=300.0)
 """Twenty tries take 40 minutes on average, 80 at most; then the row is a dead letter."""
+
+REST_SECONDS = 2.0
+"""A channel whose receiver is away rests so long between attempts."""
 
 DELIVER_SECONDS = 30.0
 """One delivery may take so long."""
@@ -74,7 +79,7 @@ _DEAD = """
     SELECT id, channel, business_id, external_id, payload, created_at, tries + 1, %(reason)s FROM gone
 """
 _AGAIN = """
-    UPDATE runtime.outbox SET tries = tries + 1, last_error = %(reason)s,
+    UPDATE runtime.outbox SET tries = tries + %(counted)s, last_error = %(reason)s,
         not_before = clock_timestamp() + make_interval(secs => %(seconds)s)
     WHERE id = %(id)s
 """
@@ -100,6 +105,7 @@ class Dispatcher:
         self._retry = retry
         self._poll_seconds = poll_seconds
         self._sending: dict[Key, asyncio.Task[None]] = {}
+        self._resting: dict[str, float] = {}
         self._wake = asyncio.Event()
         self._stopping = False
         self.connected = asyncio.Event()
@@ -155,7 +161,10 @@ class Dispatcher:
         """Start sending for every key that is due and free. True if there may be more at once."""
         taken = Counter(channel for channel, _ in self._sending)
         free = {channel: self._per_channel - taken[channel] for channel in self._deliveries}
-        wanted = {channel: number for channel, number in free.items() if number > 0}
+        now = time.monotonic()
+        wanted = {
+            channel: number for channel, number in free.items() if number > 0 and self._resting.get(channel, 0) <= now
+        }
         if not wanted:
             return False  # a key that is done wakes us
         # A key in hand is skipped by this side: for its own session the lock would count as free.
@@ -176,7 +185,7 @@ class Dispatcher:
     async def _send_all(self, locks: AsyncConnection[DictRow], key: Key) -> None:
         """Send the rows of a key, one after the other, while they are due."""
         try:
-            while not self._stopping and (row := await self._head(key)) is not None:
+            while self._may_send(key[0]) and (row := await self._head(key)) is not None:
                 await self._send(row)
         except psycopg.Error as error:  # whatever was on its way will be sent again
             log.warning("database away", action="database_away", reason=type(error).__name__)
@@ -188,6 +197,9 @@ class Dispatcher:
                 )
             self._sending.pop(key, None)
             self._wake.set()
+
+    def _may_send(self, channel: str) -> bool:
+        return not self._stopping and self._resting.get(channel, 0) <= time.monotonic()
 
     async def _head(self, key: Key) -> OutboxRow | None:
         async with self._pool.connection() as connection:
@@ -218,13 +230,21 @@ class Dispatcher:
 
     async def _failed(self, row: OutboxRow, error: Exception) -> None:
         reason = f"{type(error).__name__}: {error}"
-        if row.tries + 1 >= self._retry.tries:
+        # A refused or broken connection says nothing about the row; a time-out may be the row's own fault.
+        away = isinstance(error, Unreachable | RateLimited | OSError) and not isinstance(error, TimeoutError)
+        if away:
+            seconds = error.retry_after if isinstance(error, RateLimited) else REST_SECONDS
+            seconds *= random.uniform(1.0, 1.1)  # noqa: S311 - not all at the same moment
+            self._resting[row.channel] = time.monotonic() + seconds
+        elif row.tries + 1 >= self._retry.tries:
             await self._bury(row, f"Gave up after {row.tries + 1} tries. {reason}")
             return
-        seconds = pause(self._retry, self._retry.tries - row.tries)
-        if isinstance(error, RateLimited):
-            seconds = error.retry_after * random.uniform(1.0, 1.1)  # noqa: S311 - not all at the same moment
-        await self._execute(_AGAIN, {"id": row.id, "reason": reason[:LONGEST_REASON], "seconds": seconds})
+        else:
+            seconds = pause(self._retry, self._retry.tries - row.tries)
+        await self._execute(
+            _AGAIN,
+            {"id": row.id, "reason": reason[:LONGEST_REASON], "seconds": seconds, "counted": 0 if away else 1},
+        )
         metrics.OUTBOX_RETRIED.labels(row.channel).inc()
         log.warning("not sent, will be tried again", action="outbox_retry", reason=type(error).__name__, pause=seconds)
 

@@ -3,7 +3,8 @@
     TaskError
     ├── BusinessError        an expected case that changes the path → a BPMN error with `code`, never retried
     ├── TransientError       may go away by itself → the job fails, retried with back-off
-    │   └── RateLimited      the other side said when (`retry_after`)
+    │   ├── RateLimited      the other side said when (`retry_after`)
+    │   └── Unreachable      the other side is away as a whole
     └── PermanentError       will not go away → an incident at once; its message says what to do
         ├── ContractError    variables do not fit the task's input or output model
         └── CaseClosed       the business case was withdrawn: no new effect is allowed
@@ -49,6 +50,10 @@ class RateLimited(TransientError):
         super().__init__(message)
         self.retry_after = retry_after
         """Seconds."""
+
+
+class Unreachable(TransientError):
+    """The other side can't be reached at all; the outbox waits for it without using up tries."""
 
 
 class PermanentError(TaskError):

@@ -136,9 +136,10 @@ class Feed:
             on_open=lambda: self._opened(spec),
         )
         try:
-            async for job in jobs:
-                self._last_message = time.monotonic()
-                await self._take(spec, job)
+            async with contextlib.aclosing(jobs):
+                async for job in jobs:
+                    self._last_message = time.monotonic()
+                    await self._take(spec, job)
         finally:
             if spec.job_type in self.open_streams:
                 self.open_streams.discard(spec.job_type)

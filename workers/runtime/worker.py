@@ -95,7 +95,7 @@ class Worker:
             await self._client.fail(
                 job.key, retries=job.retries, message="Handed back: the worker is stopping.", back_off_seconds=0.5
             )
-        except (EngineBusy, Refused, JobGone) as error:
+        except (EngineBusy, Refused) as error:
             log.info("job not handed back, it will time out", action="hand_back_failed", reason=type(error).__name__)
 
     async def _run(self, spec: TaskSpec, job: Job) -> Outcome:

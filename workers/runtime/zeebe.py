@@ -214,7 +214,7 @@ class ZeebeClient:
 
     async def complete(self, job_key: int, variables: Json) -> None:
         """Complete a job with these variables."""
-        await _call(
+        await _job_call(
             self._stub.CompleteJob(pb.CompleteJobRequest(jobKey=job_key, variables=_dump(variables)), timeout=10)
         )
 
@@ -223,17 +223,17 @@ class ZeebeClient:
         request = pb.FailJobRequest(
             jobKey=job_key, retries=retries, errorMessage=message, retryBackOff=int(back_off_seconds * 1000)
         )
-        await _call(self._stub.FailJob(request, timeout=10))
+        await _job_call(self._stub.FailJob(request, timeout=10))
 
     async def throw(self, job_key: int, *, code: str, message: str, variables: Json) -> None:
         """Throw a BPMN error."""
         request = pb.ThrowErrorRequest(jobKey=job_key, errorCode=code, errorMessage=message, variables=_dump(variables))
-        await _call(self._stub.ThrowError(request, timeout=10))
+        await _job_call(self._stub.ThrowError(request, timeout=10))
 
     async def extend(self, job_key: int, timeout_seconds: float) -> None:
         """Give a job that long from now."""
         request = pb.UpdateJobTimeoutRequest(jobKey=job_key, timeout=int(timeout_seconds * 1000))
-        await _call(self._stub.UpdateJobTimeout(request, timeout=10))
+        await _job_call(self._stub.UpdateJobTimeout(request, timeout=10))
 
     async def _connected(self) -> None:
         """Wait until the channel is connected; it tries by itself, for ever."""
@@ -272,12 +272,19 @@ async def _call(call: Awaitable[Reply]) -> Reply:
         raise _translated(error) from error
 
 
-def _translated(error: grpc.aio.AioRpcError) -> EngineBusy | Refused | JobGone:
+async def _job_call(call: Awaitable[object]) -> None:
+    try:
+        await call
+    except grpc.aio.AioRpcError as error:
+        if error.code() in {grpc.StatusCode.NOT_FOUND, grpc.StatusCode.FAILED_PRECONDITION}:
+            raise JobGone(error.details() or "") from error
+        raise _translated(error) from error
+
+
+def _translated(error: grpc.aio.AioRpcError) -> EngineBusy | Refused:
     code, details = error.code(), error.details() or ""
     if code in _BUSY:
         return EngineBusy(f"The engine is not available ({code.name}): {details}")
-    if code is grpc.StatusCode.NOT_FOUND:
-        return JobGone(details)
     return Refused(f"The engine refused it ({code.name}): {details}")
 
 

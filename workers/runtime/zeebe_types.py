@@ -13,10 +13,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from workers.runtime.errors import PermanentError, TransientError
+from workers.runtime.errors import PermanentError, Unreachable
 
 
-class EngineBusy(TransientError):
+class EngineBusy(Unreachable):
     """The engine is away, overloaded or too slow."""
 
 
@@ -24,7 +24,7 @@ class Refused(PermanentError):
     """The engine refused the request."""
 
 
-class JobGone(PermanentError):
+class JobGone(Refused):
     """The job is no longer ours: completed, cancelled or timed out."""
 
 

@@ -149,6 +149,22 @@ async def test_failed_row_is_tried_again_before_the_next_of_its_key(pool: Pool, 
     assert times[1] - times[0] >= 0.15
 
 
+async def test_receiver_that_is_away_uses_up_no_tries(pool: Pool, dispatching: Dispatching) -> None:
+    await fill(pool, keys=6, rows=1)
+    good, attempts = receiver(pool), []
+
+    async def deliver(row: OutboxRow) -> None:
+        attempts.append(row.external_id)
+        if len(attempts) <= 10:
+            raise RateLimited("Wait.", retry_after=0.05)
+        await good(row)
+
+    async with dispatching(deliveries={"test": deliver}, retry=Retry(tries=2), poll_seconds=0.02):
+        await until(lambda: empty(pool), "the outbox to be empty")
+    assert len(await received(pool)) == 6
+    assert await rows(pool, "SELECT FROM runtime.dead_letters") == []
+
+
 async def test_slow_channel_holds_up_no_other(pool: Pool, dispatching: Dispatching) -> None:
     gate = asyncio.Event()
     sent: list[str] = []
