@@ -86,6 +86,8 @@ def withdraw(
     from workers.gateway import commands
     from workers.settings import get_settings
 
+    if not why.strip() or len(why) > 500:
+        _fail("Say why in 1 to 500 characters.")
     ttl = get_settings().gateway.message_ttl_seconds
     actor = getpass.getuser()
     try:

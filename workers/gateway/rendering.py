@@ -16,8 +16,8 @@ _COLOURS = {
     "accepted": "green", "assigned": "cyan", "triage": "yellow", "manager": "yellow", "invalid": "yellow",
     "queued": "yellow", "merged": "blue", "discarded": "red", "withdrawn": "red",
 }  # fmt: skip
-_UNDONE = {"released", "restored", "recalled", "withdrawn", "withdrawal_asked", "refused", "sla_breached", "discarded"}
-_HUMAN = ("task_", "triaged", "corrected", "decided", "accepted", "rejected")
+_UNDONE = {"released", "crm_restored", "recalled", "withdrawn", "withdrawal_asked", "sla_breached", "discarded"}
+_HUMAN = ("task_", "asked", "accepted", "rejected")
 
 
 def show(view: LeadView) -> RenderableType:
