@@ -7,9 +7,9 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 import pytest
-from runtime_demo.cases import ROOT, Cases
-from runtime_demo.waiting import until
 
+from tests.unit.runtime.demo.cases import ROOT, Cases
+from tests.unit.runtime.demo.waiting import until
 from workers.engine.embedded import EmbeddedEngine
 from workers.runtime import discovery
 from workers.runtime.database import Pool

@@ -10,8 +10,8 @@ import psycopg
 import pytest
 from psycopg.rows import dict_row
 from pydantic import SecretStr
-from runtime_demo.diagram import one_task
 
+from tests.unit.runtime.demo.diagram import one_task
 from workers.engine.embedded import EmbeddedEngine
 from workers.runtime.deployment import DeploymentRefused, NothingToDeploy, deploy, versions_beside
 from workers.runtime.zeebe import ZeebeClient

@@ -6,8 +6,8 @@ import subprocess
 import sys
 
 import pytest
-from runtime_demo.cases import ROOT
 
+from tests.unit.runtime.demo.cases import ROOT
 from workers.runtime import discovery
 from workers.runtime.task import Contract, task
 

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from runtime_demo.receiver import receiver
-from runtime_demo.waiting import until
 
+from tests.unit.runtime.demo.receiver import receiver
+from tests.unit.runtime.demo.waiting import until
 from workers.runtime.database import Pool
 from workers.runtime.deliveries import MESSAGES, messages
 from workers.runtime.dispatcher import Dispatcher
@@ -188,8 +188,8 @@ async def test_killed_dispatcher_loses_nothing_and_keeps_the_order(
     dsn: str, pool: Pool, dispatching: Dispatching
 ) -> None:
     await fill(pool, keys=8, rows=12)
-    program = [sys.executable, "-m", "runtime_demo.receiver", dsn]
-    process = await asyncio.create_subprocess_exec(*program, cwd=Path(__file__).parent)
+    program = [sys.executable, "-m", "tests.unit.runtime.demo.receiver", dsn]
+    process = await asyncio.create_subprocess_exec(*program, cwd=Path(__file__).parents[3])
     try:
 
         async def some_arrived() -> bool:

@@ -17,16 +17,16 @@ from typing import Any
 
 import httpx
 import pytest
-from runtime_demo.cases import Cases
-from runtime_demo.diagram import one_task
-from runtime_demo.waiting import until
 
+from tests.unit.runtime.demo.cases import Cases
+from tests.unit.runtime.demo.diagram import one_task
+from tests.unit.runtime.demo.waiting import until
 from workers.engine.embedded import EmbeddedEngine
 from workers.engine.ports import free_port
 from workers.runtime.outbox import put
 from workers.runtime.zeebe import ZeebeClient
 
-HERE = Path(__file__).parent
+PROJECT = Path(__file__).parents[3]
 LIGHT_SECONDS = 1.0
 LIGHT_MEGABYTES = 90
 
@@ -74,7 +74,7 @@ def serve(dsn: str, engine: EmbeddedEngine) -> Serve:
             **environment,
         }
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "runtime_demo.serve", *arguments), cwd=HERE, env=given, stderr=PIPE
+            *(sys.executable, "-m", "tests.unit.runtime.demo.serve", *arguments), cwd=PROJECT, env=given, stderr=PIPE
         )
         try:
             yield Served(process)
@@ -212,17 +212,17 @@ def test_one_task_imports_neither_other_contexts_nor_heavy_libraries() -> None:
     program = (
         "import sys; import workers.__main__ as m; m.build(['worker']);"
         "import workers.runtime.service; from workers.runtime.discovery import find;"
-        "find('flow.look', 'runtime_demo');"
+        "find('flow.look', 'tests.unit.runtime.demo');"
         "print(' '.join(sorted(sys.modules)))"
     )
     answer = subprocess.run(
-        [sys.executable, "-c", program], cwd=HERE, capture_output=True, text=True, check=True, timeout=60
+        [sys.executable, "-c", program], cwd=PROJECT, capture_output=True, text=True, check=True, timeout=60
     )
     loaded = set(answer.stdout.split())
     heavy = {"pandas", "numpy", "sklearn", "lightgbm", "alembic", "sqlalchemy", "fastapi", "jpype", "scipy"}
     assert not loaded & heavy
-    assert "runtime_demo.flow.tasks.look" in loaded
-    assert "runtime_demo.flow.tasks.book" not in loaded
+    assert "tests.unit.runtime.demo.flow.tasks.look" in loaded
+    assert "tests.unit.runtime.demo.flow.tasks.book" not in loaded
     assert not {
         name for name in loaded if name.startswith(("workers.lead_routing", "workers.engine", "workers.gateway"))
     }

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from runtime_demo.cases import Cases
-from runtime_demo.flow.tasks.book import NoRoom
-from runtime_demo.waiting import until
 
+from tests.unit.runtime.demo.cases import Cases
+from tests.unit.runtime.demo.flow.tasks.book import NoRoom
+from tests.unit.runtime.demo.waiting import until
 from workers.runtime.errors import CaseClosed, ContractError, TransientError
 
 

@@ -8,10 +8,10 @@ from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 import pytest
-from runtime_demo.cases import Cases
-from runtime_demo.diagram import one_task
-from runtime_demo.waiting import until
 
+from tests.unit.runtime.demo.cases import Cases
+from tests.unit.runtime.demo.diagram import one_task
+from tests.unit.runtime.demo.waiting import until
 from workers.engine.embedded import EmbeddedEngine
 from workers.runtime.feed import Feed
 from workers.runtime.task import Retry

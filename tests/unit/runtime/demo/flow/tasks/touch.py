@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from runtime_demo.flow.ports import FlowPorts
+from tests.unit.runtime.demo.flow.ports import FlowPorts
 from workers.runtime.task import Contract, task
 
 

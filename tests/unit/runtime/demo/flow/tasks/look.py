@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import asyncio
 
-from runtime_demo.flow.ports import FlowPorts
+from tests.unit.runtime.demo.flow.ports import FlowPorts
 from workers.runtime.task import Contract, task
 
 

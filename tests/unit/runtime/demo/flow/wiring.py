@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from runtime_demo.flow.ports import FlowPorts
+from tests.unit.runtime.demo.flow.ports import FlowPorts
 from workers.runtime.resources import Deliver, Resources
 from workers.runtime.work import Work
 

@@ -5,7 +5,7 @@ import os
 import signal
 from typing import ClassVar
 
-from runtime_demo.flow.ports import FlowPorts
+from tests.unit.runtime.demo.flow.ports import FlowPorts
 from workers.runtime.errors import BusinessError, PermanentError, RateLimited, TransientError
 from workers.runtime.task import Contract, Retry, task
 

@@ -10,7 +10,7 @@ from workers.runtime.resources import Resources
 from workers.runtime.unit import Done, execute, identify, validated
 from workers.runtime.work import JobInfo
 
-ROOT = "runtime_demo"
+ROOT = "tests.unit.runtime.demo"
 
 
 @dataclass
