@@ -6,8 +6,18 @@ import ast
 from collections.abc import Iterator, Mapping
 
 import pytest
-from bindings_models import BPMN_FILES, FORM_FILES, ROOT, Decision, Diagram, Form, read_decisions, read_diagram, read_form
 
+from tests.bindings.models import (
+    BPMN_FILES,
+    FORM_FILES,
+    ROOT,
+    Decision,
+    Diagram,
+    Form,
+    read_decisions,
+    read_diagram,
+    read_form,
+)
 from workers.engine.embedded import EmbeddedEngine
 from workers.runtime.discovery import all_job_types, find
 from workers.runtime.task import TaskSpec
@@ -46,7 +56,11 @@ def sent_messages() -> dict[str, set[str]]:
         for function in ast.walk(ast.parse(file.read_text())):
             if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
                 for call in ast.walk(function):
-                    if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "send_message":
+                    if (
+                        isinstance(call, ast.Call)
+                        and isinstance(call.func, ast.Name)
+                        and call.func.id == "send_message"
+                    ):
                         name = call.args[1]
                         assert isinstance(name, ast.Constant), f"{file.name}: give send_message the name as a constant"
                         found.setdefault(str(name.value), set()).update(_keys(call.args[3], function))

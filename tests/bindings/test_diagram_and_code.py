@@ -8,9 +8,8 @@ import typing
 from collections.abc import Mapping
 from typing import Any
 
-from bindings_graph import Graph, Read, has_path, reads, writes
-from bindings_models import BPMN_FILES, DMN_FILES, FORM_FILES, Decision, Diagram, Form, Node
-
+from tests.bindings.graph import Graph, Read, has_path, reads, writes
+from tests.bindings.models import BPMN_FILES, DMN_FILES, FORM_FILES, Decision, Diagram, Form, Node
 from workers.runtime.task import TaskSpec
 
 Tasks = Mapping[str, TaskSpec]
@@ -33,14 +32,18 @@ READ_BY_PEOPLE = {
 """Variables that no element reads, each with the reason why it is there."""
 
 
-def test_file_names_are_ids(diagrams: Mapping[str, Diagram], decisions: Mapping[str, Decision], forms: Mapping[str, Form]) -> None:
+def test_file_names_are_ids(
+    diagrams: Mapping[str, Diagram], decisions: Mapping[str, Decision], forms: Mapping[str, Form]
+) -> None:
     assert sorted(diagrams) == [file.stem for file in BPMN_FILES]
     assert sorted(forms) == [file.stem for file in FORM_FILES]
     for file in DMN_FILES:
         assert f'<definitions id="{file.stem}"' in file.read_text() or f' id="{file.stem}"' in file.read_text()
 
 
-def test_one_version_tag(diagrams: Mapping[str, Diagram], decisions: Mapping[str, Decision], forms: Mapping[str, Form]) -> None:
+def test_one_version_tag(
+    diagrams: Mapping[str, Diagram], decisions: Mapping[str, Decision], forms: Mapping[str, Form]
+) -> None:
     for tag in [part.version_tag for group in (diagrams, decisions, forms) for part in group.values()]:
         assert tag is not None
         assert re.fullmatch(r"\d+\.\d+\.\d+", tag)
@@ -62,7 +65,11 @@ def test_ids_are_snake_case(diagram: Diagram) -> None:
 
 
 def test_every_variable_that_is_read_was_written(
-    diagram: Diagram, tasks: Tasks, decisions: Mapping[str, Decision], forms: Mapping[str, Form], sent_messages: Mapping[str, set[str]]
+    diagram: Diagram,
+    tasks: Tasks,
+    decisions: Mapping[str, Decision],
+    forms: Mapping[str, Form],
+    sent_messages: Mapping[str, set[str]],
 ) -> None:
     graph = Graph(diagram)
     writers = _writers(diagram, tasks, sent_messages)
@@ -79,7 +86,9 @@ def test_every_variable_that_is_read_was_written(
     assert not wrong, "\n".join(wrong)
 
 
-def test_nested_fields_exist(diagram: Diagram, tasks: Tasks, decisions: Mapping[str, Decision], forms: Mapping[str, Form]) -> None:
+def test_nested_fields_exist(
+    diagram: Diagram, tasks: Tasks, decisions: Mapping[str, Decision], forms: Mapping[str, Form]
+) -> None:
     types = _types(diagram, tasks)
     for read in _reads(diagram, tasks, decisions, forms):
         names = read.path.split(".")[1:]
@@ -88,7 +97,11 @@ def test_nested_fields_exist(diagram: Diagram, tasks: Tasks, decisions: Mapping[
 
 
 def test_every_variable_that_is_written_is_read(
-    diagram: Diagram, tasks: Tasks, decisions: Mapping[str, Decision], forms: Mapping[str, Form], sent_messages: Mapping[str, set[str]]
+    diagram: Diagram,
+    tasks: Tasks,
+    decisions: Mapping[str, Decision],
+    forms: Mapping[str, Form],
+    sent_messages: Mapping[str, set[str]],
 ) -> None:
     graph = Graph(diagram)
     wanted = _reads(diagram, tasks, decisions, forms)
@@ -121,7 +134,9 @@ def test_errors(diagram: Diagram, tasks: Tasks) -> None:
         assert caught == {error.code for error in spec.errors}, f"{node.id} catches {caught}"
     for node in diagram.nodes.values():
         if node.event == "error" and node.host:
-            source = inspect.getsource(inspect.getmodule(tasks[str(diagram.nodes[node.host].job_type)].function) or object)
+            source = inspect.getsource(
+                inspect.getmodule(tasks[str(diagram.nodes[node.host].job_type)].function) or object
+            )
             for target, expression in node.outputs.items():
                 assert expression == "=null" or f'"{target}"' in source, f"{node.id}: the error brings no {target}"
 
@@ -196,7 +211,9 @@ def test_human_tasks(diagram: Diagram) -> None:
             names = {n.id for n in timers}
             assert f"{node.id}_reminder_due" in names
             assert f"{node.id}_overdue" in names or any(n.interrupting for n in timers), "neither escalation nor end"
-            assert all(n.interrupting == (n.id not in {f"{node.id}_reminder_due", f"{node.id}_overdue"}) for n in timers)
+            assert all(
+                n.interrupting == (n.id not in {f"{node.id}_reminder_due", f"{node.id}_overdue"}) for n in timers
+            )
             assert any(expression.endswith(".due_at") for expression in node.expressions), f"{node.id} is never due"
             assert any(expression.startswith("sales-") for expression in node.expressions), f"{node.id}: no group"
 

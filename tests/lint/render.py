@@ -37,7 +37,9 @@ def diagram(page: Page, file: Path) -> None:
         }""",
         file.read_text(),
     )
-    page.set_content(f"<style>{STYLE} svg {{ display: block }}</style><div id=it style='display: inline-block'>{svg}</div>")
+    page.set_content(
+        f"<style>{STYLE} svg {{ display: block }}</style><div id=it style='display: inline-block'>{svg}</div>"
+    )
     page.locator("#it").screenshot(path=PICTURES / f"{file.stem}.png")
 
 

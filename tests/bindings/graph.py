@@ -9,9 +9,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from bindings_models import Decision, Diagram, Form, Node, data_of, paths
 from pydantic import BaseModel
 
+from tests.bindings.models import Decision, Diagram, Form, Node, data_of, paths
 from workers.runtime.task import TaskSpec
 
 Point = tuple[str, str]
@@ -84,7 +84,11 @@ def writes(node: Node, tasks: Mapping[str, TaskSpec], sent: Mapping[str, set[str
 
 
 def reads(
-    diagram: Diagram, node: Node, tasks: Mapping[str, TaskSpec], decisions: Mapping[str, Decision], forms: Mapping[str, Form]
+    diagram: Diagram,
+    node: Node,
+    tasks: Mapping[str, TaskSpec],
+    decisions: Mapping[str, Decision],
+    forms: Mapping[str, Form],
 ) -> list[Read]:
     """Variables of the process that a node reads."""
     found: list[Read] = []

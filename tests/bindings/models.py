@@ -182,7 +182,9 @@ def read_decisions() -> dict[str, Decision]:
                 id=element.get("id"),
                 file=file,
                 version_tag=_first(element, "dmn:extensionElements/zeebe:versionTag/@value"),
-                requires=frozenset(h[1:] for h in _texts(element, "dmn:informationRequirement/dmn:requiredDecision/@href")),
+                requires=frozenset(
+                    h[1:] for h in _texts(element, "dmn:informationRequirement/dmn:requiredDecision/@href")
+                ),
                 data=frozenset(h[1:] for h in _texts(element, "dmn:informationRequirement/dmn:requiredInput/@href")),
                 rules=len(element.xpath("dmn:decisionTable/dmn:rule", namespaces=NS)),
                 hit_policy=_first(element, "dmn:decisionTable/@hitPolicy"),
