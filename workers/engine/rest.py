@@ -51,6 +51,7 @@ class FoundTask:
     created_at: datetime | None
     due_at: datetime | None
     """Not told by the search of 8.6, which leaves it out."""
+    completed_at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -216,6 +217,7 @@ def _task(one: Json) -> FoundTask:
         form_key=int(one["formKey"]) if one.get("formKey") else None,
         created_at=_moment(one.get("creationDate")),
         due_at=_moment(one.get("dueDate")),
+        completed_at=_moment(one.get("completionDate")),
     )
 
 
