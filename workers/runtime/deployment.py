@@ -51,6 +51,11 @@ class Part:
     sha256: str
 
 
+Kind = Literal["new", "changed", "raised", "unchanged"]
+"""``raised``: the same content under a new version, because something else in the deployment changed. The engine does
+that so that what belongs together has one deployment (seen on 8.6.0 and 8.8.21)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Change:
     """What a deployment did to one part."""
@@ -58,7 +63,7 @@ class Change:
     part: Part
     before: int | None
     """The version this engine had before, as far as the database knows."""
-    kind: Literal["new", "changed", "unchanged"]
+    kind: Kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +76,12 @@ class DeployReport:
 
     def lines(self) -> list[str]:
         """One line for each part, for people."""
-        said = {"new": "new, version {v}", "changed": "version {b} → {v}", "unchanged": "unchanged, version {v}"}
+        said = {
+            "new": "new, version {v}",
+            "changed": "changed, version {b} → {v}",
+            "raised": "unchanged, version {b} → {v} with the others",
+            "unchanged": "unchanged, version {v}",
+        }
         return [
             f"{change.part.kind} {change.part.id}: "
             + said[change.kind].format(v=change.part.version, b=change.before)
@@ -194,12 +204,16 @@ def _tag(content: bytes, one: Deployed) -> str | None:
 
 
 def _compare(key: int, before: Mapping[tuple[str, str], Part], parts: list[Part]) -> DeployReport:
-    changes = []
-    for part in parts:
-        old = before.get((part.kind, part.id))
-        same = old is not None and (old.key, old.version) == (part.key, part.version)
-        kind: Literal["new", "changed", "unchanged"] = "unchanged" if same else "changed"
-        if old is None or (part.version <= old.version and not same):  # the second: a fresh engine, an old database
-            kind = "new"
-        changes.append(Change(part, old.version if old else None, kind))
+    pairs = [(part, before.get((part.kind, part.id))) for part in parts]
+    changes = [Change(part, old.version if old else None, _kind(old, part)) for part, old in pairs]
     return DeployReport(key, any(change.kind != "unchanged" for change in changes), changes)
+
+
+def _kind(old: Part | None, part: Part) -> Kind:
+    if old is None:
+        return "new"
+    if (old.key, old.version) == (part.key, part.version):
+        return "unchanged"
+    if part.version <= old.version:  # a fresh engine beside an old database
+        return "new"
+    return "raised" if old.sha256 == part.sha256 else "changed"

@@ -57,7 +57,8 @@ async def test_deploys_only_what_changed_and_keeps_what_belongs_together(
     (folder / "dmn" / f"{name}_answer.dmn").write_text(TABLE.format(id=f"{name}_answer", answer="43"))
     third = await deploy(settings, client)
     assert third.changed
-    assert f"decision {name}_answer: version 1 → 2 (tag 2.1.0)" in third.lines()
+    assert f"decision {name}_answer: changed, version 1 → 2 (tag 2.1.0)" in third.lines()
+    assert f"process {name}: unchanged, version 1 → 2 with the others (tag 1.0.0)" in third.lines()
     assert (await client.evaluate_decision(f"{name}_answer", {})).output == 43
 
     process = next(change.part for change in third.changes if change.part.kind == "process")
