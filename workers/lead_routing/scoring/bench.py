@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # ships no types
 
 from workers.lead_routing.scoring.evaluation import fit_hist_gradient_boosting
 from workers.lead_routing.scoring.features import Encoder
@@ -50,7 +51,9 @@ def compare_latency(scorer: Scorer, table: Table, leads: Sequence[Mapping[str, o
     def alternative(lead: Mapping[str, object]) -> object:
         return forest.predict_proba(np.array([encoder.encode(lead)[0]]))
 
-    return [
-        measure_latency("Scorer.score (with reasons)", scorer.score, leads),
-        measure_latency("scikit-learn HistGradientBoosting (no reasons)", alternative, leads),
-    ]
+    # scikit-learn would start a thread for each core, for one row; one lead at a time is one thread's work.
+    with threadpool_limits(limits=1):
+        return [
+            measure_latency("Scorer.score (with reasons)", scorer.score, leads),
+            measure_latency("scikit-learn HistGradientBoosting (no reasons)", alternative, leads),
+        ]
