@@ -35,6 +35,12 @@ def stack_of(
     return Stack(settings, programs(settings, store, engine_only=engine_only, sample=sample))
 
 
+def new_console() -> Console:
+    """The terminal; a file or a pipe has no width to fit into."""
+    console = Console()
+    return console if console.is_terminal else Console(width=WIDTH)
+
+
 def show(found: Sequence[Health], console: Console | None = None) -> None:
     """A table of programs with their addresses and log-ins."""
     table = Table(box=None, pad_edge=False, header_style="bold")
@@ -45,9 +51,7 @@ def show(found: Sequence[Health], console: Console | None = None) -> None:
         state = f"ready, {_span(one.state.seconds)}" if good and one.state else str(one.problem)
         mark = "[green]●[/]" if good else "[red]●[/]"
         table.add_row(mark, one.program.title, state, one.program.address, one.program.login)
-    console = console or Console()
-    width = None if console.is_terminal else WIDTH  # a file or a pipe has no width to fit into
-    console.print(table, width=width, soft_wrap=width is None)
+    (console or new_console()).print(table)
 
 
 class Up:
@@ -59,7 +63,7 @@ class Up:
         self.settings = settings
         self.engine_only = engine_only
         self.sample = sample
-        self.console = Console()
+        self.console = new_console()
         store = Store(settings.cache, settings.maven_repository, self._download)
         self.stack = stack_of(settings, store, engine_only=engine_only, sample=sample)
         self.titles = {program.name: program.title for program in self.stack.programs}

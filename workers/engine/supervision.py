@@ -7,6 +7,7 @@ it in the background and tells it, phase by phase, what to start; it is reached 
 from __future__ import annotations
 
 import hashlib
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -192,7 +193,7 @@ class Supervisor:
             "nocleanup=true",
         ]
         for program in programs:
-            environment = ",".join(f'{name}="{_escaped(value)}"' for name, value in program.environment.items())
+            environment = ",".join(f"{name}={_valued(value)}" for name, value in program.environment.items())
             lines += [
                 f"[program:{program.name}]",
                 f"command={' '.join(_quoted(word) for word in program.command())}",
@@ -216,11 +217,17 @@ class Supervisor:
 
 def _escaped(value: object) -> str:
     """A value in supervisord's configuration, where % begins an expression."""
-    return str(value).replace("%", "%%").replace('"', '\\"')
+    return str(value).replace("%", "%%")
+
+
+def _valued(value: str) -> str:
+    """An environment variable's value; supervisord knows both quotation marks, but no way to escape one."""
+    mark = "'" if '"' in value else '"'
+    return f"{mark}{_escaped(value)}{mark}"
 
 
 def _quoted(word: str) -> str:
-    return '"' + _escaped(word.replace("\\", "\\\\")) + '"' if any(c in word for c in " \"'\\;") else _escaped(word)
+    return _escaped(shlex.quote(word))
 
 
 def _may_open(files: int) -> bool:
