@@ -36,7 +36,7 @@ def _reachable(dsn: str) -> str:
     try:
         psycopg.connect(dsn, connect_timeout=5).close()
     except psycopg.OperationalError as error:
-        reason = str(error).strip().splitlines()[-1]
+        reason = str(error).strip().splitlines()[0]
         typer.echo(f"The database can't be reached: {reason}\nStart it (`fairlead up`) or set FAIRLEAD_DATABASE_URL.")
         raise typer.Exit(1) from None
     return dsn

@@ -26,7 +26,7 @@ def deploy() -> None:
         typer.echo(f"The engine at {settings.zeebe_address} can't be reached. Start it (`fairlead up`).", err=True)
         raise typer.Exit(1) from None
     except psycopg.Error as error:
-        reason = str(error).strip().splitlines()[-1]
+        reason = str(error).strip().splitlines()[0]
         typer.echo(f"The database can't be used: {reason}\nTry `fairlead up` or `fairlead db upgrade`.", err=True)
         raise typer.Exit(1) from None
     for line in report.lines():

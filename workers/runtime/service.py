@@ -60,7 +60,7 @@ async def serve_tasks(
 
         with _probes(settings, metrics_port, state):
             log.info("worker started", action="worker_started", tasks=", ".join(sorted(job_types)))
-            await _until(stop, feed.run(), feed.stop, database=pool, engine=client)
+            await _until(stop, feed.run, feed.stop, database=pool, engine=client)
             finished = await feed.drain(settings.worker.drain_seconds)
             log.info("worker stopped", action="worker_stopped", handed_back=not finished)
     return 0
@@ -85,7 +85,7 @@ async def serve_outbox(settings: Settings, *, metrics_port: int | None, root: st
 
         with _probes(settings, metrics_port, state):
             log.info("dispatcher started", action="dispatcher_started", channels=", ".join(sorted(channels)))
-            await _until(stop, dispatcher.run(), dispatcher.stop, database=pool, engine=client)
+            await _until(stop, dispatcher.run, dispatcher.stop, database=pool, engine=client)
             log.info("dispatcher stopped", action="dispatcher_stopped")
     return 0
 
@@ -119,30 +119,38 @@ def _probes(settings: Settings, port: int | None, state: Callable[[], State]):  
 
 async def _until(
     stop: asyncio.Event,
-    work: Coroutine[object, object, None],
+    work: Callable[[], Coroutine[object, object, None]],
     end: Callable[[], None],
     *,
     database: Pool,
     engine: ZeebeClient,
 ) -> None:
-    """Run the work until we are asked to stop; then end it, and wait for that."""
-    running = asyncio.create_task(work)
+    """Run the work, once the database is there, until we are asked to stop; then end it, and wait for that."""
+    ready = asyncio.Event()
     stopped = asyncio.create_task(stop.wait())
-    hints = asyncio.create_task(_say_what_is_missing(database, engine))
+    hints = asyncio.create_task(_say_what_is_missing(database, engine, ready))
+    starting = asyncio.create_task(ready.wait())
     try:
+        await asyncio.wait((starting, stopped), return_when=asyncio.FIRST_COMPLETED)
+        if not ready.is_set():
+            log.info("stopping", action="stopping")
+            return
+        running = asyncio.create_task(work())
         await asyncio.wait((running, stopped), return_when=asyncio.FIRST_COMPLETED)
         if stop.is_set():
             log.info("stopping", action="stopping")
         end()
         await running
     finally:
-        for task in (stopped, hints):
+        for task in (stopped, hints, starting):
             task.cancel()
-        await asyncio.gather(stopped, hints, return_exceptions=True)
+        await asyncio.gather(stopped, hints, starting, return_exceptions=True)
 
 
-async def _say_what_is_missing(database: Pool, engine: ZeebeClient) -> None:
-    """Say at the start what we wait for; later each part says by itself what it misses."""
+async def _say_what_is_missing(database: Pool, engine: ZeebeClient, ready: asyncio.Event) -> None:
+    """Say at the start what we wait for, and set `ready` when the database and its tables are there: without them every
+    job would fail. Later each part says by itself what it misses.
+    """
     missing: set[str] = set()
     pause = 0.5
     while True:
@@ -158,13 +166,15 @@ async def _say_what_is_missing(database: Pool, engine: ZeebeClient) -> None:
             missing.add("schema")
         except psycopg.OperationalError:
             missing.add("database")
+        if not missing & {"database", "schema"}:
+            ready.set()
         if not missing:
             log.info("engine and database are there", action="connected", address=engine.address)
             return
         if missing != before:
             _hint(missing, engine.address)
         await asyncio.sleep(pause)
-        pause = min(10.0, pause * 1.5)
+        pause = min(3.0, pause * 1.5)
 
 
 def _hint(missing: set[str], address: str) -> None:

@@ -23,6 +23,7 @@ from tests.unit.runtime.demo.diagram import one_task
 from tests.unit.runtime.demo.waiting import until
 from workers.engine.embedded import EmbeddedEngine
 from workers.engine.ports import free_port
+from workers.runtime.database import upgrade
 from workers.runtime.outbox import put
 from workers.runtime.zeebe import ZeebeClient
 
@@ -176,6 +177,15 @@ async def test_starts_before_engine_and_database_and_says_so(serve: Serve) -> No
     ) as served:
         assert "fairlead up" in (await served.said("waiting_engine"))["hint"]
         assert "FAIRLEAD_DATABASE_URL" in (await served.said("waiting_database"))["hint"]
+        assert await served.terminate() == 0
+
+
+async def test_waits_for_the_tables_and_then_works(serve: Serve, empty_dsn: str) -> None:
+    async with serve("flow.look", FAIRLEAD_DATABASE_URL=empty_dsn) as served:
+        assert (await served.said("waiting_schema"))["hint"] == "fairlead db upgrade"
+        assert "stream_open" not in served.actions()
+        await asyncio.to_thread(upgrade, empty_dsn)
+        await served.said("stream_open")
         assert await served.terminate() == 0
 
 
