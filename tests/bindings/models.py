@@ -37,6 +37,7 @@ def paths(expression: str) -> set[str]:
     if not expression.startswith("="):
         return set()
     bare = re.sub(r'"(?:[^"\\]|\\.)*"', '""', expression[1:])
+    bare = re.sub(r"\bstring join(?=\()", "join", bare)  # the one name with a space that we call
     local = set(re.findall(r"\bfor\s+(\w+)\s+in\b", bare))
     return {path for path in _PATH.findall(bare) if path.split(".")[0] not in _WORDS | local}
 

@@ -90,7 +90,7 @@ def form(page: Page, file: Path, data: dict[str, Any]) -> None:
         }""",
         [json.loads(file.read_text()), data],
     )
-    page.locator(".fjs-container").first.screenshot(path=PICTURES / f"form_{file.stem}.png")
+    page.locator(".fjs-form").first.screenshot(path=PICTURES / f"form_{file.stem}.png")
 
 
 def _blank(page: Page, styles: list[Path]) -> None:
