@@ -5,11 +5,11 @@ from __future__ import annotations
 import importlib
 import pkgutil
 import sys
-from typing import cast
+from typing import Annotated, cast
 
 import typer
 
-from workers import cli
+from workers import __version__, cli
 
 
 def build(arguments: list[str]) -> typer.Typer:
@@ -35,7 +35,17 @@ def build(arguments: list[str]) -> typer.Typer:
     return app
 
 
-def _group() -> None:
+def _say_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"fairlead {__version__}")
+        raise typer.Exit
+
+
+def _group(
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_say_version, help="Say which version this is.")
+    ] = False,
+) -> None:
     """A typer app with a callback stays a group, even with a single command."""
 
 

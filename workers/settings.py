@@ -159,6 +159,8 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     sales_calendar: str = "US"
     """Country code of the public holidays that count where a person's own calendar is unknown."""
+    sales_timezone: str = "UTC"
+    """IANA name of the time zone of the sales organisation's office hours, for leads without a territory."""
     scoring_schema: str = "sales_leads"
     """The feature schema whose active model scores a lead."""
     scoring_schema_by_source: dict[str, str] = Field(default_factory=lambda: {"bank_marketing": "bank_marketing"})

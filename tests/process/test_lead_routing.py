@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
+from typing import Any
 
 import psycopg
 import pytest
@@ -328,9 +330,10 @@ async def test_an_effect_whose_job_was_interrupted_after_its_commit_is_undone(qu
     await house.until(
         lambda: any(one.element_id == "assign_owner" for one in house.engine.elements(instance)), "assign_owner"
     )
-    complete, committed = house.client.complete, []
+    complete = house.client.complete
+    committed: list[int] = []
 
-    async def withdrawn_first(job_key: int, variables: dict[str, object]) -> None:
+    async def withdrawn_first(job_key: int, variables: Mapping[str, Any]) -> None:
         # The effect is committed. Before the engine hears of it, the lead is withdrawn.
         if not committed:
             committed.append(job_key)

@@ -26,7 +26,7 @@ def ports(resources: Resources, work: Work) -> LeadRoutingPorts:
     return LeadRoutingPorts(
         leads=PostgresLeadBook(work, window=timedelta(days=settings.duplicate_days)),
         crm=PostgresCrm(_crm(resources), work),
-        reps=PostgresRepDesk(work, country=settings.sales_calendar),
+        reps=PostgresRepDesk(work, country=settings.sales_calendar, timezone=settings.sales_timezone),
         scorer=StoredScorer(
             _models(resources), work, schema=settings.scoring_schema, by_source=settings.scoring_schema_by_source
         ),

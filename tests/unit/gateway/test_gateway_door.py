@@ -9,7 +9,7 @@ from contextlib import closing
 import httpx
 import pytest
 from fastapi.openapi.models import OpenAPI
-from jsonschema import Draft202012Validator  # type: ignore[import-untyped]  # types-jsonschema is not installed
+from jsonschema import Draft202012Validator
 from pydantic import SecretStr
 
 from tests.unit.gateway.helpers import Board, Client, MakeClient, client_of
