@@ -30,7 +30,8 @@ class Contract(BaseModel):
 class Retry:
     """How a transient failure is tried again: exponential back-off with full jitter (AWS, Brooker 2015)."""
 
-    tries: int = 5
+    tries: int = 3
+    """As many as the diagram's ``zeebe:taskDefinition retries`` says (Zeebe's default is 3): the engine counts them."""
     first_seconds: float = 0.5
     cap_seconds: float = 60.0
 
