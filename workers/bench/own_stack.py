@@ -11,7 +11,8 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from workers.engine.ports import free_port
+from workers.engine.opensearch import HIGHEST_PORT
+from workers.engine.ports import free_port, is_free
 from workers.settings import Ports, Settings
 
 STOP_SECONDS = 180.0
@@ -47,8 +48,8 @@ def own_stack() -> Iterator[Settings]:
 
 
 def _environment(folder: Path) -> dict[str, str]:
-    ports: dict[str, int] = {}
-    for name in Ports.model_fields:
+    ports = {"opensearch": next(port for port in range(HIGHEST_PORT, 1024, -1) if is_free(port))}
+    for name in Ports.model_fields.keys() - ports.keys():
         ports[name] = next(port for port in iter(free_port, 0) if port not in ports.values())
     return {"FAIRLEAD_HOME": str(folder)} | {
         f"FAIRLEAD_PORTS__{name.upper()}": str(port) for name, port in ports.items()

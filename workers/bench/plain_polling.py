@@ -54,7 +54,7 @@ async def serve(settings: Settings, job_types: Sequence[str]) -> None:
 
 def _add(worker: ZeebeWorker, spec: TaskSpec, resources: Resources) -> None:
     async def handle(job: Job) -> dict[str, Any]:  # Any: JSON
-        given = validated(spec, job.variables)
+        given = validated(spec, dict(job.variables))  # pyzeebe gives a read-only view, pydantic wants a dict
         business_id, loop_index = identify(spec, given)
         info = JobInfo(
             job_type=spec.job_type,
