@@ -12,12 +12,13 @@ import asyncio
 import contextlib
 import statistics
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from workers.bench.cpu import Usage, snapshot, usage
 from workers.bench.figures import Figures, figures, next_rate, schedule
 from workers.bench.sending import Sent, open_loop, passages, poster, unsettled
-from workers.bench.serving import plain_polling, ready
+from workers.bench.serving import plain_polling, programs, ready
 from workers.runtime.database import Pool, open_pool
 from workers.sample.door import client
 from workers.sample.leads import LeadSource
@@ -60,6 +61,14 @@ class Run:
     """How late the sender was at worst."""
     left_over: int
     """Leads that were not settled when waiting for them ended."""
+    usage: Usage
+    """Processor time from the first lead until all were settled, or waiting ended."""
+
+    @property
+    def cpu_per_lead(self) -> float:
+        """Processor seconds that the system used for a lead; the sender's are left out."""
+        used = sum(seconds for name, seconds in self.usage.programs.items() if name != "bench")
+        return used / max(self.figures.settled, 1)
 
 
 @dataclass
@@ -104,12 +113,12 @@ class Bench:
         plan = self._plan
         await ready(self._settings)
         self._tell(f"warming up: {WARM_UP_SECONDS:.0f} s at {WARM_UP_RATE:g} leads/s")
-        await self._run(OURS, "warm-up", WARM_UP_RATE, WARM_UP_SECONDS)
+        await self._run(OURS, "warm-up", WARM_UP_RATE, WARM_UP_SECONDS, {})
         sides = [OURS, PLAIN] if plan.alternative else [OURS]
         for _ in range(plan.rounds):
             for side in sides:
-                async with self._serving(side):
-                    report.runs.append(await self._run(side, "fixed rate", plan.rate, plan.seconds))
+                async with self._serving(side) as extra:
+                    report.runs.append(await self._run(side, "fixed rate", plan.rate, plan.seconds, extra))
                 await self._drain()
         if plan.find_max:
             for side in sides:
@@ -121,29 +130,33 @@ class Bench:
         held = [one.rate for one in known if one.held]
         failed = [one.rate for one in known if not one.held and one.rate not in held]
         while (rate := next_rate(held, failed, first=self._plan.rate)) is not None:
-            async with self._serving(side):
-                run = await self._run(side, "search", rate, SEARCH_SECONDS)
+            async with self._serving(side) as extra:
+                run = await self._run(side, "search", rate, SEARCH_SECONDS, extra)
             report.runs.append(run)
             (held if run.figures.held else failed).append(rate)
             await self._drain()
 
     @contextlib.asynccontextmanager
-    async def _serving(self, side: str) -> AsyncIterator[None]:
+    async def _serving(self, side: str) -> AsyncIterator[Mapping[str, int]]:
+        """Let a side serve; gives the process ids of programs that the supervisor does not know."""
         if side == OURS:
-            yield
+            yield {}
             return
-        async with plain_polling(self._settings, self._settings.home / "logs" / "plain_polling.log"):
-            yield
+        async with plain_polling(self._settings, self._settings.home / "logs" / "plain_polling.log") as extra:
+            yield extra
 
-    async def _run(self, side: str, purpose: str, rate: float, seconds: float) -> Run:
+    async def _run(self, side: str, purpose: str, rate: float, seconds: float, extra: Mapping[str, int]) -> Run:
         self._series += 1
         source = LeadSource(self._plan.seed, self._accounts, f"bench-{self._began}-{self._series}")
         offsets = schedule(rate, seconds)
         bodies = [source.lead(index).body for index in range(len(offsets))]
+        pids = {**programs(self._settings), **extra}
+        before = snapshot(pids)
         async with client(self._settings, timeout_seconds=30, connections=CONNECTIONS) as http:
             sent = await open_loop(poster(http), bodies, offsets)
         # Twice the time, or until all are settled: enough for the latencies of a run that is held.
         await self._settle(source.prefix, sent, seconds)
+        used = usage(before, snapshot(pids))
         found = await passages(self._pool, source.prefix, sent)
         run = Run(
             side=side,
@@ -152,6 +165,7 @@ class Bench:
             answers=dict(sent.answers),
             sender_late_seconds=sent.longest_delay,
             left_over=await unsettled(self._pool, source.prefix),
+            usage=used,
         )
         self._tell(describe(run))
         return run
@@ -180,7 +194,8 @@ def describe(run: Run) -> str:
     return (
         f"{run.side}, {run.purpose}: {found.rate:g} leads/s for {found.seconds:g} s, received → assigned {shown}, "
         f"settled {found.settled_per_second:.1f}/s, backlog {found.backlog_at_end}"
-        f" ({found.backlog_growth:+.2f}/s): {'held' if found.held else 'not held'}"
+        f" ({found.backlog_growth:+.2f}/s): {'held' if found.held else 'not held'};"
+        f" {run.cpu_per_lead * 1000:.0f} ms of processor a lead, {run.usage.others_cores:g} cores busy with other things"
     )
 
 

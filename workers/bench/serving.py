@@ -33,8 +33,8 @@ def division() -> list[list[str]]:
 
 
 @contextlib.asynccontextmanager
-async def plain_polling(settings: Settings, log: Path) -> AsyncIterator[None]:
-    """Stop our workers, let plain pyzeebe serve, and put ours back afterwards.
+async def plain_polling(settings: Settings, log: Path) -> AsyncIterator[dict[str, int]]:
+    """Stop our workers, let plain pyzeebe serve, and put ours back afterwards; gives the process ids by name.
 
     Raises:
         NotServed: our workers do not run under the supervisor of these settings.
@@ -52,7 +52,7 @@ async def plain_polling(settings: Settings, log: Path) -> AsyncIterator[None]:
             await asyncio.to_thread(supervisor.stop, name)
         with log.open("ab") as file:
             processes += [_start(job_types, file.fileno()) for job_types in division()]
-        yield
+        yield {f"{name} (plain)": process.pid for name, process in zip(OURS, processes, strict=True)}
         died = [process.returncode for process in processes if process.poll() is not None]
         if died:
             raise NotServed(f"Plain pyzeebe ended with code {died[0]} while it was measured; see {log}.")
@@ -61,6 +61,11 @@ async def plain_polling(settings: Settings, log: Path) -> AsyncIterator[None]:
         for name in OURS:
             supervisor.start(name)
         await ready(settings)
+
+
+def programs(settings: Settings) -> dict[str, int]:
+    """Process ids of the programs that the supervisor runs, by name; empty if there is no supervisor."""
+    return {name: state.pid for name, state in Supervisor(settings.home).states().items() if state.running}
 
 
 async def ready(settings: Settings) -> None:

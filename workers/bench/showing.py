@@ -11,6 +11,9 @@ from rich.table import Table
 from workers.bench.figures import TARGET_P99_SECONDS, TARGET_RATE
 from workers.bench.lead_routing import OURS, PLAIN, Report, Run
 
+WIDTH = 130
+"""Of the table where the output has no width, in a file or a pipe."""
+
 
 def as_json(report: Report, machine: Mapping[str, object], versions: Mapping[str, str]) -> dict[str, object]:
     """The whole report as plain JSON values."""
@@ -20,7 +23,7 @@ def as_json(report: Report, machine: Mapping[str, object], versions: Mapping[str
         "machine": dict(machine),
         "versions": dict(versions),
         "plan": asdict(report.plan),
-        "runs": [asdict(run) for run in report.runs],
+        "runs": [asdict(run) | {"cpu_seconds_per_lead": run.cpu_per_lead} for run in report.runs],
         "highest_rate_held": {side: report.highest(side) for side in (OURS, PLAIN)},
         "target": {
             "what": f"received → assigned p99 < {TARGET_P99_SECONDS} s at {TARGET_RATE:g} leads/s",
@@ -39,16 +42,31 @@ def target_met(report: Report) -> bool | None:
 def show(report: Report, machine: Mapping[str, object], console: Console) -> None:
     """Print the report."""
     table = Table(title="Lead routing, received → assigned (leads that needed no person)", title_justify="left")
-    for name in ("served by", "leads/s", "settled/s", "p50 s", "p95 s", "p99 s", "longest s", "backlog", "held"):
+    for name in (
+        "served by",
+        "leads/s",
+        "settled/s",
+        "p50 s",
+        "p95 s",
+        "p99 s",
+        "longest s",
+        "backlog",
+        "held",
+        "cpu ms/lead",
+        "others",
+    ):
         table.add_column(name, justify="left" if name == "served by" else "right", no_wrap=True)
     for run in report.runs:
         if run.purpose == "fixed rate":
             table.add_row(*_cells(run))
-    console.print(table)
+    console.print(table, width=None if console.is_terminal else WIDTH)
     if report.plan.find_max:
         for side in (OURS, PLAIN) if report.plan.alternative else (OURS,):
             rate = report.highest(side)
             console.print(f"Highest rate held by {side}: {f'{rate:g} leads/s' if rate else 'none that was tried'}.")
+    console.print(
+        "cpu ms/lead: processor time of all programs; others: cores that something else kept busy.", style="dim"
+    )
     met = target_met(report)
     verdict = {True: "[green]met[/]", False: "[red]not met[/]", None: "not measured at this rate"}[met]
     console.print(f"Target p99 < {TARGET_P99_SECONDS} s at {TARGET_RATE:g} leads/s (36,000 an hour): {verdict}.")
@@ -66,4 +84,6 @@ def _cells(run: Run) -> list[str]:
         *times,
         str(found.backlog_at_end),
         "yes" if found.held else "no",
+        f"{run.cpu_per_lead * 1000:.0f}",
+        f"{run.usage.others_cores:.1f}",
     ]

@@ -9,6 +9,7 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
+from workers.bench.cpu import Snapshot, Usage, snapshot, usage
 from workers.bench.figures import Figures, Spread
 from workers.bench.lead_routing import OURS, PLAIN, UNLIMITED, Plan, Report, Run, describe, unlimited_reps
 from workers.bench.machine import machine
@@ -20,7 +21,9 @@ from workers.sample.loading import load
 def run(side: str, rate: float, p99: float, *, held: bool = True, purpose: str = "fixed rate") -> Run:
     latency = Spread(600, p99 / 3, p99 / 2, p99, p99 * 2)
     found = Figures(rate, 60, 600, 600, 600, 600, rate, latency, latency, 3, 0.1, held)
-    return Run(side, purpose, found, {"202": 600}, 0.002, 0)
+    return Run(
+        side, purpose, found, {"202": 600}, 0.002, 0, Usage(60, {"camunda": 48.0, "worker": 12.0, "bench": 9.0}, 0.1)
+    )
 
 
 def report(*runs: Run) -> Report:
@@ -83,3 +86,20 @@ async def capacities(pool: Pool) -> list[tuple[int, int]]:
     async with pool.connection() as connection:
         cursor = await connection.execute("SELECT daily_capacity, open_capacity FROM routing.reps ORDER BY id")
         return [(row["daily_capacity"], row["open_capacity"]) for row in await cursor.fetchall()]
+
+
+def test_processor_time_a_lead_leaves_the_sender_out() -> None:
+    assert run(OURS, 10, 0.4).cpu_per_lead == pytest.approx(0.1)
+
+
+def test_usage_is_the_difference_and_counts_what_others_took() -> None:
+    before = Snapshot(100.0, 50.0, {"camunda": 10.0, "worker": 20.0, "bench": 1.0})
+    after = Snapshot(110.0, 70.0, {"camunda": 16.0, "worker": 2.0, "bench": 2.0})  # the worker was started again
+    assert usage(before, after) == Usage(10.0, {"camunda": 6.0, "worker": 2.0, "bench": 1.0}, 1.1)
+
+
+def test_a_snapshot_sees_this_process_and_bears_one_that_is_gone() -> None:
+    seen = snapshot({"gone": 2**22 + 1})
+    assert seen.programs["gone"] == 0.0
+    assert seen.programs["bench"] > 0
+    assert seen.machine > seen.programs["bench"]

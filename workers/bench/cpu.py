@@ -1,0 +1,62 @@
+"""Processor time of each program during a run: how much a lead costs, and how much of the machine others took."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import psutil
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Processor seconds used until now."""
+
+    at: float
+    machine: float
+    """By everything on the machine."""
+    programs: dict[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What was used between two snapshots."""
+
+    seconds: float
+    programs: dict[str, float]
+    """Program → processor seconds."""
+    others_cores: float
+    """Cores that programs other than these kept busy, on average: above a tenth or so, the figures suffer."""
+
+
+def snapshot(pids: Mapping[str, int]) -> Snapshot:
+    """Processor seconds of programs with all their children, by the process ids of their first processes.
+
+    The benchmark itself is counted as ``bench``. A program that is gone counts nothing.
+    """
+    used = {name: _used(pid, with_children=True) for name, pid in pids.items()}
+    times = psutil.cpu_times()
+    busy = sum(times) - times.idle - getattr(times, "iowait", 0.0) - getattr(times, "guest", 0.0)
+    return Snapshot(time.monotonic(), busy, used | {"bench": _used(os.getpid(), with_children=False)})
+
+
+def usage(before: Snapshot, after: Snapshot) -> Usage:
+    """The difference of two snapshots; programs that were started or restarted between count from their start."""
+    used = {
+        name: seconds - before.programs.get(name, 0.0) if seconds >= before.programs.get(name, 0.0) else seconds
+        for name, seconds in after.programs.items()
+    }
+    span = after.at - before.at
+    others = (after.machine - before.machine - sum(used.values())) / span
+    return Usage(span, {name: round(seconds, 2) for name, seconds in used.items()}, round(max(others, 0.0), 2))
+
+
+def _used(pid: int, *, with_children: bool) -> float:
+    try:
+        first = psutil.Process(pid)
+        family = [first, *first.children(recursive=True)] if with_children else [first]
+        return sum(sum(process.cpu_times()[:2]) for process in family)  # user and system
+    except psutil.NoSuchProcess:
+        return 0.0
