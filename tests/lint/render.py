@@ -48,7 +48,7 @@ def tables(page: Page, file: Path) -> None:
     assets = MODULES / "dmn-js/dist/assets"
     _blank(page, [*sorted(assets.glob("*.css")), assets / "dmn-font/css/dmn-embedded.css"])
     page.add_script_tag(path=MODULES / "dmn-js/dist/dmn-viewer.production.min.js")
-    page.add_style_tag(content="#it { width: 1500px; height: 900px } .dmn-js-parent { overflow: visible }")
+    page.add_style_tag(content="#it { width: 1900px; height: 900px } .dmn-js-parent { overflow: visible }")
     names: list[str] = page.evaluate(
         """async xml => {
             window.viewer = new DmnJS({ container: '#it' });
@@ -105,7 +105,7 @@ def main(wanted: list[str]) -> None:
     samples = json.loads(SAMPLES.read_text())
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        page = browser.new_page(viewport={"width": 1600, "height": 1000})
+        page = browser.new_page(viewport={"width": 2000, "height": 1000})
         for file in sorted(ROOT.glob("bpmn/*.bpmn")):
             if not wanted or file.name in wanted:
                 diagram(page, file)
