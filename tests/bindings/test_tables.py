@@ -115,14 +115,14 @@ CASES: dict[str, list[tuple[Given, str, object]]] = {
         (given(product="core", employees=2000), "skill", ["core", "enterprise_sales"]),
     ],
     "response_sla": [
-        (given(employees=9000, score={"band": "hot"}), "accept_within", 60),
+        (given(employees=9000, score={"band": "hot"}), "accept_within", 10),
         (given(employees=9000, score={"band": "cold"}), "accept_within", 120),
-        (given(employees=2000, score={"band": "hot"}), "accept_within", 60),
+        (given(employees=2000, score={"band": "hot"}), "accept_within", 10),
         (given(employees=2000, score={"band": "warm"}), "accept_within", 120),
         (given(employees=2000, score={"band": "cold"}), "accept_within", 240),
-        (given(employees=200, score={"band": "hot"}), "accept_within", 120),
+        (given(employees=200, score={"band": "hot"}), "accept_within", 10),
         (given(employees=200, score={"band": "cold"}), "accept_within", 240),
-        (given(score={"band": "hot"}), "accept_within", 120),
+        (given(score={"band": "hot"}), "accept_within", 20),
         (given(score={"band": None}), "accept_within", 480),
     ],
     "assignment_mode": [
