@@ -32,6 +32,8 @@ class Ports(BaseModel):
     zeebe_internal: int = 26502
     camunda_http: int = 8080
     camunda_management: int = 9600
+    task_door: int = 8081
+    """Where Tasklist hands over what people do (`workers.engine.task_door`)."""
     opensearch: int = 9201
     opensearch_transport: int = 9301
     postgres: int = 26543

@@ -28,7 +28,7 @@ from workers.runtime.zeebe import ZeebeClient
 
 WAITING = Path(__file__).parents[1] / "unit" / "engine" / "waiting.bpmn"
 LOOPBACK = {"127.0.0.1", "::ffff:127.0.0.1", "::1"}
-ENGINE = {"postgres", "opensearch", "mail", "camunda"}
+ENGINE = {"postgres", "opensearch", "mail", "camunda", "task_door"}
 T = TypeVar("T")
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]

@@ -91,7 +91,8 @@ def environment(settings: Settings) -> dict[str, str]:
             f"{web}_OPENSEARCH_URL": opensearch,
             f"{web}_ZEEBEOPENSEARCH_URL": opensearch,
             f"{web}_ZEEBE_GATEWAYADDRESS": f"127.0.0.1:{ports.zeebe}",
-            f"{web}_ZEEBE_RESTADDRESS": f"http://127.0.0.1:{ports.camunda_http}",
+            # Not the API itself, which would refuse Tasklist: see `workers.engine.task_door`.
+            f"{web}_ZEEBE_RESTADDRESS": f"http://127.0.0.1:{ports.task_door}",
             f"{web}_CSRFPREVENTIONENABLED": "false",
             # The archiver asks for a plugin of OpenSearch that the runner does not have.
             f"{web}_ARCHIVERENABLED": "false",

@@ -49,7 +49,7 @@ def programs(settings: Settings, store: Store, *, engine_only: bool = False, sam
     if settings.database_url is None:
         found.append(_postgres(settings))
     if settings.engine == "local":
-        found += [_opensearch(settings, store), _camunda(settings, store)]
+        found += [_opensearch(settings, store), _camunda(settings, store), _task_door(settings)]
     if settings.mail.port is None:
         found.append(_mail(settings))
     if not engine_only:
@@ -113,6 +113,21 @@ def _camunda(settings: Settings, store: Store) -> Program:
         environment=camunda.environment(settings),
         prepare=partial(camunda.configure, settings),
         start_seconds=settings.camunda.start_seconds,
+        priority=300,
+    )
+
+
+def _task_door(settings: Settings) -> Program:
+    port = settings.ports.task_door
+    return Program(
+        name="task_door",
+        title="Tasklist's door",
+        phase=2,
+        command=lambda: (sys.executable, "-m", "workers.engine.task_door"),
+        ready=partial(readiness.http_ok, f"http://127.0.0.1:{port}/readyz"),
+        ports={"task_door": port},
+        address=f"http://127.0.0.1:{port}",
+        stop_seconds=5,
         priority=300,
     )
 
