@@ -50,21 +50,30 @@ def tasks() -> dict[str, TaskSpec]:
 
 @pytest.fixture(scope="session")
 def sent_messages() -> dict[str, set[str]]:
-    """Messages that our code sends, by name, with their variables: read from the calls of `send_message`."""
+    """Messages that our code sends, by name, with their variables.
+
+    They are read from the calls of `send_message` and from payloads of the outbox that are written out.
+    """
     found: dict[str, set[str]] = {}
     for file in sorted((ROOT / "workers").rglob("*.py")):
         for function in ast.walk(ast.parse(file.read_text())):
             if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
-                for call in ast.walk(function):
-                    if (
-                        isinstance(call, ast.Call)
-                        and isinstance(call.func, ast.Name)
-                        and call.func.id == "send_message"
-                    ):
-                        name = call.args[1]
-                        assert isinstance(name, ast.Constant), f"{file.name}: give send_message the name as a constant"
-                        found.setdefault(str(name.value), set()).update(_keys(call.args[3], function))
+                for part in ast.walk(function):
+                    if isinstance(part, ast.Call) and isinstance(part.func, ast.Name):
+                        if part.func.id == "send_message":
+                            name = part.args[1]
+                            assert isinstance(name, ast.Constant), f"{file.name}: give send_message a constant name"
+                            found.setdefault(str(name.value), set()).update(_keys(part.args[3], function))
+                    elif isinstance(part, ast.Dict):
+                        payload = dict(zip(_constants(part), part.values, strict=False))
+                        name = payload.get("name")
+                        if "correlation_key" in payload and isinstance(name, ast.Constant):
+                            found.setdefault(str(name.value), set()).update(_keys(payload["variables"], function))
     return found
+
+
+def _constants(value: ast.Dict) -> list[str]:
+    return [str(key.value) if isinstance(key, ast.Constant) else "" for key in value.keys]
 
 
 def _keys(value: ast.expr, function: ast.AST) -> set[str]:
@@ -76,7 +85,7 @@ def _keys(value: ast.expr, function: ast.AST) -> set[str]:
             ):
                 return _keys(assignment.value, function)
     assert isinstance(value, ast.Dict), "Write the message's variables out as a dictionary."
-    return {str(key.value) for key in value.keys if isinstance(key, ast.Constant)}
+    return set(_constants(value)) - {""}
 
 
 @pytest.fixture(scope="session")

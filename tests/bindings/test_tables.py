@@ -15,6 +15,7 @@ from tests.bindings.models import BPMN_FILES, DMN_FILES, FORM_FILES, Decision
 from workers.engine.embedded import EmbeddedEngine
 from workers.lead_routing.domain.routing import Routing
 from workers.lead_routing.domain.score import Score
+from workers.lead_routing.domain.upkeep import Verdict
 from workers.runtime.zeebe import ZeebeClient
 from workers.runtime.zeebe_types import Decision as Answer
 from workers.settings import Settings, Zeebe
@@ -48,6 +49,10 @@ def given(
 
 def crm(employees: int | None = None, revenue: float | None = None, industry: str | None = None) -> Given:
     return {"employees": employees, "annual_revenue_eur": revenue, "industry": industry, "open_opportunities": 0}
+
+
+def trained(*, better: bool = False, misses: bool = False, drifted: bool = False) -> Given:
+    return {"challenger": {"better": better, "drift_remains": misses}, "drift": {"drifted": drifted}}
 
 
 class Tables:
@@ -167,6 +172,18 @@ CASES: dict[str, list[tuple[Given, str, object]]] = {
         (given(source="referral", job_level="manager"), "", "hot"),  # 0.6, exactly
         (given(source="cold_list", job_level="student"), "", "cold"),
     ],
+    "scorer_verdict": [
+        (trained(better=True), "replace", True),
+        (trained(better=True, drifted=True), "replace", True),
+        (trained(better=True), "keep", False),
+        (trained(), "keep", True),
+        (trained(misses=True), "keep", True),
+        (trained(), "replace", False),
+        (trained(better=True, misses=True), "replace", False),
+        (trained(better=True, misses=True), "keep", False),
+        (trained(drifted=True), "replace", False),
+        (trained(drifted=True), "keep", False),
+    ],
 }
 
 
@@ -235,6 +252,17 @@ async def test_routing_is_always_whole(tables: Tables) -> None:
         for sla in (routing.triage_sla, routing.manager_sla):
             assert 0 < sla.remind < sla.due < sla.escalate
         assert 0 < routing.accept_sla.remind < routing.accept_sla.due
+
+
+async def test_a_new_model_is_never_both_used_and_left(tables: Tables) -> None:
+    grid = [
+        trained(better=better, misses=misses, drifted=drifted)
+        for better, misses, drifted in product([True, False], repeat=3)
+    ]
+    for answer in await tables.all("scorer_verdict", grid):
+        verdict = TypeAdapter(Verdict).validate_python(answer.output)
+        assert not (verdict.replace and verdict.keep)
+        assert verdict.why
 
 
 async def test_rules_name_their_version(tables: Tables, decisions: Mapping[str, Decision]) -> None:

@@ -9,24 +9,27 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import psycopg
 import pytest
 
-from tests.process.house import PROCESS, House, open_house
+from tests.process.house import House, open_house
 from workers.engine.embedded import EmbeddedEngine
 from workers.runtime.database import open_pool
 from workers.sample.scorer import prepare
 
+PROCESSES = [file.stem for file in sorted(Path("bpmn").glob("*.bpmn"))]
+
 
 @dataclass
 class Seen:
-    """Elements completed and flows taken in all tests of the session."""
+    """Elements completed and flows taken in all tests of the session, by process."""
 
-    elements: set[str] = field(default_factory=set)
-    flows: set[str] = field(default_factory=set)
+    elements: dict[str, set[str]] = field(default_factory=lambda: {process: set() for process in PROCESSES})
+    flows: dict[str, set[str]] = field(default_factory=lambda: {process: set() for process in PROCESSES})
     tests: int = 0
-    report: str = "not judged, as not all process tests ran and passed"
+    report: dict[str, str] = field(default_factory=dict)
 
 
 SEEN = Seen()
@@ -35,7 +38,8 @@ SEEN = Seen()
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     if SEEN.tests:
         terminalreporter.section("coverage of diagrams")
-        terminalreporter.write_line(SEEN.report)
+        for line in SEEN.report.values() or ["not judged, as not all process tests ran and passed"]:
+            terminalreporter.write_line(line)
 
 
 @pytest.fixture(scope="session")
@@ -47,8 +51,9 @@ def seen() -> Seen:
 def engine() -> Iterator[EmbeddedEngine]:
     with EmbeddedEngine() as running:
         yield running
-        SEEN.elements |= running.completed_elements(PROCESS)
-        SEEN.flows |= running.taken_flows(PROCESS)
+        for process in PROCESSES:
+            SEEN.elements[process] |= running.completed_elements(process)
+            SEEN.flows[process] |= running.taken_flows(process)
         SEEN.tests += 1
 
 

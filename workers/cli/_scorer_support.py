@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -42,24 +41,11 @@ def artifact_of(model: str | None, schema_name: str) -> bytes:
 
 def lead_reader(schema_name: str) -> LeadReader:
     """Reads a stored lead as the worker reads it for scoring; leads of sources with another schema are skipped."""
-    from workers.lead_routing.adapters.scorer import features
-    from workers.lead_routing.domain.lead import Lead
-    from workers.lead_routing.domain.matching import Enrichment
+    from workers.lead_routing.adapters import upkeep
     from workers.settings import get_settings
 
     settings = get_settings()
-    lead_fields, account_fields = ({f.name for f in fields(kind)} for kind in (Lead, Enrichment))
-
-    def read(stored: Mapping[str, object], account: Mapping[str, object] | None) -> Mapping[str, object] | None:
-        # Leads that an older release stored may have other fields.
-        lead = Lead(**{key: value for key, value in stored.items() if key in lead_fields})  # type: ignore[arg-type]
-        if settings.scoring_schema_by_source.get(lead.source or "", settings.scoring_schema) != schema_name:
-            return None
-        if account is None:
-            return features(lead, None)
-        return features(lead, Enrichment(**{key: account.get(key) for key in account_fields}))  # type: ignore[arg-type]
-
-    return read
+    return upkeep.lead_reader(schema_name, schema=settings.scoring_schema, by_source=settings.scoring_schema_by_source)
 
 
 def write(folder: Path, trained: Trained, card: Card) -> None:

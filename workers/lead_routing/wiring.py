@@ -10,6 +10,7 @@ from workers.lead_routing.adapters.leads import PostgresLeadBook
 from workers.lead_routing.adapters.mail import PostgresMailDesk, SmtpDelivery
 from workers.lead_routing.adapters.reps import PostgresRepDesk
 from workers.lead_routing.adapters.scorer import ModelShelf, StoredScorer
+from workers.lead_routing.adapters.upkeep import PostgresScorerUpkeep
 from workers.lead_routing.ports import LeadRoutingPorts
 from workers.lead_routing.ports import crm as crm_port
 from workers.lead_routing.ports import mail as mail_port
@@ -31,6 +32,12 @@ def ports(resources: Resources, work: Work) -> LeadRoutingPorts:
             _models(resources), work, schema=settings.scoring_schema, by_source=settings.scoring_schema_by_source
         ),
         mail=PostgresMailDesk(work, sales_ops=settings.mail.sales_ops, gateway_url=settings.gateway_url),
+        upkeep=PostgresScorerUpkeep(
+            work,
+            schema=settings.scoring_schema,
+            by_source=settings.scoring_schema_by_source,
+            review_link=f"{settings.camunda_url}/tasklist",
+        ),
         work=work,
         clock=resources.clock,
     )

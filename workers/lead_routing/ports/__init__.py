@@ -11,6 +11,7 @@ from workers.lead_routing.ports.leads import LeadBook
 from workers.lead_routing.ports.mail import MailDesk
 from workers.lead_routing.ports.reps import RepDesk
 from workers.lead_routing.ports.scorer import Scorer
+from workers.lead_routing.ports.upkeep import ScorerUpkeep
 from workers.runtime.work import Work
 
 
@@ -23,6 +24,7 @@ class LeadRoutingPorts:
     reps: RepDesk
     scorer: Scorer
     mail: MailDesk
+    upkeep: ScorerUpkeep
     work: Work
     clock: Callable[[], datetime]
     """Now, in UTC."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from psycopg import AsyncConnection
 from psycopg.rows import class_row, dict_row, scalar_row
@@ -136,6 +136,13 @@ async def load_card(conn: AsyncConnection[Row], version: str) -> dict[str, objec
     return card
 
 
+_LEADS = """SELECT l.lead_id, l.lead, l.converted, l.received_at, to_jsonb(a) AS account
+FROM routing.leads l LEFT JOIN crm.accounts a ON a.id = l.account_id
+WHERE l.lead IS NOT NULL AND """
+_READ_AHEAD = 500
+"""Rows fetched at a time where the reader may stop early, and after which other work gets its turn."""
+
+
 async def outcomes(conn: AsyncConnection[Row], schema: Schema, read: LeadReader) -> AsyncIterator[dict[str, object]]:
     """Leads whose outcome is recorded, oldest first, as rows for `retraining.retrain`.
 
@@ -143,20 +150,43 @@ async def outcomes(conn: AsyncConnection[Row], schema: Schema, read: LeadReader)
     today, not what was known when the lead was scored.
     """
     async with conn.cursor(row_factory=dict_row) as cursor:
-        await cursor.execute(
-            """SELECT l.lead_id, l.lead, l.converted, l.received_at, to_jsonb(a) AS account
-            FROM routing.leads l LEFT JOIN crm.accounts a ON a.id = l.account_id
-            WHERE l.converted IS NOT NULL AND l.lead IS NOT NULL ORDER BY l.received_at, l.lead_id"""
-        )
+        await cursor.execute(_LEADS + "l.converted IS NOT NULL ORDER BY l.received_at, l.lead_id")
         async for row in cursor:
-            known = read(row["lead"], row["account"])
-            if known is None:
-                continue
-            found: dict[str, object] = {**known, "lead_id": row["lead_id"]}
-            found[schema.label.column] = schema.label.positive[0] if row["converted"] else schema.label.negative[0]
-            if schema.order is not None:
-                found[schema.order] = row["received_at"]
-            yield found
+            found = _as_row(row, schema, read)
+            if found is not None:
+                yield found
+
+
+async def newest_first(
+    conn: AsyncConnection[Row], schema: Schema, read: LeadReader, *, decided: bool = True
+) -> AsyncGenerator[dict[str, object], None]:
+    """Like `outcomes`, the newest first and read from the server bit by bit; stop when there are enough.
+
+    Without `decided` leads without an outcome are among them; their label is missing.
+    """
+    # A named cursor lives on the server, so that only what is asked for is sent.
+    async with conn.cursor("newest_first", row_factory=dict_row) as cursor:
+        cursor.itersize = _READ_AHEAD
+        which = "l.converted IS NOT NULL" if decided else "true"
+        await cursor.execute((_LEADS + which + " ORDER BY l.received_at DESC, l.lead_id DESC").encode())
+        async for row in cursor:
+            found = _as_row(row, schema, read)
+            if found is not None:
+                yield found
+
+
+def _as_row(
+    row: Mapping[str, Any], schema: Schema, read: LeadReader
+) -> dict[str, object] | None:  # Any: a database row
+    known = read(row["lead"], row["account"])
+    if known is None:
+        return None
+    found: dict[str, object] = {**known, "lead_id": row["lead_id"]}
+    if row["converted"] is not None:
+        found[schema.label.column] = schema.label.positive[0] if row["converted"] else schema.label.negative[0]
+    if schema.order is not None:
+        found[schema.order] = row["received_at"]
+    return found
 
 
 class PostgresModelStore:
