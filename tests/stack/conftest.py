@@ -7,16 +7,19 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from workers.engine import opensearch
 from workers.engine.ports import free_port, is_free
 from workers.settings import Ports, Settings
+
+if TYPE_CHECKING:
+    from tests.stack.office import Office
 
 START_SECONDS = 400
 STOP_SECONDS = 150
@@ -97,6 +100,24 @@ def local_stack(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPat
     options = ("--no-sample",) if whole else ("--engine-only",)
     with running_stack(tmp_path_factory.mktemp("stack") / "home", *options) as stack:
         yield stack
+
+
+@pytest.fixture(scope="session")
+def furnished_stack(local_stack: LocalStack) -> LocalStack:
+    """The running stack with a sales organisation that is always at work; shared by all tests that send leads."""
+    from tests.stack.office import furnish  # noqa: PLC0415 - it imports this module
+
+    furnish(local_stack)
+    return local_stack
+
+
+@pytest.fixture
+async def office(furnished_stack: LocalStack) -> AsyncIterator[Office]:
+    """Connections to the furnished stack."""
+    from tests.stack.office import open_office  # noqa: PLC0415 - it imports this module
+
+    async with open_office(furnished_stack) as opened:
+        yield opened
 
 
 def _opensearch_port() -> int:

@@ -1,0 +1,95 @@
+"""Tasklist in a real Chromium, as a person uses it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Locator, Page, Route, async_playwright, expect
+
+from workers.settings import Settings
+
+ARGUMENTS = ["--no-sandbox", "--disable-background-networking", "--disable-component-update"]
+WINDOW = {"width": 1500, "height": 1000}
+PATIENCE_MS = 60_000
+PICTURES = "FAIRLEAD_TEST_PICTURES"
+"""Environment variable: a folder for screenshots; without it they go to the test's own."""
+
+
+class Tasklist:
+    """Tasklist with somebody logged in."""
+
+    def __init__(self, page: Page, url: str, pictures: Path) -> None:
+        self.page = page
+        self._url = url
+        self._pictures = pictures
+
+    async def log_in(self, name: str, password: str) -> None:
+        """Log in at the door."""
+        await self.page.goto(self._url)
+        await self.page.get_by_label("Username").fill(name)
+        await self.page.get_by_role("textbox", name="Password").fill(password)
+        await self.page.get_by_role("button", name="Login").click()
+        await self.page.get_by_text("Welcome to Tasklist").wait_for()
+
+    async def open(self, task_key: int) -> None:
+        """Open a task from the list; reloads until the list has it."""
+        card = self.page.get_by_test_id(f"task-{task_key}")
+        while not await card.count():
+            await self.page.reload()
+            await self.page.get_by_text("All open tasks").wait_for()
+            with contextlib.suppress(AssertionError):  # it may not be imported yet
+                await expect(card).to_be_visible(timeout=5_000)
+        await card.click()
+        close = self.page.get_by_role("button", name="close notification")
+        await self.page.get_by_role("button", name="Assign to me").wait_for()
+        if await close.count():  # an offer of the browser's notifications, in the way of the form
+            await close.click()
+
+    async def take(self) -> None:
+        """Claim the open task."""
+        await self.page.get_by_role("button", name="Assign to me").click()
+        await self.page.get_by_role("button", name="Unassign").wait_for()
+
+    async def complete(self) -> None:
+        """Complete the open task; the form must be whole."""
+        await self.page.get_by_role("button", name="Complete Task").click()
+        await self.page.get_by_text("Task completed").first.wait_for()
+
+    @property
+    def form(self) -> Locator:
+        """The form of the open task."""
+        return self.page.locator(".fjs-form")
+
+    async def picture(self, name: str) -> Path:
+        """Keep a screenshot as ``name``.png."""
+        self._pictures.mkdir(parents=True, exist_ok=True)
+        file = self._pictures / f"{name}.png"
+        await self.page.screenshot(path=file)
+        return file
+
+
+@contextlib.asynccontextmanager
+async def open_tasklist(settings: Settings, folder: Path) -> AsyncIterator[Tasklist]:
+    """Chromium on Tasklist's door. It reaches this machine only, whatever Tasklist would like to load."""
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if chromium is None:
+        pytest.skip("Chromium is not installed (Debian package `chromium`)")
+
+    async def stay_here(route: Route) -> None:
+        await (route.continue_() if route.request.url.startswith(settings.camunda_url) else route.abort())
+
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
+        try:
+            page = await browser.new_page(viewport={"width": WINDOW["width"], "height": WINDOW["height"]})
+            page.set_default_timeout(PATIENCE_MS)
+            await page.route("**/*", stay_here)
+            pictures = Path(os.environ[PICTURES]) if os.environ.get(PICTURES) else folder
+            yield Tasklist(page, f"{settings.camunda_url}/tasklist", pictures)
+        finally:
+            await browser.close()
