@@ -22,8 +22,9 @@ from dataclasses import dataclass
 import structlog
 
 from workers.runtime import metrics
+from workers.runtime.journal import GRACE_SECONDS
 from workers.runtime.task import TaskSpec
-from workers.runtime.worker import GRACE_SECONDS, Worker, job_timeout
+from workers.runtime.worker import Worker, job_timeout
 from workers.runtime.zeebe import ZeebeClient
 from workers.runtime.zeebe_types import EngineBusy, Job, JobGone, Refused
 

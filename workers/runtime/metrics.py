@@ -17,6 +17,8 @@ JOB_SECONDS = Histogram(
     buckets=(0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60),
 )
 JOBS_REPEATED = Counter("fairlead_jobs_repeated", "Redelivered jobs answered from the stored result.", ["task"])
+JOBS_REDELIVERED = Counter("fairlead_jobs_redelivered", "Jobs delivered before without an answer.", ["task"])
+JOBS_POISON = Counter("fairlead_jobs_poison", "Jobs refused, as they were delivered too often.", ["task"])
 JOBS_RUNNING = Gauge("fairlead_jobs_running", "Jobs at work in this process.")
 JOBS_LATE = Counter("fairlead_jobs_extended", "Jobs that had waited long for a free slot, so that time was added.")
 ANSWERS_RETRIED = Counter("fairlead_answers_retried", "Answers the engine was too busy for at first.", ["task"])

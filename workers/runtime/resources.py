@@ -41,3 +41,7 @@ class Wiring(Protocol):
     def deliveries(self, resources: Resources) -> Mapping[str, Deliver]:
         """Who sends the outbox rows of which channel; called once in a dispatcher."""
         ...
+
+    async def close(self, resources: Resources) -> None:
+        """Close what the context keeps open in `resources.cache`; called once, before the process ends."""
+        ...

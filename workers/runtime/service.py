@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Sequence
 
 import psycopg
 import structlog
@@ -42,12 +42,9 @@ async def serve_tasks(
     """
     specs = [discovery.find(job_type, root) for job_type in job_types]
     async with _process(settings, max_size=min(CONNECTIONS, settings.worker.max_running_jobs)) as (pool, client, stop):
-        feed = Feed(
-            client,
-            Worker(client, Resources(settings, pool), root),
-            specs,
-            max_running=settings.worker.max_running_jobs,
-        )
+        resources = Resources(settings, pool)
+        worker = Worker(client, resources, root)
+        feed = Feed(client, worker, specs, max_running=settings.worker.max_running_jobs)
 
         def state() -> State:
             return {
@@ -62,6 +59,8 @@ async def serve_tasks(
             log.info("worker started", action="worker_started", tasks=", ".join(sorted(job_types)))
             await _until(stop, feed.run, feed.stop, database=pool, engine=client)
             finished = await feed.drain(settings.worker.drain_seconds)
+            await worker.close()
+            await _close(resources, {spec.context for spec in specs}, root)
             log.info("worker stopped", action="worker_stopped", handed_back=not finished)
     return 0
 
@@ -86,8 +85,14 @@ async def serve_outbox(settings: Settings, *, metrics_port: int | None, root: st
         with _probes(settings, metrics_port, state):
             log.info("dispatcher started", action="dispatcher_started", channels=", ".join(sorted(channels)))
             await _until(stop, dispatcher.run, dispatcher.stop, database=pool, engine=client)
+            await _close(resources, discovery.contexts(root), root)
             log.info("dispatcher stopped", action="dispatcher_stopped")
     return 0
+
+
+async def _close(resources: Resources, contexts: Iterable[str], root: str) -> None:
+    for context in contexts:
+        await discovery.wiring(context, root).close(resources)
 
 
 @contextlib.asynccontextmanager

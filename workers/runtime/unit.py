@@ -9,21 +9,26 @@ case takes it alone (trigger `close_case`, migration 0003), so that no effect sl
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
 
+import psycopg
+import structlog
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 from psycopg.types.json import Jsonb
 from pydantic import ValidationError
 
-from workers.runtime import discovery, outbox
+from workers.runtime import discovery, effects, outbox
+from workers.runtime.effects import Result
 from workers.runtime.errors import CaseClosed, ContractError
+from workers.runtime.journal import Journal
 from workers.runtime.resources import Resources
 from workers.runtime.task import Contract, TaskSpec
 from workers.runtime.work import JobInfo
 
-Result = dict[str, Any]  # Any: JSON
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,28 +65,53 @@ def identify(spec: TaskSpec, given: Contract) -> tuple[str, str]:
     return str(getattr(given, spec.business_id)), loop
 
 
-async def execute(spec: TaskSpec, given: Contract, job: JobInfo, resources: Resources, root: str) -> Done:
-    """Run the task's function in its unit of work and commit.
+async def execute(
+    spec: TaskSpec, given: Contract, job: JobInfo, resources: Resources, root: str, journal: Journal | None = None
+) -> Done:
+    """Run the task's function in its unit of work and commit. With a `journal` the delivery is counted first.
 
     Raises:
         TaskError: as the task raised it; nothing was written.
         CaseClosed: the case was withdrawn and the task may not act after that.
+        PoisonJob: the job was delivered too often without an answer.
         psycopg.OperationalError: the database is away, or chose this transaction as a deadlock's victim.
     """
     if spec.effect == "none":
+        return await _read(spec, given, job, resources, root, journal)
+    async with resources.pool.connection() as connection:
+        deliveries = 1 if journal is None else await journal.taken(connection, job, spec.timeout_seconds)
+        async with nullcontext() if journal is None else journal.apart(deliveries), connection.transaction():
+            work = JobWork(job, spec, resources, root, connection)
+            if spec.effect == "once":
+                stored = await effects.claim(connection, spec, job)
+                if stored is not None:
+                    return Done(stored, repeated=True)
+            if journal is not None:
+                journal.judge(job, deliveries)
+            if spec.effect == "once":
+                return Done(await _run_once(spec, given, work), repeated=False)
+            await effects.lock_case(connection, job.business_id)
+            closed = await connection.execute(
+                "SELECT FROM runtime.closed_cases WHERE business_id = %s", (job.business_id,)
+            )
+            if closed.rowcount and not spec.after_close:
+                raise CaseClosed
+            return Done(await _call(spec, given, work), repeated=False)
+
+
+async def _read(
+    spec: TaskSpec, given: Contract, job: JobInfo, resources: Resources, root: str, journal: Journal | None
+) -> Done:
+    deliveries = 1
+    if journal is not None:
+        try:
+            async with resources.pool.connection() as connection:
+                deliveries = await journal.taken(connection, job, spec.timeout_seconds)
+        except psycopg.OperationalError as error:  # a task that only reads may not need our database at all
+            log.info("delivery not counted", action="delivery_uncounted", reason=type(error).__name__)
+        journal.judge(job, deliveries)
+    async with nullcontext() if journal is None else journal.apart(deliveries):
         return Done(await _call(spec, given, JobWork(job, spec, resources, root, None)), repeated=False)
-    async with resources.pool.connection() as connection, connection.transaction():
-        work = JobWork(job, spec, resources, root, connection)
-        if spec.effect == "once":
-            stored = await _claim(connection, spec, job)
-            if stored is not None:
-                return Done(stored, repeated=True)
-            return Done(await _run_once(spec, given, work), repeated=False)
-        await _lock_case(connection, job.business_id)
-        cursor = await connection.execute("SELECT FROM runtime.closed_cases WHERE business_id = %s", (job.business_id,))
-        if cursor.rowcount and not spec.after_close:
-            raise CaseClosed
-        return Done(await _call(spec, given, work), repeated=False)
 
 
 class JobWork:
@@ -185,19 +215,20 @@ class JobWork:
         )
         undone = []
         for row in await cursor.fetchall():
-            spec = handlers[row["task"]]
-            job = replace(
-                self.job,
-                job_type=spec.job_type,
-                element_id=spec.name,
-                loop_index=row["loop_index"],
-                element_instance_key=row["element_instance_key"],
-            )
-            given = validated(spec, _identity(spec, job))
-            if await _insert_effect(self.connection, spec, job, fenced=False):
-                await _run_once(spec, given, JobWork(job, spec, self._resources, self._root, self._connection))
+            job = replace(self.job, loop_index=row["loop_index"], element_instance_key=row["element_instance_key"])
+            await undo(handlers[row["task"]], job, self._resources, self._root, self.connection)
             undone.append(row["element_id"])
         return undone
+
+
+async def undo(
+    handler: TaskSpec, job: JobInfo, resources: Resources, root: str, connection: AsyncConnection[DictRow]
+) -> None:
+    """Run a compensation handler in the connection's transaction, once, on the effect in `job`'s case and loop."""
+    job = replace(job, job_type=handler.job_type, element_id=handler.name)
+    given = validated(handler, _identity(handler, job))
+    if await effects.insert(connection, handler, job, fenced=False):
+        await _run_once(handler, given, JobWork(job, handler, resources, root, connection))
 
 
 def _identity(spec: TaskSpec, job: JobInfo) -> dict[str, object]:
@@ -205,50 +236,6 @@ def _identity(spec: TaskSpec, job: JobInfo) -> dict[str, object]:
     if spec.loop is not None:
         variables[spec.loop] = job.loop_index
     return variables
-
-
-async def _claim(connection: AsyncConnection[DictRow], spec: TaskSpec, job: JobInfo) -> Result | None:
-    """Take the effect for this transaction (None), or return what was stored by who took it before."""
-    await _lock_case(connection, job.business_id)
-    if await _insert_effect(connection, spec, job, fenced=not spec.after_close):
-        return None
-    cursor = await connection.execute(
-        "SELECT result FROM runtime.effects WHERE business_id = %s AND element_id = %s AND loop_index = %s",
-        (job.business_id, job.element_id, job.loop_index),
-    )
-    row = await cursor.fetchone()
-    if row is None:
-        raise CaseClosed
-    return row["result"] or {}
-
-
-async def _lock_case(connection: AsyncConnection[DictRow], business_id: str) -> None:
-    # A statement of its own: only the next one's snapshot is sure to see a case that was closed while we waited.
-    await connection.execute("SELECT pg_advisory_xact_lock_shared(runtime.case_lock(%s))", (business_id,))
-
-
-async def _insert_effect(connection: AsyncConnection[DictRow], spec: TaskSpec, job: JobInfo, *, fenced: bool) -> bool:
-    cursor = await connection.execute(
-        """
-        INSERT INTO runtime.effects (business_id, element_id, loop_index, task, done_at,
-                                     process_instance_key, element_instance_key, job_key)
-        SELECT %(business_id)s, %(element_id)s, %(loop_index)s, %(task)s, clock_timestamp(),
-               %(process_instance_key)s, %(element_instance_key)s, %(job_key)s
-        WHERE NOT (%(fenced)s AND EXISTS (SELECT FROM runtime.closed_cases WHERE business_id = %(business_id)s))
-        ON CONFLICT DO NOTHING
-        """,
-        {
-            "business_id": job.business_id,
-            "element_id": job.element_id,
-            "loop_index": job.loop_index,
-            "task": spec.job_type,
-            "process_instance_key": job.process_instance_key,
-            "element_instance_key": job.element_instance_key,
-            "job_key": job.key,
-            "fenced": fenced,
-        },
-    )
-    return cursor.rowcount == 1
 
 
 async def _run_once(spec: TaskSpec, given: Contract, work: JobWork) -> Result:

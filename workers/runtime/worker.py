@@ -20,17 +20,15 @@ from psycopg_pool import PoolTimeout
 from workers.runtime import metrics
 from workers.runtime.discovery import ROOT
 from workers.runtime.errors import BusinessError, CaseClosed, PermanentError, RateLimited, TransientError
+from workers.runtime.journal import GRACE_SECONDS, Journal
 from workers.runtime.resources import Resources
-from workers.runtime.task import Retry, TaskSpec
-from workers.runtime.unit import Result, execute, identify, validated
+from workers.runtime.task import Contract, Retry, TaskSpec
+from workers.runtime.unit import Done, execute, identify, validated
 from workers.runtime.work import JobInfo
 from workers.runtime.zeebe import ZeebeClient
-from workers.runtime.zeebe_types import EngineBusy, Job, JobGone, Refused
+from workers.runtime.zeebe_types import EngineBusy, Job, JobGone, JobNotFound, Refused
 
 log = structlog.get_logger()
-
-GRACE_SECONDS = 15.0
-"""How much longer than the task's own deadline the engine lets a job be: for its wait, commit and answer."""
 
 LONGEST_MESSAGE = 1_000
 """Characters of an error message to the engine."""
@@ -60,6 +58,11 @@ class Worker:
         self._client = client
         self._resources = resources
         self._root = root
+        self._journal = Journal(resources.pool, resources.settings.worker.max_deliveries)
+
+    async def close(self) -> None:
+        """Finish the book-keeping of answered jobs; call it when no job is running any more."""
+        await self._journal.close()
 
     async def handle(self, spec: TaskSpec, job: Job) -> Outcome:
         """Run a job and answer the engine. If it is cancelled, the job is handed back without losing a retry."""
@@ -75,8 +78,7 @@ class Worker:
                 await self.hand_back(spec, job)
                 raise
             except JobGone:
-                # Its instance was ended or the job timed out. What was committed stands: a redelivery finds it,
-                # and a withdrawal undoes it (`Work.undo_leftovers`).
+                # What was committed stands until `workers.runtime.orphans`, or a withdrawal, has undone it.
                 log.warning("job is gone", action="job_gone")
                 outcome = "gone"
             finally:
@@ -90,6 +92,7 @@ class Worker:
     async def hand_back(self, spec: TaskSpec, job: Job) -> None:
         """Give a job back to the engine, soon to be worked on by somebody else, with the retries it had."""
         metrics.JOBS_FINISHED.labels(spec.job_type, "handed_back").inc()
+        await self._journal.answered(job.key, committed=True)  # it may have been: the row does no harm
         try:
             # The pause keeps the engine from pushing it right back to this worker, which is stopping.
             await self._client.fail(
@@ -99,14 +102,37 @@ class Worker:
             log.info("job not handed back, it will time out", action="hand_back_failed", reason=type(error).__name__)
 
     async def _run(self, spec: TaskSpec, job: Job) -> Outcome:
+        done: Done | None = None
         try:
-            result = await self._execute(spec, job)
-            await self._answer(spec, lambda: self._client.complete(job.key, result))
+            given = validated(spec, job.variables)
+            info = _info(spec, job, given)
+            structlog.contextvars.bind_contextvars(business_id=info.business_id)
+            async with asyncio.timeout(spec.timeout_seconds):
+                done = await execute(spec, given, info, self._resources, self._root, self._journal)
+            await self._complete(spec, info, done)
         except JobGone:
             raise
         except Exception as error:  # noqa: BLE001 - whatever it was, the engine gets an answer
+            if not (isinstance(error, psycopg.Error) and _database_away(error)):
+                await self._journal.answered(job.key, committed=done is not None)
             return await self._failed(spec, job, error)
         return "completed"
+
+    async def _complete(self, spec: TaskSpec, job: JobInfo, done: Done) -> None:
+        if done.repeated:
+            metrics.JOBS_REPEATED.labels(spec.job_type).inc()
+            log.info("done before, answered from the stored result", action="job_repeated")
+        try:
+            await self._answer(spec, lambda: self._client.complete(job.key, done.result))
+        except JobNotFound:
+            if spec.effect == "once":
+                await self._journal.gone(job)
+            else:
+                self._journal.confirmed(job.key)
+            raise
+        self._journal.confirmed(job.key)
+        if done.repeated:
+            await self._journal.stands(job)
 
     async def _failed(self, spec: TaskSpec, job: Job, error: Exception) -> Outcome:
         match error:
@@ -131,27 +157,6 @@ class Worker:
             case _:
                 answer = self._defect(spec, job, error)
         return await answer
-
-    async def _execute(self, spec: TaskSpec, job: Job) -> Result:
-        given = validated(spec, job.variables)
-        business_id, loop_index = identify(spec, given)
-        structlog.contextvars.bind_contextvars(business_id=business_id)
-        info = JobInfo(
-            job_type=spec.job_type,
-            element_id=job.element_id,
-            business_id=business_id,
-            loop_index=loop_index,
-            key=job.key,
-            process_instance_key=job.process_instance_key,
-            element_instance_key=job.element_instance_key,
-            process_definition_key=job.process_definition_key,
-        )
-        async with asyncio.timeout(spec.timeout_seconds):
-            done = await execute(spec, given, info, self._resources, self._root)
-        if done.repeated:
-            metrics.JOBS_REPEATED.labels(spec.job_type).inc()
-            log.info("done before, answered from the stored result", action="job_repeated")
-        return done.result
 
     async def _business(self, spec: TaskSpec, job: Job, error: BusinessError) -> Outcome:
         if not isinstance(error, spec.errors):
@@ -227,6 +232,20 @@ class Worker:
                 log.debug("engine busy, answering again", action="answer_retry", reason=str(error))
                 await asyncio.sleep(random.uniform(0.01, ceiling))  # noqa: S311 - full jitter
                 ceiling = min(2.0, ceiling * 2)
+
+
+def _info(spec: TaskSpec, job: Job, given: Contract) -> JobInfo:
+    business_id, loop_index = identify(spec, given)
+    return JobInfo(
+        job_type=spec.job_type,
+        element_id=job.element_id,
+        business_id=business_id,
+        loop_index=loop_index,
+        key=job.key,
+        process_instance_key=job.process_instance_key,
+        element_instance_key=job.element_instance_key,
+        process_definition_key=job.process_definition_key,
+    )
 
 
 def _database_away(error: psycopg.Error) -> bool:

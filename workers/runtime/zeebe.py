@@ -17,7 +17,17 @@ import pyzeebe
 from pyzeebe.proto import gateway_pb2 as pb
 from pyzeebe.proto.gateway_pb2_grpc import GatewayStub
 
-from workers.runtime.zeebe_types import Decision, Deployed, EngineBusy, Job, JobGone, Refused, TooBig, Topology
+from workers.runtime.zeebe_types import (
+    Decision,
+    Deployed,
+    EngineBusy,
+    Job,
+    JobGone,
+    JobNotFound,
+    Refused,
+    TooBig,
+    Topology,
+)
 from workers.settings import Settings
 
 if TYPE_CHECKING:
@@ -276,7 +286,9 @@ async def _job_call(call: Awaitable[object]) -> None:
     try:
         await call
     except grpc.aio.AioRpcError as error:
-        if error.code() in {grpc.StatusCode.NOT_FOUND, grpc.StatusCode.FAILED_PRECONDITION}:
+        if error.code() is grpc.StatusCode.NOT_FOUND:
+            raise JobNotFound(error.details() or "") from error
+        if error.code() is grpc.StatusCode.FAILED_PRECONDITION:
             raise JobGone(error.details() or "") from error
         raise _translated(error) from error
 

@@ -4,7 +4,8 @@ TransientError
 └── EngineBusy     away, overloaded or too slow: try again
 PermanentError
 ├── Refused        the engine looked at it and said no
-├── JobGone        the job was completed, cancelled, or timed out and given to somebody else
+├── JobGone        the job was completed, cancelled, or failed by somebody else
+│   └── JobNotFound    the engine does not know it (any more)
 └── TooBig         the variables don't fit into one message
 """
 
@@ -26,6 +27,10 @@ class Refused(PermanentError):
 
 class JobGone(Refused):
     """The job is no longer ours: completed, cancelled or timed out."""
+
+
+class JobNotFound(JobGone):
+    """The engine does not know the job: it was completed, or its element was ended."""
 
 
 class TooBig(PermanentError):

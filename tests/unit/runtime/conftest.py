@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import sys
+from asyncio.subprocess import PIPE
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
 
 import pytest
 
 from tests.unit.runtime.demo.cases import ROOT, Cases
+from tests.unit.runtime.demo.served import Serve, Served
 from tests.unit.runtime.demo.waiting import until
 from workers.engine.embedded import EmbeddedEngine
 from workers.runtime import discovery
@@ -18,6 +23,8 @@ from workers.runtime.resources import Resources
 from workers.runtime.worker import Worker
 from workers.runtime.zeebe import ZeebeClient
 from workers.settings import Settings, Zeebe
+
+PROJECT = Path(__file__).parents[3]
 
 
 @pytest.fixture
@@ -66,3 +73,27 @@ def serving(client: ZeebeClient, resources: Resources) -> Callable[..., Abstract
             await feed.drain(drain)
 
     return serve
+
+
+@pytest.fixture
+def serve(dsn: str, engine: EmbeddedEngine) -> Serve:
+    @asynccontextmanager
+    async def start(*arguments: str, **environment: str) -> AsyncIterator[Served]:
+        given = {
+            **os.environ,
+            "FAIRLEAD_DATABASE_URL": dsn,
+            "FAIRLEAD_ZEEBE__ADDRESS": engine.address,
+            "FAIRLEAD_LOG_FORMAT": "json",
+            **environment,
+        }
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "tests.unit.runtime.demo.serve", *arguments), cwd=PROJECT, env=given, stderr=PIPE
+        )
+        try:
+            yield Served(process)
+        finally:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
+
+    return start

@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import os
-import signal
 import subprocess
 import sys
-from asyncio.subprocess import PIPE, Process
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import httpx
-import pytest
 
 from tests.unit.runtime.demo.cases import Cases
 from tests.unit.runtime.demo.diagram import one_task
+from tests.unit.runtime.demo.served import Serve
 from tests.unit.runtime.demo.waiting import until
 from workers.engine.embedded import EmbeddedEngine
 from workers.engine.ports import free_port
@@ -30,61 +25,6 @@ from workers.runtime.zeebe import ZeebeClient
 PROJECT = Path(__file__).parents[3]
 LIGHT_SECONDS = 1.0
 LIGHT_MEGABYTES = 90
-
-
-class Served:
-    """A worker or dispatcher process and what it logged so far."""
-
-    def __init__(self, process: Process) -> None:
-        self.process = process
-        self.logged: list[dict[str, Any]] = []
-        self._reader = asyncio.create_task(self._read())
-
-    async def _read(self) -> None:
-        assert self.process.stderr is not None
-        async for line in self.process.stderr:
-            if line.startswith(b"{"):
-                self.logged.append(json.loads(line))
-
-    def actions(self) -> list[str]:
-        return [record["action"] for record in self.logged]
-
-    async def said(self, action: str) -> dict[str, Any]:
-        await until(lambda: action in self.actions() or self.process.returncode is not None, f"{action} to be logged")
-        return next(record for record in self.logged if record["action"] == action)
-
-    async def terminate(self) -> int:
-        self.process.send_signal(signal.SIGTERM)
-        code = await asyncio.wait_for(self.process.wait(), 20)
-        await self._reader
-        return code
-
-
-Serve = Callable[..., AbstractAsyncContextManager[Served]]
-
-
-@pytest.fixture
-def serve(dsn: str, engine: EmbeddedEngine) -> Serve:
-    @asynccontextmanager
-    async def start(*arguments: str, **environment: str) -> AsyncIterator[Served]:
-        given = {
-            **os.environ,
-            "FAIRLEAD_DATABASE_URL": dsn,
-            "FAIRLEAD_ZEEBE__ADDRESS": engine.address,
-            "FAIRLEAD_LOG_FORMAT": "json",
-            **environment,
-        }
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "tests.unit.runtime.demo.serve", *arguments), cwd=PROJECT, env=given, stderr=PIPE
-        )
-        try:
-            yield Served(process)
-        finally:
-            if process.returncode is None:
-                process.kill()
-                await process.wait()
-
-    return start
 
 
 def ended(engine: EmbeddedEngine, instance: int) -> bool:

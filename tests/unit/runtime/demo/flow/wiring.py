@@ -13,3 +13,7 @@ def ports(resources: Resources, work: Work) -> FlowPorts:
 
 def deliveries(resources: Resources) -> Mapping[str, Deliver]:
     return {}
+
+
+async def close(resources: Resources) -> None:
+    resources.cache.clear()

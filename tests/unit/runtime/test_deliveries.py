@@ -1,0 +1,121 @@
+"""Deliveries are counted: a job that kills its worker again and again ends as an incident."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+
+from tests.unit.runtime.demo.cases import Cases
+from tests.unit.runtime.demo.diagram import one_task
+from tests.unit.runtime.demo.served import Serve
+from tests.unit.runtime.demo.waiting import until
+from workers.engine.embedded import EmbeddedEngine
+from workers.runtime.database import Pool
+from workers.runtime.journal import Journal, PoisonJob
+from workers.runtime.work import JobInfo
+from workers.runtime.zeebe import ZeebeClient
+
+JOB = JobInfo("flow.book", "book", "c1", "0", 5, 1, 3, 7)
+ROWS = "SELECT job_key, deliveries FROM runtime.deliveries ORDER BY job_key"
+
+
+async def take(journal: Journal, pool: Pool, job: JobInfo = JOB) -> int:
+    async with pool.connection() as connection:
+        return await journal.taken(connection, job, 5.0)
+
+
+async def test_deliveries_without_an_answer_add_up_over_processes(pool: Pool, cases: Cases) -> None:
+    for number in (1, 2, 3):
+        journal = Journal(pool, max_deliveries=2)
+        assert await take(journal, pool) == number
+    journal.judge(JOB, 2)
+    with pytest.raises(PoisonJob, match=r"started 2 times .* docs/runbooks/poison-job\.md"):
+        journal.judge(JOB, 3)
+
+
+async def test_an_answer_starts_the_count_anew(pool: Pool, cases: Cases) -> None:
+    journal = Journal(pool)
+    await take(journal, pool)
+    await journal.answered(JOB.key, committed=False)
+    assert await cases.rows(ROWS) == []
+    assert await take(journal, pool) == 1
+    await journal.answered(JOB.key, committed=True)
+    assert await cases.rows(ROWS) == [(5, 0)]
+    assert await take(journal, pool) == 1
+
+
+async def test_confirmed_jobs_leave_with_the_next_one_or_soon(pool: Pool, cases: Cases) -> None:
+    journal = Journal(pool)
+    await take(journal, pool)
+    journal.confirmed(JOB.key)
+    other = JobInfo("flow.book", "book", "c2", "0", 6, 2, 4, 7)
+    await take(journal, pool, other)
+    assert await cases.rows(ROWS) == [(6, 1)]
+    journal.confirmed(other.key)
+    await until(lambda: empty(cases), "the last one to leave by itself")
+    await take(journal, pool)
+    journal.confirmed(JOB.key)
+    await journal.close()
+    assert await empty(cases)
+
+
+async def empty(cases: Cases) -> bool:
+    return await cases.rows(ROWS) == []
+
+
+async def test_suspects_run_one_after_the_other(pool: Pool) -> None:
+    journal = Journal(pool)
+    at_work: list[int] = []
+
+    async def suspect(number: int) -> None:
+        async with journal.apart(3):
+            assert not at_work
+            at_work.append(number)
+            await asyncio.sleep(0)
+            at_work.remove(number)
+
+    await asyncio.gather(*(suspect(number) for number in range(5)))
+    async with journal.apart(3), journal.apart(2), journal.apart(1):  # the others don't wait for suspects
+        pass
+
+
+async def test_a_job_that_kills_its_worker_becomes_an_incident(
+    serve: Serve, engine: EmbeddedEngine, client: ZeebeClient, cases: Cases
+) -> None:
+    await client.deploy({"book.bpmn": one_task("book", errors=("no_room",))})
+    instance = 0
+    for _ in range(2):
+        async with serve("flow.book", FAIRLEAD_WORKER__MAX_DELIVERIES="2") as served:
+            await served.said("stream_open")
+            instance = instance or await client.start("run_book", {"case_id": "c1", "mode": "die"})
+            await asyncio.wait_for(served.process.wait(), 15)
+        await asyncio.to_thread(engine.increase_time, timedelta(seconds=25))
+    async with serve("flow.book", FAIRLEAD_WORKER__MAX_DELIVERIES="2") as served:
+        await until(lambda: engine.incidents(instance), "an incident")
+        message = engine.incidents(instance)[0]["value"]["errorMessage"]
+        assert "flow.book was started 2 times and never gave an answer" in message
+        assert message.endswith("docs/runbooks/poison-job.md")
+        assert await served.terminate() == 0
+    assert await cases.booked() == 0
+    assert await cases.rows(ROWS) == []  # whoever retries the incident gives it as many deliveries again
+    await client.cancel(instance)
+
+
+async def test_healthy_jobs_leave_no_row(
+    serve: Serve, engine: EmbeddedEngine, client: ZeebeClient, cases: Cases
+) -> None:
+    await client.deploy({"book.bpmn": one_task("book", errors=("no_room",)), "look.bpmn": one_task("look")})
+    async with serve("flow.book", "flow.look") as served:
+        await served.said("stream_open")
+        for number in range(10):
+            await client.start("run_book", {"case_id": f"c{number}", "mode": "no_room" if number % 2 else "ok"})
+            await client.start("run_look", {"case_id": f"c{number}"})
+        await until(lambda: finished(engine), "all instances to end")
+        assert await served.terminate() == 0
+    assert await empty(cases)
+
+
+def finished(engine: EmbeddedEngine) -> bool:
+    return all(not engine.process_instances(process, active_only=True) for process in ("run_book", "run_look"))

@@ -1,0 +1,82 @@
+"""The rows of `runtime.effects`: who may run a task, and what was stored by who ran it before."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from psycopg import AsyncConnection, AsyncCursor
+from psycopg.rows import DictRow
+
+from workers.runtime.errors import CaseClosed
+from workers.runtime.task import TaskSpec
+from workers.runtime.work import JobInfo
+
+Result = dict[str, Any]  # Any: JSON
+
+
+async def claim(connection: AsyncConnection[DictRow], spec: TaskSpec, job: JobInfo) -> Result | None:
+    """Take the effect for this transaction (None), or return what was stored by who took it before.
+
+    Raises:
+        CaseClosed: the case was withdrawn before the effect happened.
+    """
+    async with connection.pipeline():  # one journey to the server for both
+        await lock_case(connection, job.business_id)
+        cursor = await _insert(connection, spec, job, fenced=not spec.after_close)
+    if cursor.rowcount == 1:
+        return None
+    cursor = await connection.execute(
+        "SELECT result, element_instance_key FROM runtime.effects"
+        " WHERE business_id = %s AND element_id = %s AND loop_index = %s",
+        (job.business_id, job.element_id, job.loop_index),
+    )
+    row = await cursor.fetchone()
+    if row is None:
+        raise CaseClosed
+    if row["element_instance_key"] != job.element_instance_key:
+        # Another instance of the same case relies on this effect now: nobody may undo it for the first one's sake.
+        await connection.execute(
+            "UPDATE runtime.effects SET element_instance_key = %s, process_instance_key = %s, job_key = %s"
+            " WHERE business_id = %s AND element_id = %s AND loop_index = %s",
+            (
+                *(job.element_instance_key, job.process_instance_key, job.key),
+                *(job.business_id, job.element_id, job.loop_index),
+            ),
+        )
+    return row["result"] or {}
+
+
+async def lock_case(connection: AsyncConnection[DictRow], business_id: str) -> None:
+    """Keep the case from being closed while this transaction lasts."""
+    # A statement of its own: only the next one's snapshot is sure to see a case that was closed while we waited.
+    await connection.execute("SELECT pg_advisory_xact_lock_shared(runtime.case_lock(%s))", (business_id,))
+
+
+async def insert(connection: AsyncConnection[DictRow], spec: TaskSpec, job: JobInfo, *, fenced: bool) -> bool:
+    """Insert the effect; False if it is there already, or if it is `fenced` and the case closed."""
+    return (await _insert(connection, spec, job, fenced=fenced)).rowcount == 1
+
+
+async def _insert(
+    connection: AsyncConnection[DictRow], spec: TaskSpec, job: JobInfo, *, fenced: bool
+) -> AsyncCursor[DictRow]:
+    return await connection.execute(
+        """
+        INSERT INTO runtime.effects (business_id, element_id, loop_index, task, done_at,
+                                     process_instance_key, element_instance_key, job_key)
+        SELECT %(business_id)s, %(element_id)s, %(loop_index)s, %(task)s, clock_timestamp(),
+               %(process_instance_key)s, %(element_instance_key)s, %(job_key)s
+        WHERE NOT (%(fenced)s AND EXISTS (SELECT FROM runtime.closed_cases WHERE business_id = %(business_id)s))
+        ON CONFLICT DO NOTHING
+        """,
+        {
+            "business_id": job.business_id,
+            "element_id": job.element_id,
+            "loop_index": job.loop_index,
+            "task": spec.job_type,
+            "process_instance_key": job.process_instance_key,
+            "element_instance_key": job.element_instance_key,
+            "job_key": job.key,
+            "fenced": fenced,
+        },
+    )

@@ -1,0 +1,217 @@
+"""Which jobs this process has in hand, kept in `runtime.deliveries`.
+
+A row is written before a job's task runs, and taken out after the engine has confirmed the job's completion. So a job
+that kills its worker is counted at each delivery, and an effect that was committed but never confirmed can be found
+(`workers.runtime.orphans`). It costs a healthy job one small statement: it is committed without waiting for the disk,
+and takes out the rows of the jobs confirmed before.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from contextlib import AbstractAsyncContextManager
+
+import psycopg
+import structlog
+from psycopg import AsyncConnection
+from psycopg.rows import DictRow
+
+from workers.runtime import metrics
+from workers.runtime.database import Pool
+from workers.runtime.errors import PermanentError
+from workers.runtime.work import JobInfo
+
+log = structlog.get_logger()
+
+GRACE_SECONDS = 15.0
+"""How much longer than the task's own deadline the engine lets a job be: for its wait, commit and answer."""
+
+SUSPECT_DELIVERIES = 3
+"""From this delivery on a job runs apart from other such jobs: of all that were in hand when a worker died, one is to
+blame, and the others are acquitted as soon as one of them ends well."""
+
+LATE_SECONDS = 30.0
+"""So long after a job's time-out it counts as left behind."""
+
+FLUSH_SECONDS = 1.0
+"""Confirmed jobs leave the table by the next job's statement, or after this time."""
+
+_TAKEN = """
+    WITH quick AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true)),
+         gone AS (DELETE FROM runtime.deliveries WHERE job_key = ANY(%(confirmed)s))
+    INSERT INTO runtime.deliveries AS known (
+        job_key, task, business_id, element_id, loop_index, process_instance_key, element_instance_key,
+        process_definition_key, look_at)
+    SELECT %(key)s, %(job_type)s, %(business_id)s, %(element_id)s, %(loop_index)s, %(process_instance_key)s,
+           %(element_instance_key)s, %(process_definition_key)s, clock_timestamp() + make_interval(secs => %(seconds)s)
+    FROM quick
+    ON CONFLICT (job_key) DO UPDATE
+    SET deliveries = known.deliveries + 1, taken_at = clock_timestamp(), look_at = excluded.look_at
+    RETURNING deliveries
+"""
+_GONE = """
+    INSERT INTO runtime.deliveries AS known (
+        job_key, task, business_id, element_id, loop_index, process_instance_key, element_instance_key,
+        process_definition_key, look_at, gone_at)
+    VALUES (%(key)s, %(job_type)s, %(business_id)s, %(element_id)s, %(loop_index)s, %(process_instance_key)s,
+            %(element_instance_key)s, %(process_definition_key)s, clock_timestamp(), clock_timestamp())
+    ON CONFLICT (job_key) DO UPDATE SET gone_at = clock_timestamp(), look_at = clock_timestamp()
+"""
+
+
+class PoisonJob(PermanentError):
+    """The job was delivered again and again, and never got an answer."""
+
+    def __init__(self, job_type: str, deliveries: int) -> None:
+        super().__init__(
+            f"{job_type} was started {deliveries} times and never gave an answer: each time its worker died or hung. "
+            "Find the cause in the worker's logs, mend it, then retry this incident: docs/runbooks/poison-job.md"
+        )
+
+
+class Journal:
+    """The jobs in hand of one process."""
+
+    def __init__(self, pool: Pool, max_deliveries: int = 5) -> None:
+        self._pool = pool
+        self._max_deliveries = max_deliveries
+        self._open: set[int] = set()
+        self._confirmed: set[int] = set()
+        self._suspects = asyncio.Lock()
+        self._flushing: asyncio.Task[None] | None = None
+
+    async def taken(self, connection: AsyncConnection[DictRow], job: JobInfo, timeout_seconds: float) -> int:
+        """Note that a job's task is about to run; how often it was delivered since its last answer, this time included.
+
+        The connection must be outside of a transaction. `timeout_seconds` is the task's own deadline.
+        """
+        confirmed, self._confirmed = self._confirmed, set()
+        try:
+            await connection.set_autocommit(True)
+            cursor = await connection.execute(
+                _TAKEN,
+                {
+                    **_named(job),
+                    "confirmed": sorted(confirmed),
+                    "seconds": timeout_seconds + GRACE_SECONDS + LATE_SECONDS,
+                },
+            )
+            row = await cursor.fetchone()
+        except BaseException:
+            self._confirmed |= confirmed
+            raise
+        finally:
+            if not connection.closed:
+                await connection.set_autocommit(False)
+        assert row is not None  # an upsert always returns its row
+        self._open.add(job.key)
+        deliveries = int(row["deliveries"])
+        if deliveries > 1:
+            metrics.JOBS_REDELIVERED.labels(job.job_type).inc()
+            log.warning("delivered before without an answer", action="job_redelivered", deliveries=deliveries)
+        return deliveries
+
+    def judge(self, job: JobInfo, deliveries: int) -> None:
+        """Refuse to run a job that was delivered too often.
+
+        Raises:
+            PoisonJob: it was.
+        """
+        if deliveries > self._max_deliveries:
+            metrics.JOBS_POISON.labels(job.job_type).inc()
+            raise PoisonJob(job.job_type, deliveries - 1)
+
+    def apart(self, deliveries: int) -> AbstractAsyncContextManager[object]:
+        """What a job's task runs in: suspects one after the other, all others freely."""
+        return self._suspects if deliveries >= SUSPECT_DELIVERIES else contextlib.nullcontext()
+
+    def confirmed(self, job_key: int) -> None:
+        """The engine has taken the job's completion, so that it will never come again."""
+        if job_key not in self._open:
+            return
+        self._open.discard(job_key)
+        self._confirmed.add(job_key)
+        if self._flushing is None or self._flushing.done():
+            self._flushing = asyncio.create_task(self._flush_later())
+
+    async def stands(self, job: JobInfo) -> None:
+        """The engine has taken a completion from the stored result: the effect, a twin's, is to stay."""
+        try:
+            async with self._pool.connection(timeout=1.0) as connection:
+                await connection.execute(
+                    "UPDATE runtime.effects SET completed_at = clock_timestamp()"
+                    " WHERE business_id = %s AND element_id = %s AND loop_index = %s AND element_instance_key = %s",
+                    (job.business_id, job.element_id, job.loop_index, job.element_instance_key),
+                )
+        except psycopg.Error as error:  # then the twin, if its completion is refused, has to ask the engine's search
+            log.info("completion not noted", action="completion_unnoted", reason=type(error).__name__)
+
+    async def answered(self, job_key: int, *, committed: bool) -> None:
+        """The job is about to be given back, or to become an incident or a BPMN error: it did not kill its worker.
+
+        If its effect was `committed` the row stays, as nobody can know yet whether the job will be completed. Without
+        the database the count stays one too high.
+        """
+        if job_key not in self._open:
+            return
+        self._open.discard(job_key)
+        statement = (
+            "UPDATE runtime.deliveries SET deliveries = 0 WHERE job_key = %s"
+            if committed
+            else "DELETE FROM runtime.deliveries WHERE job_key = %s"
+        )
+        try:
+            async with self._pool.connection(timeout=1.0) as connection:
+                await connection.execute(statement, (job_key,))
+        except psycopg.Error as error:
+            log.info("delivery stays counted", action="delivery_uncounted", reason=type(error).__name__)
+
+    async def gone(self, job: JobInfo) -> None:
+        """The engine did not know the job when it was completed, though its effect was committed.
+
+        Raises:
+            psycopg.OperationalError: the database is away. The row written before is found when it is overdue.
+        """
+        self._open.discard(job.key)
+        async with self._pool.connection() as connection:
+            await connection.execute(_GONE, _named(job))
+
+    async def close(self) -> None:
+        """Take out what was confirmed, before the process ends."""
+        if self._flushing is not None:
+            self._flushing.cancel()
+            await asyncio.gather(self._flushing, return_exceptions=True)
+        await self._flush()
+
+    async def _flush_later(self) -> None:
+        while self._confirmed:
+            await asyncio.sleep(FLUSH_SECONDS)
+            await self._flush()
+
+    async def _flush(self) -> None:
+        confirmed, self._confirmed = self._confirmed, set()
+        if not confirmed:
+            return
+        try:
+            async with self._pool.connection(timeout=1.0) as connection:
+                await connection.execute("DELETE FROM runtime.deliveries WHERE job_key = ANY(%s)", (sorted(confirmed),))
+        except psycopg.Error as error:  # they are taken out later; until then they look as if still in hand
+            self._confirmed |= confirmed
+            log.info("confirmed jobs kept for later", action="journal_waits", reason=type(error).__name__)
+        except asyncio.CancelledError:
+            self._confirmed |= confirmed
+            raise
+
+
+def _named(job: JobInfo) -> dict[str, object]:
+    return {
+        "key": job.key,
+        "job_type": job.job_type,
+        "business_id": job.business_id,
+        "element_id": job.element_id,
+        "loop_index": job.loop_index,
+        "process_instance_key": job.process_instance_key,
+        "element_instance_key": job.element_instance_key,
+        "process_definition_key": job.process_definition_key,
+    }
