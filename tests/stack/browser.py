@@ -14,7 +14,7 @@ from playwright.async_api import Locator, Page, Route, async_playwright, expect
 from workers.settings import Settings
 
 ARGUMENTS = ["--no-sandbox", "--disable-background-networking", "--disable-component-update"]
-WINDOW = {"width": 1500, "height": 1000}
+WINDOW = {"width": 1500, "height": 1140}
 PATIENCE_MS = 60_000
 PICTURES = "FAIRLEAD_TEST_PICTURES"
 """Environment variable: a folder for screenshots; without it they go to the test's own."""

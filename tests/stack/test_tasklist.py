@@ -89,10 +89,11 @@ async def test_an_owner_rejects_in_tasklist_and_the_lead_goes_on(office: Office,
 
 
 async def test_the_list_shows_what_waits_for_whom(office: Office, tasklist: Tasklist) -> None:
-    triage, owned = await office.send(new_lead(country="BR", language="pt"), new_lead())
+    triage, owned = await office.send(new_lead(country="BR", language="pt"), new_lead(name="Mara Lindner"))
     keys = [(await office.task(triage, "triage_lead")).key, (await office.task(owned, "accept_lead")).key]
     for key in keys:
         await tasklist.open(key)
     await expect(tasklist.page.get_by_test_id(f"task-{keys[0]}")).to_contain_text("Triage lead")
     await expect(tasklist.page.get_by_test_id(f"task-{keys[1]}")).to_contain_text("Accept lead")
+    await expect(tasklist.form).to_contain_text("Mara Lindner")
     await tasklist.picture("tasklist_list")

@@ -167,7 +167,7 @@ def spoken_language(candidates: Collection[Candidate], demand: Demand) -> str | 
         candidate.rep
         for candidate in candidates
         if candidate.rep.active
-        and demand.territory in candidate.rep.territories
+        and (demand.territory is None or demand.territory in candidate.rep.territories)
         and demand.skills <= candidate.rep.skills
     ]
     for language in (wanted, FALLBACK_LANGUAGE):

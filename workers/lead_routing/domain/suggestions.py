@@ -75,7 +75,8 @@ def _label(candidate: Candidate, demand: Demand, moment: datetime, found: Sequen
     ]
     if rep.id == demand.account_owner:
         parts.append("owns the account")
-    parts += [obstacle.value for obstacle in found if obstacle not in UNAVAILABLE]
+    told = UNAVAILABLE if demand.territory else UNAVAILABLE | {Obstacle.TERRITORY}  # without one it is everybody's
+    parts += [obstacle.value for obstacle in found if obstacle not in told]
     return " · ".join(parts)
 
 
