@@ -23,6 +23,7 @@ def run(
     """Send outbox rows (messages to the engine, CRM, mail) until SIGTERM; any number may run."""
     import asyncio
 
+    from workers.cli._element_states import rest_view
     from workers.runtime import logs
     from workers.runtime.service import serve_outbox
     from workers.settings import get_settings
@@ -31,7 +32,9 @@ def run(
     logs.configure(settings)
     port = settings.ports.dispatcher_metrics if metrics_port is None else metrics_port
     try:
-        code = asyncio.run(serve_outbox(settings, metrics_port=port))
+        # The embedded engine speaks gRPC only: there, what only the engine knows waits.
+        view = None if settings.engine == "embedded" else lambda: rest_view(settings)
+        code = asyncio.run(serve_outbox(settings, metrics_port=port, states=view))
     except OSError as error:
         typer.echo(f"Port {port} can't be used ({error.strerror}). Give another one by --metrics-port.", err=True)
         raise typer.Exit(1) from None

@@ -145,6 +145,19 @@ class CamundaRest:
             answer = await self._send_again(method, path, body)
         return answer
 
+    async def element_state(self, key: int) -> str | None:
+        """State of an element instance: ACTIVE, COMPLETED or TERMINATED; None if the search does not know it (yet)."""
+        await self._logged()
+        if self._session:  # 8.6 has it in Operate's API only
+            body: Json = {"filter": {"key": key}, "size": 1}
+            answer = await self._request(
+                f"search element instance {key}", "POST", "/v1/flownode-instances/search", body
+            )
+            items: list[Json] = answer.json()["items"]
+        else:
+            items = await self._search("element-instances", {"elementInstanceKey": str(key)}, 1)
+        return str(items[0]["state"]) if items else None
+
     async def _search(self, what: str, wanted: Json, limit: int, sort: list[Json] | None = None) -> list[Json]:
         body: Json = {"filter": {name: value for name, value in wanted.items() if value is not None}}
         body["page"] = {"limit": limit}

@@ -34,14 +34,11 @@ async def claim(connection: AsyncConnection[DictRow], spec: TaskSpec, job: JobIn
     if row is None:
         raise CaseClosed
     if row["element_instance_key"] != job.element_instance_key:
-        # Another instance of the same case relies on this effect now: nobody may undo it for the first one's sake.
+        # A second instance of the same case relies on this effect: it must not be undone for one of them's sake alone.
         await connection.execute(
-            "UPDATE runtime.effects SET element_instance_key = %s, process_instance_key = %s, job_key = %s"
-            " WHERE business_id = %s AND element_id = %s AND loop_index = %s",
-            (
-                *(job.element_instance_key, job.process_instance_key, job.key),
-                *(job.business_id, job.element_id, job.loop_index),
-            ),
+            "UPDATE runtime.effects SET completed_at = clock_timestamp()"
+            " WHERE business_id = %s AND element_id = %s AND loop_index = %s AND completed_at IS NULL",
+            (job.business_id, job.element_id, job.loop_index),
         )
     return row["result"] or {}
 

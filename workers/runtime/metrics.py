@@ -25,6 +25,12 @@ ANSWERS_RETRIED = Counter("fairlead_answers_retried", "Answers the engine was to
 STREAMS_OPEN = Gauge("fairlead_streams_open", "Open job streams of this process.")
 STREAM_BREAKS = Counter("fairlead_stream_breaks", "Job streams that broke and were opened anew.", ["task"])
 
+ORPHANS_WAITING = Gauge("fairlead_orphans", "Committed effects of jobs that nobody knows the end of yet.")
+ORPHANS_SETTLED = Counter(
+    "fairlead_orphans_settled", "Jobs of unknown end that were settled: undone, stands, nothing_to_undo.", ["outcome"]
+)
+ORPHANS_FAILED = Counter("fairlead_orphans_failed", "Orphaned effects whose undo failed, to be tried again.", ["task"])
+
 OUTBOX_WAITING = Gauge("fairlead_outbox_rows", "Rows that wait in the outbox.", ["channel"])
 OUTBOX_LAG = Gauge("fairlead_outbox_lag_seconds", "Age of the oldest row that waits.", ["channel"])
 OUTBOX_SENT = Counter("fairlead_outbox_sent", "Rows delivered.", ["channel"])

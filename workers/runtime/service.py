@@ -17,6 +17,8 @@ from workers.runtime import deliveries, discovery
 from workers.runtime.database import Pool, open_pool
 from workers.runtime.dispatcher import Dispatcher
 from workers.runtime.feed import Feed
+from workers.runtime.housekeeping import regularly
+from workers.runtime.orphans import ElementStates, Orphans
 from workers.runtime.outbox import Deliver
 from workers.runtime.probes import Probes, State
 from workers.runtime.resources import Resources
@@ -26,6 +28,11 @@ from workers.runtime.zeebe_types import EngineBusy
 from workers.settings import Settings
 
 log = structlog.get_logger()
+
+View = Callable[[], contextlib.AbstractAsyncContextManager[ElementStates]]
+
+ORPHANS_SECONDS = 10.0
+"""Between looks for orphaned effects."""
 
 CONNECTIONS = 10
 """Database connections of a worker: more running jobs than that take turns at the database."""
@@ -65,18 +72,33 @@ async def serve_tasks(
     return 0
 
 
-async def serve_outbox(settings: Settings, *, metrics_port: int | None, root: str = discovery.ROOT) -> int:
-    """Send outbox rows until SIGTERM or SIGINT; the process' exit code.
+async def serve_outbox(
+    settings: Settings, *, metrics_port: int | None, root: str = discovery.ROOT, states: View | None = None
+) -> int:
+    """Send outbox rows, and keep house, until SIGTERM or SIGINT; the process' exit code.
+
+    `states` opens the engine's view of what became of element instances; without it orphaned effects wait.
 
     Raises:
         OSError: the metrics port is taken.
     """
-    async with _process(settings, max_size=CONNECTIONS) as (pool, client, stop):
+    async with (
+        _process(settings, max_size=CONNECTIONS) as (pool, client, stop),
+        states() if states is not None else contextlib.nullcontext() as view,
+    ):
         resources = Resources(settings, pool)
         channels: dict[str, Deliver] = {deliveries.MESSAGES: deliveries.messages(client)}
         for context in discovery.contexts(root):
             channels.update(discovery.wiring(context, root).deliveries(resources))
         dispatcher = Dispatcher(settings.dsn, pool, channels)
+        orphans = Orphans(resources, view, root)
+
+        async def serve() -> None:
+            async with asyncio.TaskGroup() as group:
+                chores = [group.create_task(regularly("orphans", ORPHANS_SECONDS, orphans.look))]
+                await dispatcher.run()
+                for chore in chores:
+                    chore.cancel()
 
         def state() -> State:
             ready = dispatcher.connected.is_set() and not stop.is_set()
@@ -84,7 +106,7 @@ async def serve_outbox(settings: Settings, *, metrics_port: int | None, root: st
 
         with _probes(settings, metrics_port, state):
             log.info("dispatcher started", action="dispatcher_started", channels=", ".join(sorted(channels)))
-            await _until(stop, dispatcher.run, dispatcher.stop, database=pool, engine=client)
+            await _until(stop, serve, dispatcher.stop, database=pool, engine=client)
             await _close(resources, discovery.contexts(root), root)
             log.info("dispatcher stopped", action="dispatcher_stopped")
     return 0

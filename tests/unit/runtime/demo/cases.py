@@ -34,6 +34,10 @@ class Cases:
             cursor = await connection.execute(sql.encode())
             return [tuple(row.values()) for row in await cursor.fetchall()]
 
+    async def run_sql(self, sql: str) -> None:
+        async with self.resources.pool.connection() as connection:
+            await connection.execute(sql.encode())
+
     async def booked(self, case_id: str = "c1") -> int:
         rows = await self.rows(
             f"SELECT coalesce(sum(change), 0)::int AS booked FROM public.bookings WHERE business_id = '{case_id}'"

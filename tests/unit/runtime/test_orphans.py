@@ -1,0 +1,188 @@
+"""Effects whose job was cancelled under them, on a real engine: undone once; a twin's are not touched."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Any
+
+import pytest
+
+from tests.unit.runtime.demo.cases import ROOT, Cases
+from tests.unit.runtime.demo.diagram import one_task
+from tests.unit.runtime.demo.waiting import until
+from workers.engine.embedded import EmbeddedEngine
+from workers.runtime.errors import Unreachable
+from workers.runtime.feed import Feed
+from workers.runtime.orphans import Ended, Orphans
+from workers.runtime.zeebe import ZeebeClient
+from workers.runtime.zeebe_types import EngineBusy
+from workers.settings import Settings, Zeebe
+
+Serving = Callable[..., AbstractAsyncContextManager[Feed]]
+GONE = "SELECT FROM runtime.deliveries WHERE gone_at IS NOT NULL"
+UNDONE = "SELECT count(*)::int FROM runtime.effects WHERE task = 'flow.unbook'"
+
+
+class Recorded:
+    """The engine's view, from its record stream; `away` makes it unreachable."""
+
+    def __init__(self, engine: EmbeddedEngine) -> None:
+        self._engine = engine
+        self.away = False
+
+    async def ended(self, element_instance_keys: Sequence[int]) -> Mapping[int, Ended]:
+        if self.away:
+            raise Unreachable
+        found: dict[int, Ended] = {}
+        for record in self._engine.records():
+            if record["valueType"] == "PROCESS_INSTANCE" and record["key"] in element_instance_keys:
+                if record["intent"] == "ELEMENT_COMPLETED":
+                    found[record["key"]] = "completed"
+                elif record["intent"] == "ELEMENT_TERMINATED":
+                    found[record["key"]] = "terminated"
+        return found
+
+
+@pytest.fixture
+def view(engine: EmbeddedEngine) -> Recorded:
+    return Recorded(engine)
+
+
+@pytest.fixture
+def orphans(cases: Cases, view: Recorded) -> Orphans:
+    return Orphans(cases.resources, view, ROOT)
+
+
+@pytest.fixture
+async def book(client: ZeebeClient) -> str:
+    await client.deploy({"book.bpmn": one_task("book", errors=("no_room",))})
+    return "run_book"
+
+
+class Meddled(ZeebeClient):
+    """Something happens between the commit and the completion, or the completion's answer gets lost."""
+
+    def __init__(self, address: str, before: Callable[[int], Any], *, lose_answer: bool = False) -> None:
+        super().__init__(Settings(zeebe=Zeebe(address=address)))
+        self._before = before
+        self._lose_answer = lose_answer
+
+    async def complete(self, job_key: int, variables: Any) -> None:
+        await self._before(job_key)
+        await super().complete(job_key, variables)
+        if self._lose_answer:
+            self._lose_answer = False
+            raise EngineBusy("The answer got lost.")
+
+
+async def nothing(_key: int) -> None:
+    pass
+
+
+async def orphan(engine: EmbeddedEngine, serving: Serving, cases: Cases) -> int:
+    """An effect that was committed and whose instance was then cancelled; the instance's key."""
+
+    async def cancel(_key: int) -> None:
+        await meddled.cancel(instance)
+
+    async with Meddled(engine.address, cancel) as meddled, serving("book", using=meddled):
+        instance = await meddled.start("run_book", {"case_id": "c1", "amount": 5})
+        await until(lambda: cases.rows(GONE), "the completion to be refused")
+    return instance
+
+
+async def test_cancelled_after_the_commit_is_undone_once(
+    engine: EmbeddedEngine, serving: Serving, book: str, cases: Cases, orphans: Orphans
+) -> None:
+    await orphan(engine, serving, cases)
+    assert await cases.booked() == 5
+    assert sum(await asyncio.gather(orphans.look(), orphans.look())) == 1
+    assert await orphans.look() == 0
+    assert await cases.booked() == 0
+    assert await cases.rows(UNDONE) == [(1,)]
+    assert await cases.rows("SELECT undone_by FROM runtime.effects WHERE undone_at IS NOT NULL") == [("unbook",)]
+    assert await cases.rows("SELECT FROM runtime.deliveries") == []
+
+
+async def test_worker_that_died_before_it_heard_of_the_cancelling(
+    engine: EmbeddedEngine, client: ZeebeClient, serving: Serving, book: str, cases: Cases, orphans: Orphans
+) -> None:
+    async def never(_key: int) -> None:
+        raise EngineBusy("RESOURCE_EXHAUSTED")
+
+    async with Meddled(engine.address, never) as meddled, serving("book", using=meddled) as dying:
+        instance = await client.start(book, {"case_id": "c1"})
+        await until(lambda: cases.rows("SELECT FROM runtime.effects WHERE result IS NOT NULL"), "the commit")
+        await client.cancel(instance)
+        dying.stop()
+        await dying.drain(0)
+    assert await orphans.look() == 0  # its time is not over: somebody might still have it in hand
+    await cases.run_sql("UPDATE runtime.deliveries SET look_at = clock_timestamp()")
+    assert await orphans.look() == 1
+    assert await cases.booked() == 0
+
+
+async def test_lost_answer_is_no_orphan(
+    engine: EmbeddedEngine, serving: Serving, book: str, cases: Cases, orphans: Orphans
+) -> None:
+    async with Meddled(engine.address, nothing, lose_answer=True) as meddled, serving("book", using=meddled):
+        await meddled.start(book, {"case_id": "c1"})
+        await until(lambda: cases.rows(GONE), "the second completion to be refused")
+    assert await orphans.look() == 1
+    assert await cases.booked() == 1
+    assert await cases.rows(UNDONE) == [(0,)]
+    assert await cases.rows("SELECT FROM runtime.deliveries") == []
+
+
+@pytest.mark.parametrize("seen", [True, False], ids=["by the engine's view", "by our own tables"])
+async def test_twin_completion_is_no_orphan(
+    engine: EmbeddedEngine, client: ZeebeClient, serving: Serving, book: str, cases: Cases, view: Recorded, seen: bool
+) -> None:
+    async def twin_first(job_key: int) -> None:
+        await client.complete(job_key, {"booked": 1})
+        if not seen:  # the twin was a worker, too: it had answered from the stored result, and noted that
+            await cases.run_sql("UPDATE runtime.effects SET completed_at = clock_timestamp()")
+
+    async with Meddled(engine.address, twin_first) as meddled, serving("book", using=meddled):
+        await client.start(book, {"case_id": "c1"})
+        await until(lambda: cases.rows(GONE), "the second completion to be refused")
+    assert await Orphans(cases.resources, view if seen else None, ROOT).look() == 1
+    assert await cases.booked() == 1
+    assert await cases.rows(UNDONE) == [(0,)]
+
+
+async def test_waits_for_the_engines_view(
+    engine: EmbeddedEngine, serving: Serving, book: str, cases: Cases, orphans: Orphans, view: Recorded
+) -> None:
+    await orphan(engine, serving, cases)
+    assert await Orphans(cases.resources, None, ROOT).look() == 0
+    view.away = True
+    await cases.run_sql("UPDATE runtime.deliveries SET look_at = clock_timestamp()")
+    with pytest.raises(Unreachable):
+        await orphans.look()
+    assert await cases.booked() == 5
+    view.away = False
+    await cases.run_sql("UPDATE runtime.deliveries SET look_at = clock_timestamp()")
+    assert await orphans.look() == 1
+    assert await cases.booked() == 0
+
+
+async def test_withdrawn_meanwhile_is_not_undone_twice(
+    engine: EmbeddedEngine, serving: Serving, book: str, cases: Cases, orphans: Orphans
+) -> None:
+    await orphan(engine, serving, cases)
+    await cases.run("settle")
+    assert await cases.booked() == 0
+    assert await orphans.look() == 1
+    assert await cases.booked() == 0
+
+
+async def test_relied_on_by_a_second_instance_stands(
+    engine: EmbeddedEngine, serving: Serving, book: str, cases: Cases, orphans: Orphans
+) -> None:
+    await orphan(engine, serving, cases)
+    assert (await cases.run("book", amount=5)).repeated
+    assert await orphans.look() == 1
+    assert await cases.booked() == 5
