@@ -22,7 +22,7 @@ def generate(
 
     try:
         changed = files.stale(project) if check else files.write(project)
-    except files.NotAProject as error:
+    except files.ContractsRefused as error:
         raise _refused(str(error)) from None
     for path in changed:
         typer.echo(path.as_posix())
@@ -36,7 +36,10 @@ def compare(project: Project = Path()) -> None:
     """Fail if instances that were started under the last release would not survive today's workers."""
     from workers.runtime import contracts_files as files
 
-    version, broken = files.breaks_since_release(project)
+    try:
+        version, broken = files.breaks_since_release(project)
+    except files.ContractsRefused as error:
+        raise _refused(str(error)) from None
     if version is None:
         typer.echo("Nothing was released yet, so there is nothing to compare with.")
         return
@@ -60,7 +63,7 @@ def release(
 
     try:
         folder = files.release(project, __version__, accepted_why=breaking)
-    except (files.NotAProject, files.ReleaseRefused) as error:
+    except files.ContractsRefused as error:
         raise _refused(str(error)) from None
     typer.echo(f"The contracts of {__version__} are kept in {folder.as_posix()}.")
 

@@ -1,10 +1,11 @@
 """The committed copies of the contracts: where they lie, whether they are what the code says, and releases of them.
 
-docs/contracts/<context>/<task>.json            today's contract of a task
-docs/contracts/releases/<version>/<context>/…   the contracts of a release
-docs/contracts/releases/<version>/release.json  which version, and which breaks were accepted why
-docs/tasks.md                                   all tasks on one page
-.camunda/element-templates/fairlead_<context>.json   found by Camunda Modeler for each diagram below the project
+docs/contracts/<context>/<task>.json    today's contract of a task
+docs/contracts/releases/<version>/      the same of a release: <context>/<task>.json, the element templates in
+                                        _templates/, and in release.json which breaks were accepted, and why
+docs/tasks.md                           all tasks on one page
+.camunda/element-templates/fairlead_<context>.json
+                                        where Camunda Modeler finds them for each diagram below the project
 """
 
 from __future__ import annotations
@@ -28,12 +29,8 @@ _TEMPLATES = Path(".camunda/element-templates")
 _OURS = "fairlead_*.json"
 
 
-class NotAProject(LookupError):
-    """The folder is not Fairlead's project; go to the folder that has docs/ and bpmn/."""
-
-
-class ReleaseRefused(ValueError):
-    """The contracts can't be released."""
+class ContractsRefused(ValueError):
+    """The contracts can't be written, compared or released."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +47,7 @@ def write(project: Path, root: str = ROOT) -> list[Path]:
     """Bring the committed files up to the code; returns those that changed, relative to the project.
 
     Raises:
-        NotAProject: there is nothing to write into.
+        ContractsRefused: there is nothing to write into.
     """
     changed = stale(project, root)
     wanted = _wanted(project, root)
@@ -66,11 +63,10 @@ def stale(project: Path, root: str = ROOT) -> list[Path]:
     """The committed files that are not what the code says: different, missing, or of a task that is gone.
 
     Raises:
-        NotAProject: the folder is another one.
+        ContractsRefused: the folder is another one.
     """
     wanted = _wanted(project, root)
     there = {path.relative_to(project) for path in (project / _CONTRACTS).glob("*/*.json")}
-    there = {path for path in there if not path.is_relative_to(_RELEASES)}
     there |= {path.relative_to(project) for path in (project / _TEMPLATES).glob(_OURS)}
     return sorted(
         path
@@ -85,9 +81,7 @@ def last_release(project: Path) -> Release | None:
     if not folders:
         return None
     folder = max(folders, key=lambda found: _ordered(found.name))
-    read = [
-        json.loads(file.read_text("utf-8")) for file in sorted(folder.glob("*/*.json")) if file.parent.name[0] != "_"
-    ]
+    read = [json.loads(file.read_text("utf-8")) for file in sorted(folder.glob("[!_]*/*.json"))]
     offered = {
         file.stem.removeprefix("fairlead_"): json.loads(file.read_text("utf-8"))
         for file in sorted((folder / "_templates").glob(_OURS))
@@ -105,18 +99,18 @@ def release(project: Path, version: str, *, accepted_why: str | None = None, roo
     """Keep today's contracts as those of a release; returns its folder, relative to the project.
 
     Raises:
-        ReleaseRefused: committed files are stale, the version is not above the last one, or running instances would
+        ContractsRefused: committed files are stale, the version is not above the last one, or running instances would
             break and nobody said why that is accepted.
     """
     if stale(project, root):
-        raise ReleaseRefused("The committed contracts are not what the code says. Run `fairlead contracts generate`.")
+        raise ContractsRefused("The committed contracts are not what the code says. Run `fairlead contracts generate`.")
     last = last_release(project)
     if last is not None and _ordered(version) <= _ordered(last.version):
-        raise ReleaseRefused(f"Version {version} is not above the last release, {last.version}. Raise it first.")
+        raise ContractsRefused(f"Version {version} is not above the last release, {last.version}. Raise it first.")
     today = contracts(root)
     broken = [] if last is None else breaks(last.contracts, today)
     if broken and not accepted_why:
-        raise ReleaseRefused(
+        raise ContractsRefused(
             f"Instances started under {last.version if last else version} would not survive:\n"
             + "\n".join(f"- {each}" for each in broken)
             + "\nMend that, or say why it is accepted (`--breaking WHY`), for instance as no such instance is left."
@@ -138,7 +132,9 @@ def release(project: Path, version: str, *, accepted_why: str | None = None, roo
 
 def _wanted(project: Path, root: str) -> dict[Path, str]:
     if not (project / "docs").is_dir() or not (project / "bpmn").is_dir():
-        raise NotAProject(NotAProject.__doc__)
+        raise ContractsRefused(
+            f"{project} has no docs/ and bpmn/. Run this in Fairlead's folder, or name it (`--project`)."
+        )
     last = last_release(project)
     today = contracts(root)
     wanted = {_PAGE: page(today)}
@@ -154,7 +150,7 @@ def _ordered(version: str) -> tuple[int, ...]:
     try:
         return tuple(int(part) for part in version.split("."))
     except ValueError:
-        raise ReleaseRefused(f"{version} is no version of the form 1.2.3.") from None
+        raise ContractsRefused(f"{version} is no version; releases are named like 1.2.3.") from None
 
 
 def _json(value: Mapping[str, object] | TaskContract | Sequence[object]) -> str:

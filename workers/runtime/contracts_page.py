@@ -10,7 +10,10 @@ _HEAD = """<!-- Made by `fairlead contracts generate`; change the tasks, not thi
 # Tasks
 What an analyst may put on a diagram, and what the workers of this version do with it. In Camunda Modeler each task is
 offered under its name (“Append element”, or “Template” in the properties panel); without the template, make a service
-task with the job type.
+task with the job type. Then give it the task's name as its id (group “General”), with `__<place>` after it where a
+diagram uses the task more than once. A field that is left empty takes the process variable of its name.
+
+![Camunda Modeler with a task and its fields](pictures/element_template.png)
 
 - **Reads**: variables of the process, by these names, or given by an input mapping. Those after “may use” can be
   missing.

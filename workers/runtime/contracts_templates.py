@@ -20,6 +20,7 @@ Template = dict[str, Any]  # Any: JSON
 _SCHEMA = "https://unpkg.com/@camunda/zeebe-element-templates-json-schema/resources/schema.json"
 _FORWARD = "M5 9h7M9 5.5 12.5 9 9 12.5"
 _BACK = "M13 9H6M9 5.5 5.5 9 9 12.5"
+_FEW = 8
 _KIND = {
     "string": "Text",
     "integer": "Whole number",
@@ -128,10 +129,18 @@ def _input(task: TaskContract, variable: str, schema: Schema) -> Template:
         said.pop()
     else:
         types = {each.type for each in alternatives} - {"null"}
-        said.insert(1, f"{' or '.join(sorted(_KIND.get(kind or '', 'Any value') for kind in types))}.")
+        kinds = sorted({_kind(each) for each in alternatives if each.type != "null"})
+        said.insert(1, f"{' or '.join(kinds)}.")
         field |= {"type": "String", "feel": "optional" if types == {"string"} else "required"}
     description = " ".join(part for part in said if part)
     return field | ({"description": description} if description else {})
+
+
+def _kind(alternative: Side) -> str:
+    """What a value is, in FEEL's words; a context's entries are named if they are few."""
+    kind = _KIND.get(alternative.type or "", "Any value")
+    entries = alternative.schema.get("properties", {})
+    return f"{kind} of {', '.join(entries)}" if 0 < len(entries) <= _FEW else kind
 
 
 def _hidden(value: object, binding: dict[str, str]) -> Template:
