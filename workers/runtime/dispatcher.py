@@ -27,7 +27,7 @@ from psycopg.rows import DictRow, dict_row
 
 from workers.runtime import metrics
 from workers.runtime.database import Pool
-from workers.runtime.errors import PermanentError, RateLimited, TransientError, Unreachable
+from workers.runtime.errors import DependencyDown, PermanentError, RateLimited, TransientError, Unreachable
 from workers.runtime.outbox import WAKE_UP, Deliver, OutboxRow
 from workers.runtime.task import Retry
 from workers.runtime.worker import pause
@@ -233,7 +233,7 @@ class Dispatcher:
         # A refused or broken connection says nothing about the row; a time-out may be the row's own fault.
         away = isinstance(error, Unreachable | RateLimited | OSError) and not isinstance(error, TimeoutError)
         if away:
-            seconds = error.retry_after if isinstance(error, RateLimited) else REST_SECONDS
+            seconds = error.retry_after if isinstance(error, RateLimited | DependencyDown) else REST_SECONDS
             seconds *= random.uniform(1.0, 1.1)  # noqa: S311 - not all at the same moment
             self._resting[row.channel] = time.monotonic() + seconds
         elif row.tries + 1 >= self._retry.tries:

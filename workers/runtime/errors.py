@@ -5,6 +5,7 @@
     ├── TransientError       may go away by itself → the job fails, retried with back-off
     │   ├── RateLimited      the other side said when (`retry_after`)
     │   └── Unreachable      the other side is away as a whole
+    │       └── DependencyDown   its circuit breaker is open: waits without using up tries
     └── PermanentError       will not go away → an incident at once; its message says what to do
         ├── ContractError    variables do not fit the task's input or output model
         └── CaseClosed       the business case was withdrawn: no new effect is allowed
@@ -54,6 +55,15 @@ class RateLimited(TransientError):
 
 class Unreachable(TransientError):
     """The other side can't be reached at all; the outbox waits for it without using up tries."""
+
+
+class DependencyDown(Unreachable):
+    """The other side failed too often of late and is left alone for a while; no try is used up."""
+
+    def __init__(self, message: str = "", *, retry_after: float) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+        """Seconds."""
 
 
 class PermanentError(TaskError):

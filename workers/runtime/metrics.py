@@ -25,6 +25,9 @@ ANSWERS_RETRIED = Counter("fairlead_answers_retried", "Answers the engine was to
 STREAMS_OPEN = Gauge("fairlead_streams_open", "Open job streams of this process.")
 STREAM_BREAKS = Counter("fairlead_stream_breaks", "Job streams that broke and were opened anew.", ["task"])
 
+BREAKER_STATE = Gauge("fairlead_breaker_state", "0 closed, 1 half-open (one call tries), 2 open.", ["dependency"])
+BREAKER_REFUSED = Counter("fairlead_breaker_refused", "Calls not made, as the breaker was open.", ["dependency"])
+
 ORPHANS_WAITING = Gauge("fairlead_orphans", "Committed effects of jobs that nobody knows the end of yet.")
 ORPHANS_SETTLED = Counter(
     "fairlead_orphans_settled", "Jobs of unknown end that were settled: undone, stands, nothing_to_undo.", ["outcome"]

@@ -19,7 +19,14 @@ from psycopg_pool import PoolTimeout
 
 from workers.runtime import metrics
 from workers.runtime.discovery import ROOT
-from workers.runtime.errors import BusinessError, CaseClosed, PermanentError, RateLimited, TransientError
+from workers.runtime.errors import (
+    BusinessError,
+    CaseClosed,
+    DependencyDown,
+    PermanentError,
+    RateLimited,
+    TransientError,
+)
 from workers.runtime.journal import GRACE_SECONDS, Journal
 from workers.runtime.resources import Resources
 from workers.runtime.task import Contract, Retry, TaskSpec
@@ -146,6 +153,8 @@ class Worker:
             case TimeoutError():
                 late = TransientError(f"{spec.job_type} took longer than its {spec.timeout_seconds:g} s.")
                 answer = self._transient(spec, job, late)
+            case DependencyDown():
+                answer = self._wait(spec, job, error)
             case TransientError():
                 answer = self._transient(spec, job, error)
             case CaseClosed():
@@ -188,6 +197,13 @@ class Worker:
             seconds = error.retry_after * random.uniform(1.0, 1.1)  # noqa: S311 - not all at the same moment
         log.warning("will be tried again", action="job_retry", reason=type(error).__name__, pause=round(seconds, 3))
         await self._fail(spec, job, left, str(error), seconds)
+        return "retry"
+
+    async def _wait(self, spec: TaskSpec, job: Job, error: DependencyDown) -> Outcome:
+        """The task was not tried: it keeps its retries."""
+        seconds = error.retry_after * random.uniform(1.0, 1.5)  # noqa: S311 - not all at the same moment
+        log.info("waits for a dependency", action="job_waits", reason=type(error).__name__, pause=round(seconds, 3))
+        await self._fail(spec, job, job.retries, str(error), seconds)
         return "retry"
 
     async def _database_away(self, spec: TaskSpec, job: Job, error: Exception) -> Outcome:

@@ -17,7 +17,8 @@ from psycopg.types.json import Jsonb
 from workers.lead_routing.domain.lead import Lead
 from workers.lead_routing.domain.matching import CrmAccount, Enrichment, domains_of
 from workers.lead_routing.domain.text import fold_company
-from workers.lead_routing.ports.crm import CHANNEL, CrmDown, CrmLead
+from workers.lead_routing.ports.crm import CHANNEL, CrmDown, CrmLead, CrmResting
+from workers.runtime.breaker import Breaker
 from workers.runtime.database import Pool, open_pool
 from workers.runtime.errors import PermanentError
 from workers.runtime.outbox import OutboxRow
@@ -35,6 +36,7 @@ class CrmDatabase:
         self._timeout = timeout
         self._pool: Pool | None = None
         self._opening = asyncio.Lock()
+        self._breaker = Breaker("crm", down=CrmResting)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncConnection[DictRow]]:
@@ -42,7 +44,14 @@ class CrmDatabase:
 
         Raises:
             CrmDown: the CRM did not answer within the time-out, or broke off.
+            CrmResting: it did so several times in a row; nothing was asked.
         """
+        with self._breaker.guard(CrmDown):
+            async with self._asked() as connection:
+                yield connection
+
+    @asynccontextmanager
+    async def _asked(self) -> AsyncIterator[AsyncConnection[DictRow]]:
         try:
             async with asyncio.timeout(self._timeout):
                 pool = await self._opened()

@@ -17,10 +17,15 @@ from email.utils import format_datetime, parseaddr
 from typing import Any
 
 from workers.lead_routing.ports.mail import Audience
+from workers.runtime.breaker import Breaker
 from workers.runtime.errors import PermanentError, TransientError
 from workers.runtime.outbox import OutboxRow
 from workers.runtime.work import Work
 from workers.settings import Mail
+
+
+class MailServerDown(TransientError):
+    """The mail server did not answer."""
 
 
 class PostgresMailDesk:
@@ -68,14 +73,20 @@ class SmtpDelivery:
     def __init__(self, mail: Mail, *, port: int) -> None:
         self._mail = mail
         self._port = port
+        self._breaker = Breaker("mail")
 
     async def __call__(self, row: OutboxRow) -> None:
         """Send one mail.
 
         Raises:
             TransientError: the server is away or asks to try later.
+            DependencyDown: it was away several times in a row; nothing was sent.
             PermanentError: the server refuses the mail, or the payload is not one of ours.
         """
+        with self._breaker.guard(MailServerDown):
+            await self._send(row)
+
+    async def _send(self, row: OutboxRow) -> None:
         import aiosmtplib  # noqa: PLC0415 - only the dispatcher sends mail; workers that write one stay light
 
         message = compose(row, self._mail.sender)
@@ -100,7 +111,7 @@ class SmtpDelivery:
             raise _refusal(error.code, "it") from error
         except (aiosmtplib.SMTPException, OSError) as error:
             # Nobody to ask, or the line broke: it may go away, and a repeat is recognisable.
-            raise TransientError(f"The mail server did not answer ({type(error).__name__}).") from error
+            raise MailServerDown(f"The mail server did not answer ({type(error).__name__}).") from error
 
 
 def compose(row: OutboxRow, sender: str) -> EmailMessage:

@@ -8,7 +8,7 @@ from typing import Literal, Protocol
 
 from workers.lead_routing.domain.lead import Lead
 from workers.lead_routing.domain.matching import CrmAccount, Enrichment
-from workers.runtime.errors import TransientError
+from workers.runtime.errors import DependencyDown, TransientError
 
 CHANNEL = "crm.lead"
 """The outbox channel of changes to a lead in the CRM. The payload is a `LeadChange` as JSON."""
@@ -18,6 +18,10 @@ Status = Literal["new", "assigned", "accepted", "merged", "discarded", "withdraw
 
 class CrmDown(TransientError):
     """The CRM did not answer in time; it is asked again."""
+
+
+class CrmResting(DependencyDown, CrmDown):
+    """The CRM failed too often of late and is not asked for a while."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ import pytest
 from tests.unit.lead_routing.leads.casework import Casework
 from workers.lead_routing.adapters.crm import CrmDatabase, CrmDelivery
 from workers.lead_routing.ports.crm import CHANNEL, CrmDown
-from workers.runtime.errors import PermanentError
+from workers.runtime.errors import DependencyDown, PermanentError
 from workers.runtime.outbox import OutboxRow
 
 LEAD = {"name": "Ana Ruiz", "email": "ana@acme.es", "company": "Acme", "message": "secret", "attributes": {"x": 1}}
@@ -78,6 +78,18 @@ async def test_a_crm_that_is_away_is_tried_again() -> None:
     away = CrmDatabase("host=127.0.0.1 port=1 dbname=none", timeout=0.5)
     with pytest.raises(CrmDown):
         await CrmDelivery(away)(change("c1"))
+    await away.close()
+
+
+async def test_a_crm_that_stays_away_is_left_alone_for_a_while() -> None:
+    away = CrmDatabase("host=127.0.0.1 port=1 dbname=none", timeout=0.1)
+    for _ in range(5):
+        with pytest.raises(CrmDown) as caught:
+            await CrmDelivery(away)(change("c1"))
+        assert not isinstance(caught.value, DependencyDown)
+    with pytest.raises(CrmDown) as resting:  # so that tasks take the path they have for it
+        await CrmDelivery(away)(change("c1"))
+    assert isinstance(resting.value, DependencyDown)  # so that others wait without using up tries
     await away.close()
 
 

@@ -10,7 +10,7 @@ from tests.unit.lead_routing.leads.casework import NOTICE, PRIVATE_LEAD, Casewor
 from workers.lead_routing import wiring
 from workers.lead_routing.adapters.mail import SmtpDelivery, compose
 from workers.lead_routing.domain import letters
-from workers.runtime.errors import PermanentError, TransientError
+from workers.runtime.errors import DependencyDown, PermanentError, TransientError
 from workers.runtime.outbox import OutboxRow
 from workers.settings import Mail
 
@@ -86,6 +86,15 @@ async def test_the_servers_word_decides_on_another_try(
 async def test_a_server_that_is_away_is_tried_again() -> None:
     with pytest.raises(TransientError, match="did not answer"):
         await SmtpDelivery(Mail(timeout_seconds=2), port=1)(row())
+
+
+async def test_a_server_that_stays_away_is_left_alone_for_a_while() -> None:
+    away = SmtpDelivery(Mail(timeout_seconds=2), port=1)
+    for _ in range(5):
+        with pytest.raises(TransientError, match="did not answer"):
+            await away(row())
+    with pytest.raises(DependencyDown):
+        await away(row())
 
 
 @pytest.mark.parametrize("payload", [{"to": []}, {"to": ["not an address\n"]}, {"to": ["a@b"], "subject": "a\nBcc: x"}])

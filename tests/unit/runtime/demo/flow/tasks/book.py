@@ -6,7 +6,7 @@ import signal
 from typing import ClassVar
 
 from tests.unit.runtime.demo.flow.ports import FlowPorts
-from workers.runtime.errors import BusinessError, PermanentError, RateLimited, TransientError
+from workers.runtime.errors import BusinessError, DependencyDown, PermanentError, RateLimited, TransientError
 from workers.runtime.task import Contract, Retry, task
 
 
@@ -59,6 +59,8 @@ async def book(given: BookInput, ports: FlowPorts) -> BookOutput:
             raise TransientError("The other side did not answer.")
         case "limited":
             raise RateLimited("Too many.", retry_after=0.3)
+        case "down":
+            raise DependencyDown("The other side is left alone.", retry_after=0.1)
         case "permanent":
             raise PermanentError("The account is closed. Open it, then retry.")
         case "defect":
