@@ -53,6 +53,7 @@ def run(
 
     chosen = _load(file)
     settings = get_settings()
+    logs.configure(settings)
     if once:
         reports = support.run(lambda desk: _once(desk, chosen))
         if json:
@@ -60,7 +61,6 @@ def run(
         else:
             support.console().print(rendering.round_(reports))
         return
-    logs.configure(settings)
     try:
         support.run(lambda desk: _serve(desk, chosen, every, metrics_port), wait=True)
     except OSError as error:

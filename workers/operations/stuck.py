@@ -33,7 +33,8 @@ _OUTBOX = """
 """
 # States in which the system, and no person, has the next step; a lead of an owner is his until its due time.
 _LEADS = """
-    SELECT lead_id, state, greatest(state_at, sla_due_at) AS since, process_instance_key FROM routing.leads
+    SELECT lead_id, state, CASE state WHEN 'assigned' THEN sla_due_at ELSE state_at END AS since
+    FROM routing.leads
     WHERE (state IN ('received', 'registered') AND state_at <= clock_timestamp() - %(age)s)
        OR (state = 'queued' AND state_at <= clock_timestamp() - %(age)s - %(queue)s)
        OR (state = 'assigned' AND sla_due_at <= clock_timestamp() - %(age)s)

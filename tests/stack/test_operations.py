@@ -1,0 +1,124 @@
+"""Operators at work on the real stack: a real incident is found, its cause mended, and the lead goes on."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from typing import Any
+
+import pytest
+from psycopg.types.json import Jsonb
+
+from tests.stack.office import Office, new_lead
+from workers.runtime.zeebe import ZeebeClient
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+
+UNSERVED = b"""<?xml version="1.0" encoding="UTF-8"?>
+<bpmn:definitions xmlns:bpmn="http://www.omg.org/spec/BPMN/20100524/MODEL"
+    xmlns:zeebe="http://camunda.org/schema/zeebe/1.0" targetNamespace="fairlead">
+<bpmn:process id="unserved" isExecutable="true">
+<bpmn:startEvent id="start"><bpmn:outgoing>f1</bpmn:outgoing></bpmn:startEvent>
+<bpmn:sequenceFlow id="f1" sourceRef="start" targetRef="nobody_serves"/>
+<bpmn:serviceTask id="nobody_serves"><bpmn:extensionElements><zeebe:taskDefinition type="unserved.nobody"/>
+</bpmn:extensionElements><bpmn:incoming>f1</bpmn:incoming></bpmn:serviceTask>
+</bpmn:process></bpmn:definitions>"""
+INSERT = "INSERT INTO routing.leads (lead_id, source, external_id, raw) VALUES (%s, 'web_form', %s, %s)"
+
+
+def ops(office: Office, *arguments: str) -> list[dict[str, Any]]:
+    """`fairlead ops … --json`."""
+    done = office.stack.fairlead("ops", *arguments, "--json")
+    assert done.returncode == 0, done.stderr
+    found: list[dict[str, Any]] = json.loads(done.stdout)
+    return found
+
+
+async def lost_lead(office: Office) -> str:
+    """The id of a lead that isn't in the book, whose process has begun all the same."""
+    lead_id = f"lead-{secrets.token_hex(8)}"
+    async with ZeebeClient(office.settings) as zeebe:
+        variables = {"lead_id": lead_id, "received_at": "2026-01-05T10:00:00Z"}
+        assert await zeebe.publish("lead_received", lead_id, variables, f"lead_received:{lead_id}")
+    return lead_id
+
+
+async def incident(office: Office, lead_id: str) -> dict[str, Any]:
+    async def there() -> dict[str, Any] | None:
+        return next(iter(ops(office, "incidents", "--case", lead_id)), None)
+
+    return await office.until(there, f"the incident of {lead_id}")
+
+
+async def test_an_incident_is_found_mended_and_retried(office: Office) -> None:
+    lead_id = await lost_lead(office)
+    found = await incident(office, lead_id)
+    assert (found["process"], found["element"], found["error_type"]) == (
+        "lead_routing",
+        "register_lead",
+        "JOB_NO_RETRIES",
+    )
+    assert found["business_id"] == lead_id
+    assert lead_id in found["message"]
+    assert ops(office, "incidents", "--case", lead_id, "--older-than", "1d") == []
+
+    fields = {name: value for name, value in new_lead().items() if name not in {"source", "external_id"}}
+    await office.run(INSERT, lead_id, secrets.token_hex(4), Jsonb(fields))
+    why = "The lead was put into the book."
+    (done,) = ops(office, "incidents", "retry", str(found["key"]), "--why", why, "--by", "ana", "--yes")
+    assert done["outcome"] == "done"
+    view = await office.reaches(lead_id, "assigned")
+    assert view["owner"] is not None
+
+    (entry,) = ops(office, "audit", "--case", lead_id)
+    assert (entry["actor"], entry["action"], entry["why"], entry["outcome"]) == ("ana", "incident.retry", why, "done")
+
+    async def gone() -> bool | None:
+        return not ops(office, "incidents", "--case", lead_id) or None
+
+    await office.until(gone, "the list to be without it")
+
+
+async def test_an_incident_is_resolved_with_a_corrected_variable(office: Office) -> None:
+    wrong = await lost_lead(office)
+    found = await incident(office, wrong)
+    right = f"lead-{secrets.token_hex(8)}"
+    fields = {name: value for name, value in new_lead().items() if name not in {"source", "external_id"}}
+    await office.run(INSERT, right, secrets.token_hex(4), Jsonb(fields))
+    (done,) = ops(
+        office, "incidents", "resolve", str(found["key"]), "--set", f'lead_id="{right}"', "--why", "Wrong id.", "--yes"
+    )
+    assert done["outcome"] == "done"
+    await office.reaches(right, "assigned")
+
+
+async def test_a_policy_repairs_without_a_person(office: Office) -> None:
+    lead_id = await lost_lead(office)
+    await incident(office, lead_id)
+    fields = {name: value for name, value in new_lead().items() if name not in {"source", "external_id"}}
+    await office.run(INSERT, lead_id, secrets.token_hex(4), Jsonb(fields))
+    policies = office.settings.home / "policies.yaml"
+    policies.write_text(
+        "policies: [{name: book, of: incidents, matches: ['^There is no registered lead'], first: 1s,"
+        " waits_for: [engine, crm, mail]}]"
+    )
+    (report,) = ops(office, "repair", "run", "--once", "--policies", str(policies))
+    assert report["away"] == []
+    assert {lead_id: "done"}.items() <= {one["business_id"]: one["outcome"] for one in report["done"]}.items()
+    await office.reaches(lead_id, "assigned")
+    (entry,) = ops(office, "audit", "--case", lead_id)
+    assert entry["actor"] == "policy:book"
+
+
+async def test_an_element_that_nobody_serves_is_stuck(office: Office) -> None:
+    async with ZeebeClient(office.settings) as zeebe:
+        await zeebe.deploy({"unserved.bpmn": UNSERVED})
+        key = await zeebe.start("unserved", {"lead_id": "lead-of-nobody"})
+
+    async def there() -> dict[str, Any] | None:
+        return next(iter(ops(office, "stuck", "--older-than", "1s", "--element", "nobody_serves")), None)
+
+    found = await office.until(there, "the waiting element")
+    assert (found["kind"], found["business_id"]) == ("element", "lead-of-nobody")
+    assert found["process_instance_key"] == key
+    assert ops(office, "stuck", "--older-than", "1d") == []

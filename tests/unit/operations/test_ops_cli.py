@@ -1,0 +1,135 @@
+"""`fairlead ops …` as a person types it, on a real database."""
+
+from __future__ import annotations
+
+import asyncio
+import getpass
+import json
+import sys
+from asyncio.subprocess import PIPE
+from collections.abc import Iterator
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from tests.unit.operations.conftest import bury, rows
+from workers.cli.ops import app
+from workers.runtime.database import Pool
+from workers.settings import get_settings
+
+
+@pytest.fixture(autouse=True)
+def _settings(dsn: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("FAIRLEAD_DATABASE_URL", dsn)
+    monkeypatch.setenv("FAIRLEAD_ZEEBE__REST_ADDRESS", "http://127.0.0.1:1")
+    get_settings.cache_clear()
+    yield
+    get_settings.cache_clear()
+
+
+async def ops(*arguments: str, typed: str = "") -> Result:
+    """Run it in a thread, as the command has an event loop of its own."""
+    return await asyncio.to_thread(CliRunner().invoke, app, arguments, typed)
+
+
+async def test_dead_letters_are_listed_and_chosen(pool: Pool) -> None:
+    await bury(pool, "lead-1", 1, "The mail server refused the recipient (550).", channel="mail")
+    await bury(pool, "lead-2", 1, "This change names no lead.")
+    found = json.loads((await ops("dead-letters", "--json", "--channel", "mail")).stdout)
+    assert [(one["business_id"], one["message"]) for one in found] == [
+        ("lead-1", "The mail server refused the recipient (550).")
+    ]
+    table = (await ops("dead-letters", "--text", "NAMES no")).stdout
+    assert "lead-2" in table
+    assert "lead-1" not in table
+    assert (await ops("dead-letters", "--older-than", "1h")).stdout == "No dead letters.\n"
+    assert (await ops("dead-letters", "--older-than", "soon")).exit_code == 2
+
+
+async def test_an_action_shows_asks_acts_and_is_recorded(pool: Pool) -> None:
+    await bury(pool, "lead-1", 1, "Gave up.")
+    await bury(pool, "lead-2", 1, "Gave up.")
+    dry = await ops("dead-letters", "skip", "--case", "lead-1", "--why", "A test.", "--dry-run")
+    assert "Would skip 1 dead letter. Nothing was done." in dry.stderr
+    refused = await ops("dead-letters", "skip", "--case", "lead-1", "--why", "A test.", typed="n\n")
+    assert refused.exit_code == 1
+    assert len(await rows(pool, "SELECT FROM runtime.audit")) == 0
+    done = await ops("dead-letters", "skip", "--case", "lead-1", "--why", "A test.", typed="y\n")
+    assert done.exit_code == 0
+    assert "Skip: 1 of 1 done." in done.stdout
+    by_name = await ops("dead-letters", "retry", "--all", "--why", "Mended.", "--by", "bo", "--yes", "--json")
+    assert [one["outcome"] for one in json.loads(by_name.stdout)] == ["done"]
+    trail = json.loads((await ops("audit", "--json")).stdout)
+    assert [(one["actor"], one["action"], one["business_id"], one["why"]) for one in trail] == [
+        ("bo", "dead_letter.retry", "lead-2", "Mended."),
+        (getpass.getuser(), "dead_letter.skip", "lead-1", "A test."),
+    ]
+    assert "lead-1" in (await ops("audit", "--action", "dead_letter.skip")).stdout
+    assert "given up by" in (await ops("dead-letters", "--settled")).stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--why", "x"], "Name keys or choose"),
+        (["--all", "--why", " "], "Say why"),
+        (["--all", "--why", "x", "--by", "policy:x"], "names of policies are taken"),
+    ],
+)
+async def test_what_is_asked_carelessly_is_refused(arguments: list[str], said: str) -> None:
+    result = await ops("dead-letters", "retry", *arguments)
+    assert result.exit_code == 1
+    assert said in result.stderr
+
+
+async def test_an_action_that_is_not_done_ends_with_1(pool: Pool) -> None:
+    await bury(pool, "lead-1", 1, "Gave up.")
+    await rows(pool, "INSERT INTO runtime.delivered VALUES ('crm.lead', 'lead-1/2', 'lead-1') RETURNING 1 AS one")
+    result = await ops("dead-letters", "retry", "--all", "--why", "x", "-y")
+    assert result.exit_code == 1
+    assert "newer of this case went out since" in result.stdout
+
+
+async def test_without_camunda_the_database_is_still_told(pool: Pool) -> None:
+    await rows(pool, "INSERT INTO runtime.outbox (channel, business_id, external_id, payload, created_at)"
+                     " VALUES ('mail', 'lead-1', 'a', '{}', now() - interval '1 hour') RETURNING 1 AS one")  # fmt: skip
+    listed = await ops("stuck")
+    assert "lead-1" in listed.stdout
+    assert "Only what the database knows is shown." in listed.stderr
+    incidents = await ops("incidents")
+    assert incidents.exit_code == 1
+    assert "does not answer" in incidents.stderr
+    skipped = await ops("stuck", "skip", "--case", "lead-1", "--why", "Nobody reads it.", "-y")
+    assert "1 of 1 done" in skipped.stdout
+
+
+async def test_set_wants_json() -> None:
+    result = await ops("incidents", "resolve", "1", "--set", "country=DE", "--why", "x")
+    assert result.exit_code == 2
+    assert "country=DE is not name=JSON" in result.stderr
+
+
+async def test_one_round_of_repair_says_what_it_did(pool: Pool) -> None:
+    await bury(pool, "lead-1", 1, "Gave up after 20 tries. CrmDown: away")
+    await rows(pool, "UPDATE runtime.dead_letters SET died_at = now() - interval '2 minutes' RETURNING 1 AS one")
+    # A process of its own, as it sets up logging.
+    command = (sys.executable, "-m", "workers", "ops", "repair", "run", "--once", "--json")
+    process = await asyncio.create_subprocess_exec(*command, stdout=PIPE, stderr=PIPE)
+    said, logged = await process.communicate()
+    assert process.returncode == 0, logged
+    assert b"repair_blind" in logged
+    reports = json.loads(said)
+    done = {one["policy"]: [each["outcome"] for each in one["done"]] for one in reports}
+    assert done["transient-crm"] == ["done"]
+    assert "transient-crm: dead-letters of crm.lead" in (await ops("repair", "policies")).stdout
+
+
+async def test_a_database_that_is_away_or_empty_is_told(empty_dsn: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FAIRLEAD_DATABASE_URL", empty_dsn)
+    get_settings.cache_clear()
+    assert "fairlead db upgrade" in (await ops("audit")).stderr
+    monkeypatch.setenv("FAIRLEAD_DATABASE_URL", "postgresql://nobody@127.0.0.1:1/none")
+    get_settings.cache_clear()
+    result = await ops("dead-letters")
+    assert result.exit_code == 1
+    assert "can't be reached" in result.stderr

@@ -1,0 +1,172 @@
+"""Repair policies on a real engine and database: what they take for transient, how often and how fast they try."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from tests.unit.operations.conftest import Trouble, bury, eventually, rows
+from workers.operations import audit
+from workers.operations.dependencies import greets
+from workers.operations.policies import SHIPPED, Dependency, PoliciesError, Policy, load
+from workers.operations.repair import Probe, Repair
+from workers.runtime.database import Pool
+
+TRANSIENT = "Gave up after the last try: The CRM is away. When the cause is mended, retry this incident."
+DEFECT = "Defect in call: KeyError. Deploy a corrected worker, then retry this incident."
+NOW = timedelta()
+
+Repairing = Callable[..., Repair]
+
+
+async def yes() -> bool:
+    return True
+
+
+async def no() -> bool:
+    return False
+
+
+def policy(**fields: object) -> Policy:
+    given = {"name": "back", "of": "incidents", "matches": ["^Gave up after the last try: "], "first": NOW, "cap": NOW}
+    return Policy.model_validate(given | fields)
+
+
+@pytest.fixture
+def repairing(dsn: str, pool: Pool, trouble: Trouble) -> Repairing:
+    def make(*policies: Policy, crm: bool = True) -> Repair:
+        probes: dict[Dependency, Probe] = {"engine": yes, "crm": yes if crm else no, "mail": yes}
+        return Repair(dsn, pool, trouble.board, trouble.client, policies, probes)
+
+    return make
+
+
+async def test_only_what_may_go_away_by_itself_is_tried(pool: Pool, trouble: Trouble, repairing: Repairing) -> None:
+    await trouble.make(TRANSIENT, DEFECT)
+    (report,) = await repairing(policy()).once()
+    assert [(one.business_id, one.outcome) for one in report.done] == [("c0", "done")]
+    (left,) = await trouble.incidents(1)
+    assert left.message == DEFECT
+    (entry,) = await audit.entries(pool, actor=audit.POLICY)
+    assert (entry.actor, entry.action, entry.business_id) == ("policy:back", "incident.retry", "c0")
+    assert entry.why.startswith("Try 1 of 5")
+
+
+async def test_a_job_that_fails_again_and_again_is_left_to_a_person(trouble: Trouble, repairing: Repairing) -> None:
+    await trouble.make(TRANSIENT)
+    repair = repairing(policy(tries=2))
+    for _ in range(2):
+        (report,) = await repair.once()
+        assert [one.ok for one in report.done] == [True]
+        (job,) = await trouble.jobs(1)
+        await trouble.fail(job, TRANSIENT)
+        await trouble.incidents(1)
+    (report,) = await repair.once()
+    assert (list(report.done), report.exhausted, report.waiting) == ([], 1, 0)
+
+
+async def test_nothing_is_tried_while_the_dependency_is_away(
+    pool: Pool, trouble: Trouble, repairing: Repairing
+) -> None:
+    await trouble.make(TRANSIENT)
+    waiting = policy(waits_for=["crm"])
+    (report,) = await repairing(waiting, crm=False).once()
+    assert (list(report.done), report.away, report.waiting) == ([], ["crm"], 1)
+    assert await audit.entries(pool) == []
+    (report,) = await repairing(waiting).once()
+    assert [one.ok for one in report.done] == [True]
+
+
+async def test_the_rate_is_bounded_over_processes(trouble: Trouble, repairing: Repairing) -> None:
+    await trouble.make(*[TRANSIENT] * 5)
+    (first,) = await repairing(policy(per_minute=3)).once()
+    (second,) = await repairing(policy(per_minute=3)).once()
+    assert (len(first.done), first.waiting) == (3, 2)
+    assert (len(second.done), second.waiting) == (0, 2)
+
+
+async def test_it_waits_before_the_first_try_and_longer_before_the_next(trouble: Trouble, repairing: Repairing) -> None:
+    await trouble.make(TRANSIENT)
+    (report,) = await repairing(policy(first="1h", cap="2h")).once()
+    assert (len(report.done), report.waiting) == (0, 1)
+    growing = policy(first="10s", cap="1m")
+    assert [growing.pause(tried).total_seconds() for tried in range(5)] == [10, 20, 40, 60, 60]
+    assert growing.pause(10_000).total_seconds() == 60
+
+
+async def test_dead_letters_go_back_into_the_outbox(pool: Pool, repairing: Repairing) -> None:
+    await bury(pool, "lead-1", 1, "Gave up after 20 tries. CrmDown: The CRM does not answer.")
+    await bury(pool, "lead-2", 1, "This change for the CRM names no lead; drop it, or correct its payload.")
+    await bury(pool, "lead-3", 1, "Gave up after 20 tries. TransientError: busy", channel="mail")
+    (report,) = await repairing(
+        policy(of="dead-letters", channel="crm.lead", matches=[r"^Gave up after \d+ tries\."])
+    ).once()
+    assert [one.outcome for one in report.done] == ["done"]
+    assert await rows(pool, "SELECT business_id FROM runtime.outbox") == [("lead-1",)]
+
+
+async def test_of_two_processes_one_repairs_and_the_other_takes_over(repairing: Repairing) -> None:
+    one, other = repairing(), repairing()
+    stop_one, stop_other = asyncio.Event(), asyncio.Event()
+    first = asyncio.create_task(one.run(stop_one, 0.05))
+
+    async def works() -> bool:
+        return one.working
+
+    await eventually(works, "the first to work")
+    second = asyncio.create_task(other.run(stop_other, 0.05))
+    await asyncio.sleep(0)
+    assert not other.working
+    stop_one.set()
+    await first
+
+    async def took_over() -> bool:
+        return other.working
+
+    await eventually(took_over, "the second to take over")
+    stop_other.set()
+    await second
+
+
+def test_the_shipped_policies_know_the_runtimes_messages() -> None:
+    policies = {one.name: one for one in load(SHIPPED)}
+    assert any(one.of == "incidents" for one in policies.values())
+    for one in policies.values():
+        # Within ten minutes from the first failure everybody has had a second try.
+        assert one.pause(0) + one.pause(1) < timedelta(minutes=10)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("policies: [{name: A B, of: incidents, matches: [x]}]", "policies.0.name"),
+        ("policies: [{name: a, of: incidents, matches: ['(']}]", "is not a regular expression"),
+        ("policies: [{name: a, of: incidents, matches: [x], first: soon}]", "An age is a number and a unit"),
+        ("policies: [{name: a, of: incidents, matches: [x], channel: mail}]", "belong to dead letters"),
+        ("policies: [{name: a, of: incidents, matches: [x], color: red}]", "policies.0.color"),
+        ("policies: [{name: a, of: incidents, matches: [x]}, {name: a, of: incidents, matches: [y]}]", "two policies"),
+        ("policies: [", "is not YAML"),
+    ],
+)
+def test_a_wrong_file_is_refused_with_its_place(tmp_path: Path, text: str, said: str) -> None:
+    file = tmp_path / "policies.yaml"
+    file.write_text(text)
+    with pytest.raises(PoliciesError, match=said):
+        load(file)
+    with pytest.raises(PoliciesError, match="can't be read"):
+        load(tmp_path / "nowhere.yaml")
+
+
+async def test_a_mail_server_is_there_when_it_greets(unused_tcp_port: int) -> None:
+    async def greet(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"220 ready\r\n")
+        await writer.drain()
+        writer.close()
+
+    assert not await greets("127.0.0.1", unused_tcp_port)
+    async with await asyncio.start_server(greet, "127.0.0.1", unused_tcp_port):
+        assert await greets("127.0.0.1", unused_tcp_port)
