@@ -53,7 +53,7 @@ async def serve(settings: Settings, job_types: Sequence[str]) -> None:
 
 
 def _add(worker: ZeebeWorker, spec: TaskSpec, resources: Resources) -> None:
-    async def handle(job: Job) -> dict[str, Any]:  # Any: JSON
+    async def handle(job: Job, **_variables: object) -> dict[str, Any]:  # Any: JSON
         given = validated(spec, dict(job.variables))  # pyzeebe gives a read-only view, pydantic wants a dict
         business_id, loop_index = identify(spec, given)
         info = JobInfo(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from dataclasses import asdict
 
@@ -13,6 +14,11 @@ from workers.bench.lead_routing import OURS, PLAIN, Report, Run
 
 WIDTH = 130
 """Of the table where the output has no width, in a file or a pipe."""
+
+
+def screen() -> Console:
+    """Where to print: as wide as the terminal, or wide enough for the table."""
+    return Console(width=None if sys.stdout.isatty() else WIDTH, highlight=False)
 
 
 def as_json(report: Report, machine: Mapping[str, object], versions: Mapping[str, str]) -> dict[str, object]:
@@ -59,7 +65,7 @@ def show(report: Report, machine: Mapping[str, object], console: Console) -> Non
     for run in report.runs:
         if run.purpose == "fixed rate":
             table.add_row(*_cells(run))
-    console.print(table, width=None if console.is_terminal else WIDTH)
+    console.print(table)
     if report.plan.find_max:
         for side in (OURS, PLAIN) if report.plan.alternative else (OURS,):
             rate = report.highest(side)

@@ -39,15 +39,13 @@ def lead_routing(
     """
     import json
 
-    from rich.console import Console
-
     from workers.bench.lead_routing import Plan
     from workers.bench.machine import machine
-    from workers.bench.showing import as_json, show, target_met
+    from workers.bench.showing import as_json, screen, show, target_met
 
     here = machine()
     plan = Plan(rate, seconds, rounds, find_max, not no_alternative, seed)
-    console = Console()
+    console = screen()
     report = _measure(plan, use_running=use_running, console=console)
     show(report, here, console)
     if out is not None:
@@ -71,7 +69,7 @@ def _measure(plan: Plan, *, use_running: bool, console: Console) -> Report:
         if not use_running:
             console.print("starting a stack of the benchmark's own (a minute or so) …")
         with contextlib.nullcontext(get_settings()) if use_running else own_stack() as settings:
-            asyncio.run(bench(settings, plan, report, lambda text: console.print(text, highlight=False)))
+            asyncio.run(bench(settings, plan, report, console.print))
     except (NotServed, StackFailed) as error:
         console.print(f"[red]{error}[/]")
         raise typer.Exit(2) from None
