@@ -127,6 +127,18 @@ class WorkerLimits(BaseModel):
     max_running_jobs: int = 32
     drain_seconds: float = 20.0
     max_deliveries: int = 5
+    """How often a job is started that never gives an answer, before it becomes an incident."""
+
+
+class Retention(BaseModel):
+    """When rows of the runtime are taken out (`workers.runtime.expiry`), in days."""
+
+    effects_days: int = 400
+    """Since a case's newest effect. Keep it longer than any instance lives: without them nothing of it can be undone."""
+    delivered_days: int = 90
+    """Since an outbox row was delivered: so long a repeat of it is recognised."""
+    deliveries_days: int = 30
+    """Since a job was taken that had no effect and never came back."""
 
 
 def _models_folder() -> Path:
@@ -178,6 +190,7 @@ class Settings(BaseSettings):
     mail: Mail = Mail()
     gateway: Gateway = Gateway()
     worker: WorkerLimits = WorkerLimits()
+    retention: Retention = Retention()
 
     @property
     def zeebe_address(self) -> str:

@@ -16,6 +16,7 @@ import structlog
 from workers.runtime import deliveries, discovery
 from workers.runtime.database import Pool, open_pool
 from workers.runtime.dispatcher import Dispatcher
+from workers.runtime.expiry import Expiry
 from workers.runtime.feed import Feed
 from workers.runtime.housekeeping import regularly
 from workers.runtime.orphans import ElementStates, Orphans
@@ -33,6 +34,9 @@ View = Callable[[], contextlib.AbstractAsyncContextManager[ElementStates]]
 
 ORPHANS_SECONDS = 10.0
 """Between looks for orphaned effects."""
+
+EXPIRY_SECONDS = 600.0
+"""Between looks for rows that have had their time."""
 
 CONNECTIONS = 10
 """Database connections of a worker: more running jobs than that take turns at the database."""
@@ -92,10 +96,14 @@ async def serve_outbox(
             channels.update(discovery.wiring(context, root).deliveries(resources))
         dispatcher = Dispatcher(settings.dsn, pool, channels)
         orphans = Orphans(resources, view, root)
+        expiry = Expiry(pool, settings.retention)
 
         async def serve() -> None:
             async with asyncio.TaskGroup() as group:
-                chores = [group.create_task(regularly("orphans", ORPHANS_SECONDS, orphans.look))]
+                chores = [
+                    group.create_task(regularly("orphans", ORPHANS_SECONDS, orphans.look)),
+                    group.create_task(regularly("expiry", EXPIRY_SECONDS, expiry.sweep)),
+                ]
                 await dispatcher.run()
                 for chore in chores:
                     chore.cancel()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
+from typing import Any
 
 import pytest
 
@@ -12,32 +14,44 @@ from tests.unit.runtime.demo.waiting import until
 from workers.engine.embedded import EmbeddedEngine
 from workers.runtime.feed import Feed
 from workers.runtime.zeebe import ZeebeClient
+from workers.runtime.zeebe_types import Job
+from workers.settings import Settings, Zeebe
 
 Serving = Callable[..., AbstractAsyncContextManager[Feed]]
 
 
-def fetched(engine: EmbeddedEngine, instance: int) -> list[dict[str, object]]:
-    """The variables of each job of the instance, as the engine gave them away."""
-    return [
-        job["variables"]
-        for record in engine.records()
-        if (record["valueType"], record["intent"], record["recordType"]) == ("JOB_BATCH", "ACTIVATED", "EVENT")
-        for job in record["value"]["jobs"]
-        if job["processInstanceKey"] == instance
-    ]
+class Watched(ZeebeClient):
+    """The real client, which notes what the engine gave."""
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(settings)
+        self.streamed: list[dict[str, object]] = []
+        self.polled: list[dict[str, object]] = []
+
+    async def stream(self, *arguments: Any, **options: Any) -> AsyncIterator[Job]:
+        async with contextlib.aclosing(super().stream(*arguments, **options)) as jobs:
+            async for job in jobs:
+                self.streamed.append(dict(job.variables))
+                yield job
+
+    async def activate(self, *arguments: Any, **options: Any) -> list[Job]:
+        jobs = await super().activate(*arguments, **options)
+        self.polled += [dict(job.variables) for job in jobs]
+        return jobs
 
 
-@pytest.mark.parametrize("before", [False, True], ids=["streamed", "polled"])
+@pytest.mark.parametrize("early", [False, True], ids=["streamed", "polled"])
 async def test_only_declared_variables_leave_the_engine(
-    engine: EmbeddedEngine, client: ZeebeClient, serving: Serving, before: bool
+    engine: EmbeddedEngine, client: ZeebeClient, serving: Serving, early: bool
 ) -> None:
+    """A job from before the stream is polled, a later one streamed."""
     await client.deploy({"book.bpmn": one_task("book", errors=("no_room",))})
-    given = {"case_id": "c1", "amount": 2}
-    if before:
-        instance = await client.start("run_book", given | {"salary": 90_000})
-        engine.wait_for_idle()
-    async with serving("book"):
-        if not before:
-            instance = await client.start("run_book", given | {"salary": 90_000})
-        await until(lambda: engine.variables(instance).get("booked") == 2, "the job to be done")
-    assert fetched(engine, instance) == [given]
+    declared = {"case_id": "c1", "amount": 2}
+    given = declared | {"salary": 90_000}
+    instances = [await client.start("run_book", given)] if early else []
+    engine.wait_for_idle()
+    async with Watched(Settings(zeebe=Zeebe(address=engine.address))) as watched, serving("book", using=watched):
+        if not early:
+            instances = [await client.start("run_book", given)]
+        await until(lambda: engine.variables(instances[0]).get("booked") == 2, "the job to be done")
+    assert (watched.streamed, watched.polled) == (([], [declared]) if early else ([declared], []))
