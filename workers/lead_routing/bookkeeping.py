@@ -23,7 +23,7 @@ async def note_decision(ports: LeadRoutingPorts, routing: Routing, score: Score 
     """Say in the timeline what was decided, by which rules, on which score."""
     await ports.work.note(
         "decided",
-        " ".join(routing.why) or routing.why_text,
+        "; ".join(routing.why) or routing.why_text,
         rules=routing.rules,
         segment=routing.segment,
         territory=routing.territory,
