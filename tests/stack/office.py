@@ -33,7 +33,8 @@ from workers.settings import Settings
 PROCESS = "lead_routing"
 PATIENCE_SECONDS = 90.0
 ALWAYS = {day: [["00:00", "24:00"]] for day in ("mon", "tue", "wed", "thu", "fri", "sat", "sun")}
-GONE = {404, 409}
+NOT_NOW = {404, 409, 429}
+"""Done by somebody else meanwhile, or more than the engine takes at the moment."""
 
 T = TypeVar("T")
 Row = dict[str, Any]  # Any: a row of the database, or JSON
@@ -55,7 +56,9 @@ def _country_without_holiday() -> str:
     """A country in which neither yesterday, today nor tomorrow is a public holiday."""
     today = datetime.now(UTC).date()
     near: list[date] = [today + timedelta(days=days) for days in (-1, 0, 1)]
-    return next(code for code in ("US", "SG", "BR", "IS") if not any(d in holidays.country_holidays(code) for d in near))
+    return next(
+        code for code in ("US", "SG", "BR", "IS") if not any(d in holidays.country_holidays(code) for d in near)
+    )
 
 
 def new_lead(**fields: object) -> Row:
@@ -134,16 +137,14 @@ class Office:
         try:
             await self.camunda.complete_user_task(task.key, variables)
         except RestError as error:
-            if error.status in GONE or error.status >= 500:
+            if error.status in NOT_NOW or error.status >= 500:
                 return False
             raise
         except UnreachableError:
             return False
         return True
 
-    async def until(
-        self, answer: Callable[[], Awaitable[T | None]], what: str, within: float = PATIENCE_SECONDS
-    ) -> T:
+    async def until(self, answer: Callable[[], Awaitable[T | None]], what: str, within: float = PATIENCE_SECONDS) -> T:
         """Wait for a condition; what it gave."""
         deadline = time.monotonic() + within
         while not (found := await answer()):
@@ -199,7 +200,7 @@ def read_mails(folder: Path) -> list[EmailMessage]:
     if not folder.is_dir():
         return []
     box = mailbox.Maildir(folder, create=False)
-    found: Iterable[tuple[float, bytes]] = ((box[key].get_date(), box.get_bytes(key)) for key in sorted(box.keys()))  # noqa: SIM118 - a Maildir is no dictionary
+    found: Iterable[tuple[float, bytes]] = ((box[key].get_date(), box.get_bytes(key)) for key in sorted(box.keys()))
     parser = BytesParser(policy=default)
     mails = [parser.parsebytes(content) for _, content in sorted(found, key=lambda pair: pair[0])]
     return [mail for mail in mails if isinstance(mail, EmailMessage)]
