@@ -33,7 +33,7 @@ class Policy(BaseModel):
     of: Literal["incidents", "dead-letters"]
     matches: tuple[str, ...] = Field(min_length=1)
     """Regular expressions; one must be found in the error's message. The message's beginning tells what the runtime
-    holds for transient: see docs/operations.md."""
+    holds for transient: see docs/runbooks/README.md."""
     process: str = ""
     element: str = ""
     channel: str = ""
