@@ -7,7 +7,7 @@ open: a property that a schema doesn't name counts as absent there. What a schem
 Python, `AwareDatetime` against `datetime`) is not seen.
 
 A library for this exists, IBM's jsonsubschema (Habib et al., ISSTA 2021); it answers yes or no without saying where,
-refuses recursive references, and its last release wants Python 3.8 and draft 4.
+refuses recursive references, and its manual asks for Python 3.8 and draft 4.
 """
 
 from __future__ import annotations
