@@ -95,6 +95,11 @@ class Side:
         return found
 
     @property
+    def is_map(self) -> bool:
+        """Whether it says what values there may be under names that it doesn't list; ``{}`` is any."""
+        return self.schema.get("additionalProperties", False) is not False
+
+    @property
     def words(self) -> str:
         """What a simple schema allows."""
         if "const" in self.schema:
@@ -160,7 +165,7 @@ class Comparison:
         gone = {
             name
             for name in older.schema.get("properties", {})
-            if name not in newer.schema.get("properties", {}) and not newer.schema.get("additionalProperties")
+            if name not in newer.schema.get("properties", {}) and not newer.is_map
         }
         yield from (Difference("gone", _join(path, name), "") for name in sorted(gone))
         required = set(allowed.schema.get("required", ())) - set(given.schema.get("required", ())) - gone
@@ -171,8 +176,8 @@ class Comparison:
                 yield from self._compare(given.at(gives[name]), allowed.at(takes[name]), _join(path, name))
             elif name not in gone:
                 yield from self._compare(given.at(gives[name]), allowed.at(further), _join(path, name))
-        more = given.schema.get("additionalProperties")
-        if more:  # a map
+        if given.is_map:
+            more = given.schema["additionalProperties"]
             yield from self._compare(given.at(more), allowed.at(further), _join(path, "*"))
             for name in sorted(takes.keys() - gives.keys()):
                 yield from self._compare(given.at(more), allowed.at(takes[name]), _join(path, name))
