@@ -54,6 +54,7 @@ class Asked:
     """How an action was asked for."""
 
     actor: Actor
+    keys: frozenset[str]
     dry_run: bool
     yes: bool
     json: bool
@@ -80,7 +81,7 @@ def asked(wanted: Wanted, why: str, by: str | None, *, everything: bool, dry_run
     name = (by or getpass.getuser()).strip()
     if not name or name.startswith(POLICY):
         fail("Say by --by who does it; names of policies are taken.")
-    return Asked(Actor(name, why.strip()), dry_run, yes, json)
+    return Asked(Actor(name, why.strip()), wanted.keys, dry_run, yes, json)
 
 
 def variables(given: Sequence[str]) -> dict[str, Any]:
@@ -106,6 +107,8 @@ async def act(what: str, found: Sequence[Item], how: Asked, do: Callable[[Actor]
 
     verb, _, noun = what.partition(" ")
     number = f"{len(found)} {noun if len(found) != 1 else noun.removesuffix('s')}"
+    if missing := sorted(how.keys - {str(one.key) for one in found}):
+        fail(f"Not among the {noun} that fit: {', '.join(missing)}. Nothing was done.")
     if not found:
         typer.echo("[]" if how.json else f"No {noun} fit.")
         return

@@ -43,7 +43,11 @@ _BACK = """
 
 async def find(pool: Pool, wanted: Wanted, *, settled: bool = False) -> list[DeadLetter]:
     """Dead letters, the oldest first: those nobody has settled, or with `settled` all."""
-    query = "SELECT * FROM runtime.dead_letters WHERE %s OR settled_at IS NULL ORDER BY id"
+    query = """
+        SELECT id, channel, business_id, external_id, tries, reason, died_at,
+               settled_at, settled_how, settled_by, settled_why
+        FROM runtime.dead_letters WHERE %s OR settled_at IS NULL ORDER BY id
+    """
     async with pool.connection() as connection:
         rows = await (await connection.execute(query, (settled,))).fetchall()
     return wanted.of(_letter(row) for row in rows)
@@ -60,14 +64,23 @@ async def settle(pool: Pool, letters: Sequence[DeadLetter], actor: Actor, how: S
     return [await _one(pool, letter, actor, _ACTIONS[how], how=how) for letter in letters]
 
 
+async def lock(connection: AsyncConnection[DictRow], channel: str, business_id: str) -> None:
+    """Keep dispatchers from sending for a key until the transaction ends; wait for one that does.
+
+    Raises:
+        psycopg.errors.LockNotAvailable: it took longer than 10 s.
+    """
+    await connection.execute("SET LOCAL lock_timeout = '10s'")
+    await connection.execute(_LOCK, (channel, business_id))
+
+
 async def _one(
     pool: Pool, letter: DeadLetter, actor: Actor, action: str, *, late: bool = False, how: Settlement | None = None
 ) -> Done:
     target = f"dead letter {letter.key}"
     try:
         async with pool.connection() as connection:
-            await connection.execute("SET LOCAL lock_timeout = '10s'")
-            await connection.execute(_LOCK, (letter.channel, letter.business_id))
+            await lock(connection, letter.channel, letter.business_id)
             row = await (
                 await connection.execute("SELECT * FROM runtime.dead_letters WHERE id = %s FOR UPDATE", (letter.key,))
             ).fetchone()

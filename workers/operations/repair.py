@@ -100,11 +100,17 @@ class Repair:
                 row = await (await guard.execute("SELECT pg_try_advisory_lock(%s)", (ALONE,))).fetchone()
                 self.working = row == (True,)
                 if self.working:
-                    for report in await self.once():
-                        _tell(report)
+                    await self._round()
                 await _wait(stop, every_seconds)
         finally:
             self.working = False
+
+    async def _round(self) -> None:
+        try:
+            for report in await self.once():
+                _tell(report)
+        except UnreachableError as error:  # REST went away in the middle; what was done is in the audit trail
+            log.warning("round cut short", action="repair_cut_short", reason=str(error))
 
     async def once(self) -> list[Report]:
         """One round over all policies."""

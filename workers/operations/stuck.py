@@ -16,6 +16,7 @@ from psycopg.rows import DictRow
 
 from workers.operations import audit
 from workers.operations.audit import Actor
+from workers.operations.dead_letters import lock
 from workers.operations.incidents import business_ids
 from workers.operations.model import Done, Stuck, Wanted
 from workers.runtime.database import Pool
@@ -46,7 +47,6 @@ _HINTS = {
     "queued": "Nobody suitable was at work, and the queue's timer did not come: is the engine there?",
     "assigned": "Its due time is over and nothing was undone: is the engine there?",
 }
-_LOCK = "SELECT pg_advisory_xact_lock(hashtextextended('fairlead outbox ' || %s || ' ' || %s, 0))"
 _GIVE_UP = """
     WITH gone AS (DELETE FROM runtime.outbox WHERE id = %(id)s RETURNING *)
     INSERT INTO runtime.dead_letters (id, channel, business_id, external_id, payload, created_at, tries, reason,
@@ -118,7 +118,6 @@ async def _one(pool: Pool, one: Stuck, actor: Actor, action: str) -> Done:
     target = f"{one.kind} {one.key}"
     try:
         async with pool.connection() as connection:
-            await connection.execute("SET LOCAL lock_timeout = '10s'")
             before = {"message": one.message, "since": one.since.isoformat() if one.since else None}
             entry = await audit.begin(
                 connection, actor, action, target=target, subject=one.subject, business_id=one.business_id,
@@ -138,7 +137,7 @@ async def _one(pool: Pool, one: Stuck, actor: Actor, action: str) -> Done:
 
 
 async def _outbox(connection: AsyncConnection[DictRow], one: Stuck, actor: Actor, *, give_up: bool) -> str:
-    await connection.execute(_LOCK, (one.channel, one.business_id))
+    await lock(connection, one.channel, one.business_id)
     if give_up:
         changed = await connection.execute(_GIVE_UP, {"id": int(one.key), "by": actor.name, "why": actor.why})
     else:

@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 import getpass
 import json
+import signal
 import sys
 from asyncio.subprocess import PIPE
 from collections.abc import Iterator
 
+import httpx
 import pytest
 from typer.testing import CliRunner, Result
 
-from tests.unit.operations.conftest import bury, rows
+from tests.unit.operations.conftest import bury, eventually, rows
 from workers.cli.ops import app
 from workers.runtime.database import Pool
 from workers.settings import get_settings
@@ -101,6 +103,38 @@ async def test_without_camunda_the_database_is_still_told(pool: Pool) -> None:
     assert "does not answer" in incidents.stderr
     skipped = await ops("stuck", "skip", "--case", "lead-1", "--why", "Nobody reads it.", "-y")
     assert "1 of 1 done" in skipped.stdout
+
+
+async def test_a_key_that_is_not_there_stops_the_action(pool: Pool) -> None:
+    key = await bury(pool, "lead-1", 1, "Gave up.")
+    result = await ops("dead-letters", "skip", str(key), "99", "--why", "x", "-y")
+    assert result.exit_code == 1
+    assert result.stderr == "Not among the dead letters that fit: 99. Nothing was done.\n"
+    assert await rows(pool, "SELECT FROM runtime.audit") == []
+
+
+async def test_the_repair_process_works_until_sigterm(pool: Pool, unused_tcp_port: int) -> None:
+    await bury(pool, "lead-1", 1, "Gave up after 20 tries. CrmDown: away")
+    await rows(pool, "UPDATE runtime.dead_letters SET died_at = now() - interval '2 minutes' RETURNING 1 AS one")
+    command = ("ops", "repair", "run", "--every", "1", "--metrics-port", str(unused_tcp_port))
+    process = await asyncio.create_subprocess_exec(sys.executable, "-m", "workers", *command, stderr=PIPE)
+    try:
+
+        async def repaired() -> bool:
+            return await rows(pool, "SELECT FROM runtime.dead_letters") == []
+
+        await eventually(repaired, "the dead letter to be tried again", within=60)
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{unused_tcp_port}") as http:
+            assert (await http.get("/readyz")).json() == {"ready": True, "working": True, "stopping": False}
+            metrics = (await http.get("/metrics")).text
+        process.send_signal(signal.SIGTERM)
+        _, logged = await asyncio.wait_for(process.communicate(), 30)
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    assert process.returncode == 0, logged
+    assert 'fairlead_repairs_total{outcome="done",policy="transient-crm"} 1.0' in metrics
 
 
 async def test_set_wants_json() -> None:

@@ -132,6 +132,25 @@ async def test_of_two_processes_one_repairs_and_the_other_takes_over(repairing: 
     await second
 
 
+async def test_it_comes_back_when_its_connection_is_cut(pool: Pool, repairing: Repairing) -> None:
+    repair, stop = repairing(), asyncio.Event()
+    running = asyncio.create_task(repair.run(stop, 0.05))
+
+    async def works() -> bool:
+        return repair.working
+
+    async def cut() -> bool:
+        return not repair.working
+
+    await eventually(works, "it to work")
+    query = "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND database ="
+    await rows(pool, f"{query} (SELECT oid FROM pg_database WHERE datname = current_database())")
+    await eventually(cut, "it to notice")
+    await eventually(works, "it to work again")
+    stop.set()
+    await running
+
+
 def test_the_shipped_policies_know_the_runtimes_messages() -> None:
     policies = {one.name: one for one in load(SHIPPED)}
     assert any(one.of == "incidents" for one in policies.values())

@@ -6,9 +6,9 @@ import re
 import shlex
 from pathlib import Path
 
-import click
 import pytest
 import typer
+from typer.core import TyperGroup
 
 from workers.__main__ import build
 
@@ -21,19 +21,16 @@ COMMANDS = [(page.name, line[2:]) for page in PAGES for line in page.read_text()
 def test_each_command_exists_as_it_is_written(page: str, line: str) -> None:
     program, *words = shlex.split(line)
     assert program == "fairlead", page
-    # Parsed by the real command line; a value that is missing or an unknown option is refused there.
-    command: click.Command = typer.main.get_command(build(words))
-    context = click.Context(command, info_name="fairlead")
-    while isinstance(command, click.Group) and words and not words[0].startswith("-"):
-        name, found, words = command.resolve_command(context, words)
+    # Parsed by the real command line: it refuses an unknown command or option and a value that is missing or odd.
+    command = typer.main.get_command(build(words))
+    context = command.make_context("fairlead", words)
+    while isinstance(command, TyperGroup) and (rest := [*context._protected_args, *context.args]):
+        name, found, rest = command.resolve_command(context, rest)
         assert found is not None
-        command = found
-        context = click.Context(command, info_name=name, parent=context)
-    if "--help" in words:
-        words.remove("--help")
-        return
-    command.parse_args(context, words)
-    if isinstance(command, click.Group):
+        if rest == ["--help"]:
+            return
+        command, context = found, found.make_context(name, rest, parent=context)
+    if isinstance(command, TyperGroup):
         assert command.invoke_without_command, f"{page}: {line} lacks a command"
 
 
