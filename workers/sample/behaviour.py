@@ -27,6 +27,13 @@ GROUP_OF: Final = {
     "accept_lead": "sales-reps",
 }
 """User task (element id) → candidate group."""
+TASK_OF_STATE: Final = {
+    "invalid": "correct_lead",
+    "triage": "triage_lead",
+    "manager": "manager_decision",
+    "assigned": "accept_lead",
+}
+"""State of a lead → the user task it waits in, or soon will."""
 MEDIAN_SECONDS: Final = {"correct_lead": 60.0, "triage_lead": 45.0, "manager_decision": 90.0, "accept_lead": 25.0}
 SLOWEST_SECONDS = 300.0
 LEFT_ALONE = 5
@@ -39,12 +46,12 @@ OUTCOME_MEAN_SECONDS = 240.0
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """An open user task of a sample lead, with what is needed to answer it."""
+    """A sample lead that waits for a person, with what is needed to answer."""
 
-    key: int
-    element_id: str
-    created_at: dt.datetime
     lead_id: str
+    process_instance_key: int
+    element_id: str
+    since: dt.datetime
     occurrence: int
     """How many owners the lead has had: tells the rounds of one task apart."""
     raw: Mapping[str, object]
@@ -70,7 +77,7 @@ def answer(task: Waiting, seed: int) -> Answer:
     chance = seeded(seed, task.lead_id, task.element_id, task.occurrence)
     median = MEDIAN_SECONDS[task.element_id]
     wait = min(chance.lognormvariate(math.log(median), 0.6), SLOWEST_SECONDS)
-    at = task.created_at + dt.timedelta(seconds=wait)
+    at = task.since + dt.timedelta(seconds=wait)
     luck = chance.random()
     match task.element_id:
         case "accept_lead" if luck < ACCEPT_SHARE:
@@ -116,16 +123,17 @@ def correction(raw: Mapping[str, object]) -> dict[str, object]:
     }
 
 
-def touchable(tasks: Sequence[Waiting], left_alone: int = LEFT_ALONE) -> list[Waiting]:
-    """The tasks that simulated people may answer: all but the newest of each group, the oldest first."""
+def touchable(waiting: Sequence[Waiting], left_alone: int = LEFT_ALONE) -> list[Waiting]:
+    """What simulated people may answer: all but the newest of each group, the oldest first."""
     found: list[Waiting] = []
     for group in sorted(set(GROUP_OF.values())):
-        of_group = sorted(
-            (task for task in tasks if GROUP_OF.get(task.element_id) == group),
-            key=lambda task: (task.created_at, task.key),
-        )
+        of_group = sorted((one for one in waiting if GROUP_OF[one.element_id] == group), key=_age)
         found += of_group[: max(len(of_group) - left_alone, 0)]
-    return sorted(found, key=lambda task: (task.created_at, task.key))
+    return sorted(found, key=_age)
+
+
+def _age(one: Waiting) -> tuple[dt.datetime, str]:
+    return one.since, one.lead_id
 
 
 def outcome_delay(external_id: str, seed: int) -> dt.timedelta:

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping
 from http import HTTPStatus
 
 from workers.engine.errors import UnreachableError
 from workers.engine.rest import CamundaRest, RestError
-from workers.sample.behaviour import GROUP_OF
-from workers.sample.people import BoardUnavailable, OpenTask, TaskGone
+from workers.sample.people import BoardUnavailable, TaskGone
 from workers.settings import Settings
 
-PROCESS = "lead_routing"
-MOST_TASKS = 1_000
-"""Read of one kind, the oldest first; what is beyond waits until some of these are done."""
 GONE = {HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT}
 
 
@@ -24,20 +20,13 @@ class CamundaBoard:
     def __init__(self, camunda: CamundaRest) -> None:
         self._camunda = camunda
 
-    async def open_tasks(self) -> Sequence[OpenTask]:
-        """See `TaskBoard.open_tasks`. Kind by kind, so that many tasks of one kind never hide the others."""
-        found = []
-        for element_id in GROUP_OF:
-            try:
-                listed = await self._camunda.user_tasks(element_id=element_id, limit=MOST_TASKS)
-            except UnreachableError as error:
-                raise BoardUnavailable(str(error)) from error
-            found += [
-                OpenTask(task.key, task.element_id, task.process_instance_key, task.created_at)
-                for task in listed
-                if task.process_id == PROCESS and task.created_at is not None
-            ]
-        return found
+    async def find(self, process_instance_key: int, element_id: str) -> int | None:
+        """See `TaskBoard.find`."""
+        try:
+            found = await self._camunda.user_tasks(process_instance_key=process_instance_key, element_id=element_id)
+        except UnreachableError as error:
+            raise BoardUnavailable(str(error)) from error
+        return found[0].key if found else None
 
     async def complete(self, key: int, variables: Mapping[str, object]) -> None:
         """See `TaskBoard.complete`."""

@@ -1,13 +1,14 @@
 """Simulated people: they answer human tasks of sample leads through Camunda, and report outcomes to the gateway.
 
-Leads that were not made by this sample are never touched.
+Who waits is read from the database, and Camunda is asked only for the tasks that are due to be answered: its list may
+hold thousands. Leads that were not made by this sample are never touched.
 """
 
 from __future__ import annotations
 
 import asyncio
 import datetime as dt
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -15,25 +16,17 @@ import psycopg
 import structlog
 
 from workers.runtime.database import Pool
-from workers.sample.behaviour import GROUP_OF, Waiting, answer, outcome_delay, touchable
+from workers.sample.behaviour import TASK_OF_STATE, Waiting, answer, outcome_delay, touchable
 from workers.sample.door import Door, Refused
 from workers.sample.leads import converts
 
 log = structlog.get_logger()
 LOOK_SECONDS = 2.0
 """Pause between two looks at the task list."""
+AGAIN = dt.timedelta(seconds=30)
+"""When a lead is looked at again that still waits after an answer, or has no task yet."""
 AT_ONCE = 25
 """The most answers and outcomes given in one look, so that people never crowd out the leads."""
-
-
-@dataclass(frozen=True, slots=True)
-class OpenTask:
-    """A user task as Camunda lists it."""
-
-    key: int
-    element_id: str
-    process_instance_key: int
-    created_at: dt.datetime
 
 
 class TaskGone(Exception):
@@ -41,10 +34,10 @@ class TaskGone(Exception):
 
 
 class TaskBoard(Protocol):
-    """Camunda's user tasks. Its list may lag the engine by seconds."""
+    """Camunda's user tasks. Its search may lag the engine by seconds."""
 
-    async def open_tasks(self) -> Sequence[OpenTask]:
-        """User tasks of the process lead_routing that are not completed.
+    async def find(self, process_instance_key: int, element_id: str) -> int | None:
+        """Key of the open task of that instance and element; None: it is not there, or not yet.
 
         Raises:
             BoardUnavailable: Camunda can't be asked at the moment.
@@ -76,7 +69,9 @@ class People:
     prefix: str
     """What the external ids of this sample's leads start with."""
     left_alone: int
-    _answered: set[int] = field(default_factory=set)
+    _not_before: dict[tuple[str, dt.datetime], dt.datetime] = field(default_factory=dict)
+    """Lead and since when it waits → when to look at it again: one that was answered seems to wait until the process
+    has gone on, and the task of another may not be there yet, or never if its instance stopped at an incident."""
 
     async def live(self) -> None:
         """Answer tasks and report outcomes until cancelled."""
@@ -97,25 +92,33 @@ class People:
         Raises:
             BoardUnavailable: Camunda can't be asked at the moment.
         """
-        listed = [task for task in await self.board.open_tasks() if task.element_id in GROUP_OF]
-        self._answered &= {task.key for task in listed}
-        fresh = [task for task in listed if task.key not in self._answered]
+        waiting = await self._waiting()
+        keys = {(one.lead_id, one.since) for one in waiting}
+        self._not_before = {key: moment for key, moment in self._not_before.items() if key in keys}
         given = 0
-        for task in touchable(await self._with_facts(fresh), self.left_alone):
+        for task in touchable(waiting, self.left_alone):
             reply = answer(task, self.seed)
-            if reply.variables is None or reply.at > now:
+            key = (task.lead_id, task.since)
+            if reply.variables is None or max(reply.at, self._not_before.get(key, reply.at)) > now:
                 continue
-            try:
-                await self.board.complete(task.key, reply.variables)
-            except TaskGone:
-                log.debug("the task was gone", action="person_late", element_id=task.element_id)
-            else:
-                given += 1
-                log.debug("answered", action="person_answered", element_id=task.element_id, lead_id=task.lead_id)
-            self._answered.add(task.key)
+            self._not_before[key] = now + AGAIN
+            given += await self._give(task, reply.variables)
             if given == AT_ONCE:
                 break
         return given
+
+    async def _give(self, task: Waiting, variables: Mapping[str, object]) -> bool:
+        """Complete the task if it is there; whether it was."""
+        key = await self.board.find(task.process_instance_key, task.element_id)
+        if key is None:
+            return False
+        try:
+            await self.board.complete(key, variables)
+        except TaskGone:
+            log.debug("the task was gone", action="person_late", element_id=task.element_id)
+            return False
+        log.debug("answered", action="person_answered", element_id=task.element_id, lead_id=task.lead_id)
+        return True
 
     async def report_outcomes(self, now: dt.datetime) -> int:
         """Tell the gateway what became of accepted leads once that is due; returns how many."""
@@ -137,31 +140,26 @@ class People:
                 log.warning("an outcome was refused", action="outcome_refused", reason=str(error))
         return min(len(due), AT_ONCE)
 
-    async def _with_facts(self, tasks: Iterable[OpenTask]) -> list[Waiting]:
-        """The tasks of this sample's leads, with what a person would know."""
-        by_instance: dict[int, list[OpenTask]] = {}
-        for task in tasks:
-            by_instance.setdefault(task.process_instance_key, []).append(task)
+    async def _waiting(self) -> list[Waiting]:
+        """Leads of this sample that wait for a person, with what that person would know."""
         async with self.pool.connection() as connection:
-            cursor = await connection.execute(_FACTS, {"instances": list(by_instance), "prefix": self.prefix})
-            facts = await cursor.fetchall()
-        return [
-            Waiting(
-                key=task.key,
-                element_id=task.element_id,
-                created_at=task.created_at,
-                lead_id=row["lead_id"],
-                occurrence=row["owners"],
-                raw=row["raw"],
-                suitable=row["suitable"],
-            )
-            for row in facts
-            for task in by_instance[row["process_instance_key"]]
-        ]
+            cursor = await connection.execute(_WAITING, {"states": list(TASK_OF_STATE), "prefix": self.prefix})
+            return [
+                Waiting(
+                    lead_id=row["lead_id"],
+                    process_instance_key=row["process_instance_key"],
+                    element_id=TASK_OF_STATE[row["state"]],
+                    since=row["state_at"],
+                    occurrence=row["owners"],
+                    raw=row["raw"],
+                    suitable=row["suitable"],
+                )
+                for row in await cursor.fetchall()
+            ]
 
 
-_FACTS = """
-SELECT l.process_instance_key, l.lead_id, l.raw,
+_WAITING = """
+SELECT l.lead_id, l.process_instance_key, l.state, l.state_at, l.raw,
     (SELECT count(*) FROM routing.assignments a WHERE a.lead_id = l.lead_id) AS owners,
     -- Present, of the lead's territory (anybody if none was found), not one who had the lead; the least busy.
     CASE WHEN l.state IN ('triage', 'manager') THEN (
@@ -174,5 +172,5 @@ SELECT l.process_instance_key, l.lead_id, l.raw,
               / greatest(r.open_capacity, 1)::float8, r.id
      LIMIT 1) END AS suitable
 FROM routing.leads l
-WHERE l.process_instance_key = ANY(%(instances)s) AND starts_with(l.external_id, %(prefix)s)
+WHERE l.state = ANY(%(states)s) AND l.process_instance_key IS NOT NULL AND starts_with(l.external_id, %(prefix)s)
 """

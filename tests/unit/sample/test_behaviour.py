@@ -28,10 +28,11 @@ NOW = dt.datetime(2026, 3, 4, 12, 0, tzinfo=dt.UTC)
 
 
 def waiting(
-    key: int, element_id: str, *, raw: Mapping[str, object] | None = None, suitable: str | None = "rep-1"
+    number: int, element_id: str, *, raw: Mapping[str, object] | None = None, suitable: str | None = "rep-1"
 ) -> Waiting:
-    created = NOW + dt.timedelta(seconds=key)
-    return Waiting(key, element_id, created, f"lead-{key}", 1, raw or {"name": "Ana Ruiz", "company": "Acme"}, suitable)
+    since = NOW + dt.timedelta(seconds=number)
+    known = raw or {"name": "Ana Ruiz", "company": "Acme"}
+    return Waiting(f"lead-{number:04}", number, element_id, since, 1, known, suitable)
 
 
 def test_owners_accept_reject_and_stay_silent_in_the_stated_shares() -> None:
@@ -47,7 +48,7 @@ def test_answers_take_seconds_to_minutes_and_never_change(element_id: str) -> No
     for i in range(300):
         task = waiting(i, element_id)
         first = answer(task, seed=1)
-        assert 0 < (first.at - task.created_at).total_seconds() <= SLOWEST_SECONDS
+        assert 0 < (first.at - task.since).total_seconds() <= SLOWEST_SECONDS
         assert answer(task, seed=1) == first
 
 
@@ -78,7 +79,20 @@ def test_the_newest_of_each_group_are_left_alone() -> None:
     tasks = [waiting(i, "triage_lead" if i % 2 else "correct_lead") for i in range(8)]
     tasks += [waiting(i, "accept_lead") for i in range(20, 30)]
     tasks.append(waiting(40, "manager_decision"))
-    assert [task.key for task in touchable(tasks, left_alone=3)] == [0, 1, 2, 3, 4, 20, 21, 22, 23, 24, 25, 26]
+    assert [task.process_instance_key for task in touchable(tasks, left_alone=3)] == [
+        0,
+        1,
+        2,
+        3,
+        4,
+        20,
+        21,
+        22,
+        23,
+        24,
+        25,
+        26,
+    ]
     assert len(touchable(tasks, left_alone=0)) == len(tasks)
 
 

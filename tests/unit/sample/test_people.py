@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping
 
 import httpx
 import pytest
@@ -16,7 +16,7 @@ from workers.sample.feeding import feed, next_index
 from workers.sample.leads import LeadSource
 from workers.sample.loading import load
 from workers.sample.organisation import accounts
-from workers.sample.people import OpenTask, People, TaskGone
+from workers.sample.people import AGAIN, People, TaskGone
 
 NOW = dt.datetime.now(dt.UTC)
 LONG_AGO = NOW - dt.timedelta(hours=1)
@@ -24,15 +24,18 @@ SOURCE = LeadSource(1, accounts(1))
 
 
 class Board:
-    """A task list that, like Camunda's, still shows a task for a while after it was completed."""
+    """A task list that, like Camunda's, still finds a task for a while after it was completed. Keys are instances'."""
 
-    def __init__(self, tasks: Sequence[OpenTask]) -> None:
-        self.tasks = list(tasks)
+    def __init__(self) -> None:
+        self.asked: list[tuple[int, str]] = []
         self.completed: dict[int, Mapping[str, object]] = {}
         self.gone: set[int] = set()
+        self.late: set[int] = set()
+        """Instances whose task is not found yet."""
 
-    async def open_tasks(self) -> Sequence[OpenTask]:
-        return self.tasks
+    async def find(self, process_instance_key: int, element_id: str) -> int | None:
+        self.asked.append((process_instance_key, element_id))
+        return None if process_instance_key in self.late else process_instance_key
 
     async def complete(self, key: int, variables: Mapping[str, object]) -> None:
         if key in self.completed or key in self.gone:
@@ -70,6 +73,7 @@ async def put(pool: Pool, index: int, state: str, external_id: str | None = None
         "external_id": external_id or SOURCE.external_id(index),
         "raw": Jsonb(SOURCE.lead(index).body),
         "state": state,
+        "state_at": LONG_AGO + dt.timedelta(seconds=index),
         "process_instance_key": 1_000 + index,
         **columns,
     }
@@ -82,18 +86,15 @@ def people(board: Board, pool: Pool, door: Door, left_alone: int = 0) -> People:
     return People(board, pool, door, seed=1, prefix=SOURCE.prefix, left_alone=left_alone)
 
 
-def open_task(index: int, element_id: str) -> OpenTask:
-    return OpenTask(index, element_id, 1_000 + index, LONG_AGO + dt.timedelta(seconds=index))
-
-
 async def test_they_triage_once_and_choose_somebody_present_of_the_territory(pool: Pool, door: Door) -> None:
     await load(pool, 1)
     for i in range(10):
         await put(pool, i, "triage", routing=Jsonb({"territory": "dach"}))
-    board = Board([open_task(i, "triage_lead") for i in range(10)])
+    board = Board()
     team = people(board, pool, door)
     assert await team.answer_tasks(NOW) == 10
-    assert await team.answer_tasks(NOW) == 0  # the list lags; nobody answers twice
+    assert await team.answer_tasks(NOW) == 0  # the process has not gone on yet; nobody answers twice
+    assert board.asked == [(1_000 + i, "triage_lead") for i in range(10)]
     chosen = {given["chosen_owner"] for given in board.completed.values()} - {None}
     async with pool.connection() as connection:
         cursor = await connection.execute(
@@ -108,20 +109,37 @@ async def test_they_leave_the_newest_and_other_peoples_leads_alone(pool: Pool, d
     for i in range(6):
         await put(pool, i, "triage")
     await put(pool, 6, "triage", external_id="from-a-customer")
-    board = Board([open_task(i, "triage_lead") for i in range(7)])
+    await put(pool, 7, "registered")
+    board = Board()
     await people(board, pool, door, left_alone=2).answer_tasks(NOW)
-    assert set(board.completed) == {0, 1, 2, 3}
+    assert set(board.completed) == {1_000, 1_001, 1_002, 1_003}
 
 
-async def test_they_wait_until_the_answer_is_due_and_bear_a_task_that_is_gone(pool: Pool, door: Door) -> None:
-    for i in range(3):
+async def test_they_wait_until_the_answer_is_due_and_bear_tasks_that_are_gone_or_late(pool: Pool, door: Door) -> None:
+    for i in range(4):
         await put(pool, i, "invalid")
-    board = Board([open_task(i, "correct_lead") for i in range(3)])
-    board.gone = {1}
+    board = Board()
+    board.gone, board.late = {1_001}, {1_003}
     team = people(board, pool, door)
     assert await team.answer_tasks(LONG_AGO) == 0
+    assert board.asked == []  # Camunda is not asked for what is not due
     assert await team.answer_tasks(NOW) == 2
-    assert set(board.completed) == {0, 2}
+    assert set(board.completed) == {1_000, 1_002}
+    board.late.clear()
+    assert await team.answer_tasks(NOW) == 0  # not asked for again at once
+    assert await team.answer_tasks(NOW + AGAIN) == 1
+    assert set(board.completed) == {1_000, 1_002, 1_003}
+
+
+async def test_a_lead_that_waits_again_is_answered_again(pool: Pool, door: Door) -> None:
+    await put(pool, 1, "invalid")
+    board = Board()
+    team = people(board, pool, door)
+    assert await team.answer_tasks(NOW) == 1
+    board.completed.clear()
+    async with pool.connection() as connection:
+        await connection.execute("UPDATE routing.leads SET state_at = state_at + interval '1 minute'")
+    assert await team.answer_tasks(NOW) == 1
 
 
 async def test_outcomes_are_reported_once_they_are_due(pool: Pool, door: Door, gateway: Gateway) -> None:
@@ -129,7 +147,7 @@ async def test_outcomes_are_reported_once_they_are_due(pool: Pool, door: Door, g
     await put(pool, 2, "accepted", accepted_at=NOW)
     await put(pool, 3, "accepted", accepted_at=NOW - dt.timedelta(days=1), converted=True)
     await put(pool, 4, "accepted", accepted_at=NOW - dt.timedelta(days=1), external_id="from-a-customer")
-    assert await people(Board([]), pool, door).report_outcomes(NOW) == 1
+    assert await people(Board(), pool, door).report_outcomes(NOW) == 1
     [(path, body, _)] = gateway.posts
     assert path == "/v1/leads/lead-1/outcome"
     assert isinstance(body["converted"], bool)
