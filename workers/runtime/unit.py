@@ -80,7 +80,8 @@ async def execute(
         return await _read(spec, given, job, resources, root, journal)
     async with resources.pool.connection() as connection:
         deliveries = 1 if journal is None else await journal.taken(connection, job, spec.timeout_seconds)
-        async with nullcontext() if journal is None else journal.apart(deliveries), connection.transaction():
+        # The pool's context ends the transaction; it begins with the first statement, on the same journey.
+        async with nullcontext() if journal is None else journal.apart(deliveries):
             work = JobWork(job, spec, resources, root, connection)
             if spec.effect == "once":
                 stored = await effects.claim(connection, spec, job)
