@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -10,11 +11,17 @@ from pathlib import Path
 import pytest
 
 from tests.unit.operations.conftest import Trouble, bury, eventually, rows
-from workers.operations import audit
+from workers.operations import audit, dead_letters
 from workers.operations.dependencies import greets
+from workers.operations.model import Incident, Wanted
 from workers.operations.policies import SHIPPED, Dependency, PoliciesError, Policy, load
 from workers.operations.repair import Probe, Repair
+from workers.runtime import worker
 from workers.runtime.database import Pool
+from workers.runtime.dispatcher import Dispatcher
+from workers.runtime.errors import PermanentError, TransientError
+from workers.runtime.outbox import OutboxRow, put
+from workers.runtime.task import Retry
 
 TRANSIENT = "Gave up after the last try: The CRM is away. When the cause is mended, retry this incident."
 DEFECT = "Defect in call: KeyError. Deploy a corrected worker, then retry this incident."
@@ -151,12 +158,45 @@ async def test_it_comes_back_when_its_connection_is_cut(pool: Pool, repairing: R
     await running
 
 
-def test_the_shipped_policies_know_the_runtimes_messages() -> None:
-    policies = {one.name: one for one in load(SHIPPED)}
-    assert any(one.of == "incidents" for one in policies.values())
-    for one in policies.values():
-        # Within ten minutes from the first failure everybody has had a second try.
-        assert one.pause(0) + one.pause(1) < timedelta(minutes=10)
+def test_the_shipped_policies_try_thrice_within_ten_minutes() -> None:
+    for one in load(SHIPPED):
+        assert sum((one.pause(tried) for tried in range(3)), NOW) < timedelta(minutes=10)
+
+
+async def test_the_shipped_policies_know_the_dispatchers_message(dsn: str, pool: Pool) -> None:
+    async with pool.connection() as connection:
+        await put(connection, "crm.lead", "lead-1", "busy", {})
+        await put(connection, "crm.lead", "lead-2", "refused", {})
+
+    async def deliver(row: OutboxRow) -> None:
+        raise TransientError("busy") if row.external_id == "busy" else PermanentError("refused")
+
+    dispatcher = Dispatcher(dsn, pool, {"crm.lead": deliver}, retry=Retry(tries=1))
+    running = asyncio.create_task(dispatcher.run())
+
+    async def dead() -> bool:
+        return len(await dead_letters.find(pool, Wanted())) == 2
+
+    await eventually(dead, "two dead letters")
+    dispatcher.stop()
+    await running
+    found = await dead_letters.find(pool, Wanted())
+    fitting = [[one.name for one in load(SHIPPED) if one.of == "dead-letters" and one.wanted().of([letter])
+                and one.fits(letter)] for letter in found]  # fmt: skip
+    assert fitting == [["transient-crm"], []]
+
+
+def test_each_transient_incident_has_one_policy() -> None:
+    beginning = "Gave up after the last try: "
+    assert beginning in inspect.getsource(worker)
+    policies = [one for one in load(SHIPPED) if one.of == "incidents"]
+    for message, names in {
+        f"{beginning}The CRM did not answer (TimeoutError); it is asked again.": ["crm-incident"],
+        f"{beginning}lead_routing.score_lead took longer than its 20 s.": ["transient-incident"],
+        DEFECT: [],
+    }.items():
+        incident = Incident(1, "lead_routing", "match_account", "", message, "JOB_NO_RETRIES", None, 1)
+        assert [one.name for one in policies if one.fits(incident)] == names
 
 
 @pytest.mark.parametrize(
