@@ -32,11 +32,13 @@ test: $(VENV)/.ready ## all tests: unit, bindings, process (embedded engine), st
 check: $(VENV)/.ready lint ## the fast part: lint, types, import rules, unit and binding tests
 	$(RUN) pytest tests/unit tests/bindings -q $(ARGS)
 
-lint: $(VENV)/.ready ## ruff, mypy strict, import rules
+lint: $(VENV)/.ready ## ruff, mypy strict, import rules, contracts
 	$(RUN) ruff check .
 	$(RUN) ruff format --check .
 	$(RUN) mypy
 	$(VENV)/bin/lint-imports
+	$(RUN) workers contracts generate --check
+	$(RUN) workers contracts compare
 
 wheel: $(VENV)/.ready ## build the wheel and import it from a clean environment
 	rm -rf dist build
