@@ -63,7 +63,7 @@ def _table(*names: str, folded: str = "") -> Table:
 
     table = Table(box=None, header_style="dim", pad_edge=False)
     for name in names:
-        table.add_column(name, overflow="fold", ratio=1 if name == folded else None)
+        table.add_column(name, overflow="fold", no_wrap=name in {"key", "since"}, ratio=1 if name == folded else None)
     return table
 
 
