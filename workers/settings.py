@@ -42,6 +42,7 @@ class Ports(BaseModel):
     dispatcher_metrics: int = 9101
     worker_metrics: int = 9102
     scorer_metrics: int = 9103
+    upkeep_metrics: int = 9104
 
 
 class Heaps(BaseModel):

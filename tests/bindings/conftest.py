@@ -66,9 +66,9 @@ def sent_messages() -> dict[str, set[str]]:
                             found.setdefault(str(name.value), set()).update(_keys(part.args[3], function))
                     elif isinstance(part, ast.Dict):
                         payload = dict(zip(_constants(part), part.values, strict=False))
-                        name = payload.get("name")
-                        if "correlation_key" in payload and isinstance(name, ast.Constant):
-                            found.setdefault(str(name.value), set()).update(_keys(payload["variables"], function))
+                        named = payload.get("name")
+                        if "correlation_key" in payload and isinstance(named, ast.Constant):
+                            found.setdefault(str(named.value), set()).update(_keys(payload["variables"], function))
     return found
 
 

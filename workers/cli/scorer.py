@@ -11,9 +11,13 @@ import typer
 
 from workers.cli._scorer_support import (
     artifact_of,
+    ask_for_check,
     database,
+    file_rows,
     keep,
+    last_checks,
     lead_reader,
+    newest_outcomes,
     plain_errors,
     print_table,
     progress,
@@ -143,34 +147,41 @@ def evaluate(
 
 @app.command()
 def drift(
-    data: Data,
-    schema: SchemaName,
+    data: Annotated[Path | None, typer.Option(help="Outcomes from a file instead of the database.")] = None,
+    schema: SchemaName = "sales_leads",
     model: Annotated[str | None, typer.Option(help="A .scorer file; default: the schema's active model.")] = None,
-    last: Annotated[int | None, typer.Option(min=100, help="Look at the newest ROWS of the file only.")] = None,
+    last: Annotated[
+        int | None, typer.Option(min=100, help="Look at the newest ROWS only; default: 1000, of a file all.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Say whether recent leads drifted away from the model; exit code 3 if a limit is passed."""
+    """Say whether recent leads drifted away from the model; exit code 3 if a limit is passed. Changes nothing."""
     with plain_errors():
-        from workers.lead_routing.scoring.drift import check_drift
-        from workers.lead_routing.scoring.model import read_payload
         from workers.lead_routing.scoring.schema import load_schema
-        from workers.lead_routing.scoring.table import read_table
-        from workers.lead_routing.scoring.training import score_table
+        from workers.lead_routing.scoring.upkeep import report_drift
 
-        declared = load_schema(schema)
-        artifact = artifact_of(model, declared.name)
-        table, _ = read_table(data, declared, skip_bad=True)
-        recent = table if last is None else table.last(last)
-        payload, version = read_payload(artifact)
-        report = check_drift(payload, recent, score_table(payload, recent))
+        name = load_schema(schema).name if Path(schema).is_file() else schema
+        artifact = artifact_of(model, name)
+        rows = newest_outcomes(artifact, name, last or 1000) if data is None else file_rows(artifact, data, last)
+        report, version = report_drift(artifact, rows)
     if as_json:
         typer.echo(json.dumps({"model_version": version, **report.to_json()}))
     else:
-        rows = [["DRIFT" if f.drifted else "ok", f.text] for f in report.findings]
-        print_table(f"{report.rows:,} recent rows against {version}", ["", "what"], rows)
+        found = [["DRIFT" if f.drifted else "ok", f.text] for f in report.findings]
+        print_table(f"{report.rows:,} recent rows against {version}", ["", "what"], found)
         typer.echo(report.advice)
     if report.drifted:
         raise typer.Exit(DRIFTED)
+
+
+@app.command()
+def check(schema: SchemaName = "sales_leads") -> None:
+    """Let the process scorer_upkeep check a model now, as it does each night: retrain it, ask a person, or nothing."""
+    with plain_errors():
+        waiting = database(lambda conn: ask_for_check(conn, schema))
+    typer.echo(f"A check of {schema} is asked for; `fairlead scorer list` shows what it found.")
+    if waiting:
+        typer.echo("A review of this scorer is open in Tasklist: the check starts when it is done within the hour.")
 
 
 @app.command()
@@ -204,13 +215,15 @@ def list_() -> None:
 
     with plain_errors():
         models = database(store.list_models)
+        checks = database(last_checks)
     rows = []
     for info in models:
         held = info.card.get("held_out")
         auc = f"{held['auc']:.3f}" if isinstance(held, dict) else "?"
-        rows.append(["active" if info.active else "", info.version, f"{info.created_at:%Y-%m-%d %H:%M}", auc])
+        checked = checks.get(info.version, "") if info.active else ""
+        rows.append(["active" if info.active else "", info.version, f"{info.created_at:%Y-%m-%d %H:%M}", auc, checked])
     if rows:
-        print_table("Models", ["", "version", "made", "AUC"], rows)
+        print_table("Models", ["", "version", "made", "AUC", "last check"], rows)
     else:
         typer.echo("There is no model yet; train one with `fairlead scorer train`.")
 

@@ -16,6 +16,24 @@ SCORING_TASK = "lead_routing.score_lead"
 """Served by a process of its own, so that a slow or dead scorer delays nothing else."""
 
 
+UPKEEP_TASKS = tuple(
+    f"lead_routing.{name}"
+    for name in (
+        "activate_scorer",
+        "ask_checks",
+        "check_drift",
+        "deactivate_scorer",
+        "prepare_review",
+        "record_review",
+        "restore_scorer",
+        "retrain_scorer",
+        "send_review_notice",
+        "try_scorer",
+    )
+)
+"""The tasks of the diagram `scorer_upkeep`, in a process of their own: training takes memory and a core for a while."""
+
+
 @dataclass(frozen=True)
 class Program:
     """One supervised process."""
@@ -170,10 +188,12 @@ def _own(settings: Settings) -> list[Program]:
             priority=600,
         )
 
+    excluded = [word for task in (SCORING_TASK, *UPKEEP_TASKS) for word in ("--except", task)]
     return [
         one("dispatcher", "Dispatcher", 3, "dispatcher_metrics", "dispatcher", "run"),
-        one("worker", "Worker", 3, "worker_metrics", "worker", "run", "--all", "--except", SCORING_TASK),
+        one("worker", "Worker", 3, "worker_metrics", "worker", "run", "--all", *excluded),
         one("scorer", "Scoring worker", 3, "scorer_metrics", "worker", "run", SCORING_TASK),
+        one("upkeep", "Scorer upkeep", 3, "upkeep_metrics", "worker", "run", *UPKEEP_TASKS),
         one("gateway", "Gateway", 4, "gateway", "gateway", "run"),
     ]
 

@@ -38,15 +38,15 @@ def schema_of(artifact: bytes) -> Schema:
     return parse_schema(payload.model_schema, version)
 
 
-def report_drift(artifact: bytes, rows: Rows) -> DriftReport:
-    """Hold rows with outcomes against a stored model, by the model's own schema.
+def report_drift(artifact: bytes, rows: Rows) -> tuple[DriftReport, str]:
+    """Hold rows with outcomes against a stored model, by the model's own schema → (report, model version).
 
     Raises:
         ScoringError: the rows are too few or cannot be used, or the model cannot be read.
     """
-    payload, _ = read_payload(artifact)
-    table = build_table(rows, schema_of(artifact), skip_bad=True)
-    return check_drift(payload, table, score_table(payload, table))
+    payload, version = read_payload(artifact)
+    table = build_table(rows, parse_schema(payload.model_schema, version), skip_bad=True)
+    return check_drift(payload, table, score_table(payload, table)), version
 
 
 def find_drift(artifact: bytes, rows: Rows, version: str, age_days: float) -> Drift:
@@ -59,7 +59,7 @@ def find_drift(artifact: bytes, rows: Rows, version: str, age_days: float) -> Dr
         words = f"- Only {len(rows)} outcomes are recorded; {FEWEST_ROWS} are needed to judge"
         advice = "Nothing to do: it is checked again next time. Outcomes are recorded by `fairlead leads outcome`."
         return Drift(version, False, False, age_days, len(rows), None, None, None, None, words, advice)
-    report = report_drift(artifact, rows)
+    report, _ = report_drift(artifact, rows)
     by_name = {finding.what: finding for finding in report.findings}
     moved = [finding.text for finding in report.findings if finding.drifted]
     more = [f"and {len(moved) - _MOST_WORDS} more features"] if len(moved) > _MOST_WORDS else []
