@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from workers.engine import postgres, readiness
+from workers.engine import opensearch, postgres, readiness
 from workers.engine.downloads import Store
 from workers.engine.errors import EngineError, StartError, UnreachableError
 from workers.engine.programs import programs
@@ -140,6 +140,8 @@ class Up:
             )
 
     async def _engine(self) -> None:
+        if self.settings.engine == "local":
+            await opensearch.accept_whole_seconds(self.settings)
         if self.engine_only:
             return
         from workers.runtime.deployment import deploy

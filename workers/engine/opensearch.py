@@ -6,10 +6,13 @@ The small JRE lacks the Thai break iterator that Operate's index templates ask f
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
+
+import httpx
 
 from workers.engine import jvm
 from workers.engine.downloads import Store
-from workers.engine.errors import StartError
+from workers.engine.errors import StartError, UnreachableError
 from workers.settings import Settings
 
 HIGHEST_PORT = 9299
@@ -65,3 +68,30 @@ def configure(settings: Settings) -> None:
         # A developer's disk is often over the 90 % at which OpenSearch would stop writing.
         "cluster.routing.allocation.disk.threshold_enabled: false\n"
     )
+
+
+async def accept_whole_seconds(settings: Settings) -> None:
+    """Let Tasklist's indexes take times without milliseconds; to be called when Camunda has made them.
+
+    Tasklist 8.6.0 leaves the milliseconds of a time out when they are zero, refuses that time as a date, and then reads
+    the same record again for ever: one finished instance in a thousand would end all news in Tasklist
+    (https://github.com/camunda/camunda/issues/27237, mended in later versions). Such a time is now kept unindexed.
+
+    Raises:
+        UnreachableError: OpenSearch did not answer or refused.
+    """
+    url = f"http://127.0.0.1:{settings.ports.opensearch}"
+    try:
+        async with httpx.AsyncClient(base_url=url, timeout=30, trust_env=False) as client:
+            indexes: dict[str, Any] = (await client.get("/tasklist-*/_mapping")).raise_for_status().json()
+            for name, found in indexes.items():
+                fields = found["mappings"].get("properties", {})
+                dates = {
+                    field: kind | {"ignore_malformed": True}
+                    for field, kind in fields.items()
+                    if kind.get("type") == "date" and not kind.get("ignore_malformed")
+                }
+                if dates:
+                    (await client.put(f"/{name}/_mapping", json={"properties": dates})).raise_for_status()
+    except httpx.HTTPError as error:
+        raise UnreachableError(f"Tasklist's indexes at {url} could not be prepared: {error}") from error
