@@ -13,7 +13,7 @@ from workers.lead_routing.domain.score import as_list
 from workers.lead_routing.domain.upkeep import Challenger, Drift, Figures, Trial
 from workers.lead_routing.scoring.card import Card, make_card
 from workers.lead_routing.scoring.drift import FEWEST_ROWS, LIMITS, DriftReport, chance_ece, check_drift
-from workers.lead_routing.scoring.errors import LeadError
+from workers.lead_routing.scoring.errors import DataError, LeadError
 from workers.lead_routing.scoring.metrics import Metrics
 from workers.lead_routing.scoring.model import Scorer, read_payload
 from workers.lead_routing.scoring.retraining import retrain
@@ -44,6 +44,8 @@ def report_drift(artifact: bytes, rows: Rows) -> tuple[DriftReport, str]:
     Raises:
         ScoringError: the rows are too few or cannot be used, or the model cannot be read.
     """
+    if len(rows) < FEWEST_ROWS:
+        raise DataError(f"drift needs at least {FEWEST_ROWS} recent rows with an outcome; there are {len(rows)}")
     payload, version = read_payload(artifact)
     table = build_table(rows, parse_schema(payload.model_schema, version), skip_bad=True)
     return check_drift(payload, table, score_table(payload, table)), version
