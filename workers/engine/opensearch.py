@@ -6,7 +6,6 @@ The small JRE lacks the Thai break iterator that Operate's index templates ask f
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import httpx
 
@@ -17,6 +16,9 @@ from workers.settings import Settings
 
 HIGHEST_PORT = 9299
 """The runner looks for a port up to this one and offers no option for more."""
+
+TASKS = "tasklist-list-view-*"
+IGNORE_MALFORMED = "index.mapping.ignore_malformed"
 
 
 def folder(settings: Settings) -> Path:
@@ -71,11 +73,12 @@ def configure(settings: Settings) -> None:
 
 
 async def accept_whole_seconds(settings: Settings) -> None:
-    """Let Tasklist's indexes take times without milliseconds; to be called when Camunda has made them.
+    """Let Tasklist's list of tasks take times without milliseconds; to be called when Camunda has made its indexes.
 
     Tasklist 8.6.0 leaves the milliseconds of a time out when they are zero, refuses that time as a date, and then reads
-    the same record again for ever: one finished instance in a thousand would end all news in Tasklist
-    (https://github.com/camunda/camunda/issues/27237, mended in later versions). Such a time is now kept unindexed.
+    the same record again for ever: one task in a thousand would end all news in Tasklist
+    (https://github.com/camunda/camunda/issues/27237, mended in later versions). Such a time is now kept unindexed. It
+    is a setting of the index, because Tasklist does not start any more when its mapping was changed.
 
     Raises:
         UnreachableError: OpenSearch did not answer or refused.
@@ -83,15 +86,15 @@ async def accept_whole_seconds(settings: Settings) -> None:
     url = f"http://127.0.0.1:{settings.ports.opensearch}"
     try:
         async with httpx.AsyncClient(base_url=url, timeout=30, trust_env=False) as client:
-            indexes: dict[str, Any] = (await client.get("/tasklist-*/_mapping")).raise_for_status().json()
-            for name, found in indexes.items():
-                fields = found["mappings"].get("properties", {})
-                dates = {
-                    field: kind | {"ignore_malformed": True}
-                    for field, kind in fields.items()
-                    if kind.get("type") == "date" and not kind.get("ignore_malformed")
-                }
-                if dates:
-                    (await client.put(f"/{name}/_mapping", json={"properties": dates})).raise_for_status()
+            answer = await client.get(f"/{TASKS}/_settings", params={"flat_settings": True})
+            for index, found in answer.raise_for_status().json().items():
+                if IGNORE_MALFORMED not in found["settings"]:
+                    # Only a closed index takes this setting. Tasklist's importer repeats what fails in that moment.
+                    (await client.post(f"/{index}/_close")).raise_for_status()
+                    try:
+                        change = {IGNORE_MALFORMED: True}
+                        (await client.put(f"/{index}/_settings", json=change)).raise_for_status()
+                    finally:
+                        (await client.post(f"/{index}/_open")).raise_for_status()
     except httpx.HTTPError as error:
-        raise UnreachableError(f"Tasklist's indexes at {url} could not be prepared: {error}") from error
+        raise UnreachableError(f"Tasklist's index at {url} could not be prepared: {error}") from error
