@@ -43,7 +43,7 @@ async def team_of_the_bank(office: Office) -> None:
         """INSERT INTO routing.reps (id, name, email, login, territories, timezone, holidays, working_hours, languages,
             skills, weight, daily_capacity, open_capacity)
         SELECT 'bank-' || n, 'Bank Rep ' || n, 'bank-' || n || '@fairlead.example', 'bank-' || n, '{southern_europe}',
-            timezone, holidays, working_hours, '{pt,en}', skills, 1 + n % 2, 500, %s
+            timezone, holidays, working_hours, '{pt,en}', skills, 1 + n %% 2, 500, %s
         FROM routing.reps, generate_series(1, %s) n WHERE id = 'rep-desk-dublin-1'""",
         ROOM,
         TEAM,
