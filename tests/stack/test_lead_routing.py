@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+
 import httpx
 import pytest
 
@@ -133,10 +134,10 @@ async def test_a_withdrawn_lead_stops_and_is_undone(office: Office) -> None:
     answer = await office.http.post(f"/v1/leads/{lead_id}/withdraw", json={"why": "bought elsewhere"})
     assert answer.status_code == 202
 
+    await crm_says(office, lead_id, None, "withdrawn")  # the last thing that happens
     view = await office.reaches(lead_id, "withdrawn")
     assert view["owner"] is None
     assert await open_leads(office, owner["id"]) == had - 1
-    await crm_says(office, lead_id, None, "withdrawn")
     await office.mail(owner["email"], "No longer yours", view["lead"]["name"])
 
     async def closed() -> bool:
