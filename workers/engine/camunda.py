@@ -94,6 +94,8 @@ def environment(settings: Settings) -> dict[str, str]:
             # Not the API itself, which would refuse Tasklist: see `workers.engine.task_door`.
             f"{web}_ZEEBE_RESTADDRESS": f"http://127.0.0.1:{ports.task_door}",
             f"{web}_CSRFPREVENTIONENABLED": "false",
+            # Of the processors, the importers get less than the engine beside them.
+            f"{web}_IMPORTER_THREADSCOUNT": "1",
             # The archiver asks for a plugin of OpenSearch that the runner does not have.
             f"{web}_ARCHIVERENABLED": "false",
         }

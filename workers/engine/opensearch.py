@@ -5,6 +5,7 @@ The small JRE lacks the Thai break iterator that Operate's index templates ask f
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import httpx
@@ -35,7 +36,11 @@ def command(settings: Settings, store: Store) -> tuple[str, ...]:
         )
     jars = store.classpath([settings.versions.opensearch, *settings.versions.icu])
     heap = settings.heaps.opensearch
+    # Only what people see in Tasklist and Operate waits for OpenSearch; leads don't. So where processors are short, it
+    # is the one that waits.
+    polite = ("nice", "-n", "10") if shutil.which("nice") else ()
     return (
+        *polite,
         str(jvm.java()),
         f"-Xms{heap}m",
         f"-Xmx{heap}m",
