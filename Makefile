@@ -30,7 +30,7 @@ test: $(VENV)/.ready ## all tests: unit, bindings, process (embedded engine), st
 	$(RUN) pytest tests $(ARGS)
 
 check: $(VENV)/.ready lint ## the fast part: lint, types, import rules, unit and binding tests
-	$(RUN) pytest tests/unit tests/bindings -q $(ARGS)
+	$(RUN) pytest tests/unit tests/bindings -q -m "not slow" $(ARGS)
 
 lint: $(VENV)/.ready ## ruff, mypy strict, import rules, contracts
 	$(RUN) ruff check .

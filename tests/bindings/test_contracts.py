@@ -48,6 +48,7 @@ def test_schemas_are_schemas_and_know_their_variables(tasks: Mapping[str, TaskSp
             assert set(schema["properties"]) == set(model.model_fields)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("file", TEMPLATES, ids=lambda file: file.stem)
 def test_camundas_validator_takes_the_templates(file: Path) -> None:
     npm.install()
@@ -55,6 +56,7 @@ def test_camundas_validator_takes_the_templates(file: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+@pytest.mark.slow
 async def test_analyst_drops_a_task_on_a_diagram(
     engine: EmbeddedEngine, client: ZeebeClient, tasks: Mapping[str, TaskSpec], tmp_path: Path
 ) -> None:

@@ -121,6 +121,7 @@ def test_a_port_in_use_and_an_open_door_are_refused(gateway: Running) -> None:
     assert unlocked.stderr.startswith("Without an API token the gateway listens on loopback only, not on 0.0.0.0.")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not BANK.is_file(), reason="the bank file is not beside the project (../shared/data)")
 def test_the_bank_file_is_replayed_and_safe_to_repeat(gateway: Running, dsn: str) -> None:
     feed = ("leads", "replay", str(BANK), "--mapping", "bank_marketing", "--rate", "2000", "--url", gateway.url)
@@ -138,6 +139,7 @@ def test_the_bank_file_is_replayed_and_safe_to_repeat(gateway: Running, dsn: str
     assert row["converted"] is False
 
 
+@pytest.mark.slow
 def test_a_row_that_does_not_fit_is_counted_and_named(gateway: Running, tmp_path: Path) -> None:
     file = tmp_path / "leads.csv.gz"
     file.write_bytes(gzip.compress(b"id;who;staff\n1;Ana;5\n2;Bob;-1\n3;Cy;\n"))
@@ -160,6 +162,7 @@ def test_a_row_that_does_not_fit_is_counted_and_named(gateway: Running, tmp_path
         assert "Traceback" not in failed.stderr
 
 
+@pytest.mark.slow
 def test_leads_are_listed_shown_and_withdrawn(gateway: Running) -> None:
     headers = {"Authorization": f"Bearer {TOKEN}"}
     lead = {"source": "web_form", "name": "Ana [red] Ruiz", "email": "ana@example.com"}

@@ -191,6 +191,7 @@ async def test_jobs_of_an_ended_instance_trouble_nobody(
     assert await cases.booked("c1") == 0
 
 
+@pytest.mark.slow
 async def test_running_jobs_are_bounded_under_a_flood(
     engine: EmbeddedEngine, client: ZeebeClient, serving: Serving, cases: Cases
 ) -> None:

@@ -118,6 +118,7 @@ def floors(draw: st.DrawFn) -> tuple[list[Seat], list[Wish]]:
     return seats, [kinds[number % len(kinds)] for number in range(ASSIGNERS * 2)]
 
 
+@pytest.mark.slow
 @settings(
     max_examples=15,
     deadline=None,
@@ -141,6 +142,7 @@ def test_every_place_is_used(crowd: Crowd) -> None:
     assert outcome.owners.count(None) == 30
 
 
+@pytest.mark.slow
 def test_shares_hold_under_contention(crowd: Crowd) -> None:
     seats = [Seat("a", weight=1), Seat("b", weight=2), Seat("c", weight=7)]
     outcome = crowd.assign(seats, [Wish(Demand("dach"), refused=False)] * 500)

@@ -34,6 +34,7 @@ def give(
     return given_out, members
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=30)
 @given(st.lists(st.floats(0.5, 2.0), min_size=1, max_size=12))
 def test_long_run_share_is_within_two_percent_of_the_weights(weights: list[float]) -> None:

@@ -35,6 +35,7 @@ def database(dsn: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     get_settings.cache_clear()
 
 
+@pytest.mark.slow
 def test_train_into_a_folder_then_watch_drift(leads_file: Path, tmp_path: Path, make_leads: MakeLeads) -> None:
     done = run(app, ["train", "--data", str(leads_file), "--schema", "sales_leads", "--out", str(tmp_path / "m")])
     assert done.exit_code == 0, done.output
@@ -54,6 +55,7 @@ def test_train_into_a_folder_then_watch_drift(leads_file: Path, tmp_path: Path, 
     assert json.loads(done.stdout)["drifted"] is True
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("database")
 def test_train_store_list_card_and_retrain(leads_file: Path, tmp_path: Path, make_leads: MakeLeads) -> None:
     assert "no model yet" in run(app, ["list"]).output
@@ -94,6 +96,7 @@ def test_bad_input_is_said_in_a_sentence(tmp_path: Path) -> None:
     assert "needs the columns" in done.output
 
 
+@pytest.mark.slow
 def test_evaluate_and_bench_print_their_tables(leads_file: Path) -> None:
     done = run(app, ["evaluate", "--data", str(leads_file), "--schema", "sales_leads", "--every", "240"])
     assert done.exit_code == 0, done.output

@@ -46,6 +46,7 @@ def test_same_data_and_seed_give_the_same_bytes(
     assert other.version != trained.version
 
 
+@pytest.mark.slow
 def test_another_process_with_other_hashes_and_threads_gives_the_same_bytes(bank: Table, bank_file: Path) -> None:
     code = (
         "import hashlib, sys, pathlib\n"
@@ -111,6 +112,7 @@ def test_ids_and_labels_are_not_among_the_features(bank_schema: Schema, schema: 
     assert not {"lead_id", "email", "converted", "received_at"} & {f.name for f in schema.features}
 
 
+@pytest.mark.slow
 def test_auc_bars_on_real_leads(bank: Table) -> None:
     """The quick form: one booster instead of three; `docs/scorer.md` has the full figures."""
     folds = cross_validate(bank, predictor(SINGLE))
@@ -123,6 +125,7 @@ def test_auc_bars_on_real_leads(bank: Table) -> None:
     assert rolling.auc >= 0.79
 
 
+@pytest.mark.slow
 def test_the_scikit_learn_alternative_runs_on_the_same_rows(make_leads: MakeLeads, schema: Schema) -> None:
     metrics = cross_validate(build_table(make_leads(1500), schema), hist_gradient_boosting(1), folds=3)
     assert metrics.auc > 0.65
