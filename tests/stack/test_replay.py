@@ -26,7 +26,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 BANK = Path(__file__).parents[2].parent / "shared" / "data" / "bank_marketing_leads.csv.gz"
 LEADS = int(os.environ.get("FAIRLEAD_TEST_REPLAY", "200"))
 """More by hand: ``FAIRLEAD_TEST_REPLAY=2000 pytest -s tests/stack/test_replay.py`` (docs/replay.md)."""
-RATE = 10.0
+RATE = float(os.environ.get("FAIRLEAD_TEST_REPLAY_RATE", "10"))
 ROOM = 25
 """Open leads that each of the team may hold."""
 TEAM = LEADS * 3 // 4 // ROOM
@@ -132,9 +132,12 @@ async def test_the_bank_replay(office: Office, oldest: Path) -> None:
     assert await reckoning.at_rest(office, within=240) == []
     leads = await office.rows(MINE)
     states = reckoning.by_state(leads)
-    print(f"\n{sending:.0f} s to send, {through:.0f} s until all were through: {states}; {await figures(office)}")  # noqa: T201 - for docs/replay.md
+    found = await figures(office)
+    print(f"\n{sending:.0f} s to send, {through:.0f} s until all were through: {states}; {found}")  # noqa: T201 - for docs/replay.md
     assert states.keys() <= {"assigned", "accepted", "queued", "manager", "discarded"}, states
-    assert states["assigned"] + states.get("accepted", 0) == TEAM * ROOM, "all room is used, and no more"
+    held = states["assigned"] + states.get("accepted", 0)
+    # Room that a refusal gave back at the end is taken when the queue is looked at again, in an hour at most.
+    assert TEAM * ROOM - int(str(found.get("rejected", 0))) <= held <= TEAM * ROOM, "all room is used, and no more"
     assert {lead["score"]["model_version"] for lead in leads if lead["score"]} == {version}
 
     again = await asyncio.to_thread(fairlead, "leads", "replay", str(BANK), *options, within=600)
