@@ -57,7 +57,7 @@ class Camunda(BaseModel):
 
     cpu_threads: int = 2
     io_threads: int = 2
-    export_size: int = 200
+    export_size: int = 1_000
     """Records that the exporter gathers before it writes them to OpenSearch."""
     export_seconds: int = 1
     """Or the time after which it writes what there is: people see a task about that much later."""

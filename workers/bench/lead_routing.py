@@ -28,7 +28,7 @@ from workers.settings import Settings
 OURS, PLAIN = "fairlead", "plain pyzeebe, polling"
 DRAIN_SECONDS = 300.0
 SEARCH_SECONDS = 30.0
-WARM_UP_RATE, WARM_UP_SECONDS, WARM_UP_RUNS = 5.0, 20.0, 8
+WARM_UP_RATE, WARM_UP_SECONDS, WARM_UP_RUNS = 7.0, 45.0, 6
 WARM_SHARE = 0.92
 """The engine is warm when a run costs at least this part of what the one before did."""
 CONNECTIONS = 100

@@ -22,6 +22,7 @@ LOGGING = """\
   <Loggers>
     <Root level="info"><AppenderRef ref="Console"/></Root>
     <Logger name="org.ehcache.core.EhcacheManager" level="warn"/>
+    <Logger name="io.camunda.operate.zeebeimport" level="error"/> <!-- several lines for each user task -->
   </Loggers>
 </Configuration>
 """
