@@ -148,12 +148,17 @@ def test_ctrl_c_stops_everything(engine: LocalStack, tmp_path: Path) -> None:
     stack = new_stack(
         tmp_path / "home", FAIRLEAD_ENGINE="remote", FAIRLEAD_ZEEBE__ADDRESS=engine.settings.zeebe_address
     )
-    process = subprocess.Popen(
-        [sys.executable, "-u", "-m", "workers", "up", "--engine-only"],
-        env=stack.environment,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
+    # A shell starts background jobs with Ctrl-C ignored, and children inherit that: CI may have done so with us.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        process = subprocess.Popen(
+            [sys.executable, "-u", "-m", "workers", "up", "--engine-only"],
+            env=stack.environment,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert process.stdout is not None
     said: list[str] = []
     try:
