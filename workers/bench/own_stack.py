@@ -1,4 +1,4 @@
-"""A stack of the benchmark's own: free ports, a temporary folder, the sample organisation and nothing else going on."""
+"""A stack of the benchmark's own: free ports, a temporary folder, and nothing else going on."""
 
 from __future__ import annotations
 
@@ -23,8 +23,10 @@ class StackFailed(Exception):
 
 
 @contextlib.contextmanager
-def own_stack() -> Iterator[Settings]:
+def own_stack(*, engine_only: bool = False) -> Iterator[Settings]:
     """Start a stack, give its settings, take it down and remove its folder.
+
+    With `engine_only` none of our processes runs in it and there is no sample organisation; the database has its tables.
 
     Raises:
         StackFailed: it did not start.
@@ -35,9 +37,9 @@ def own_stack() -> Iterator[Settings]:
     # By the environment, because every process of the stack reads its settings there.
     os.environ.update(_environment(folder))
     try:
-        _fairlead("up", "--detach", "--no-sample")
+        _fairlead("up", "--detach", "--engine-only" if engine_only else "--no-sample")
         try:
-            _fairlead("sample", "load")
+            _fairlead(*(("db", "upgrade") if engine_only else ("sample", "load")))
             yield Settings()
         finally:
             _fairlead("down", seconds=STOP_SECONDS)

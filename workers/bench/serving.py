@@ -19,6 +19,7 @@ from workers.settings import Settings
 SCORING = "lead_routing.score_lead"
 OURS = ("worker", "scorer")
 """Names of our worker processes under the supervisor; plain pyzeebe gets as many processes, divided the same way."""
+PLAIN = "workers.bench.plain_polling"
 READY_SECONDS = 60.0
 STOP_SECONDS = 30.0
 
@@ -51,13 +52,13 @@ async def plain_polling(settings: Settings, log: Path) -> AsyncIterator[dict[str
         for name in OURS:
             await asyncio.to_thread(supervisor.stop, name)
         with log.open("ab") as file:
-            processes += [_start(job_types, file.fileno()) for job_types in division()]
+            processes += [start((PLAIN, *job_types), file.fileno()) for job_types in division()]
         yield {f"{name} (plain)": process.pid for name, process in zip(OURS, processes, strict=True)}
         died = [process.returncode for process in processes if process.poll() is not None]
         if died:
             raise NotServed(f"Plain pyzeebe ended with code {died[0]} while it was measured; see {log}.")
     finally:
-        await asyncio.to_thread(_stop, processes)
+        await asyncio.to_thread(stop, processes)
         for name in OURS:
             supervisor.start(name)
         await ready(settings)
@@ -95,11 +96,13 @@ async def _ok(http: httpx.AsyncClient, url: str) -> bool:
         return False
 
 
-def _start(job_types: Sequence[str], log: int) -> subprocess.Popen[bytes]:
-    return subprocess.Popen([sys.executable, "-m", "workers.bench.plain_polling", *job_types], stdout=log, stderr=log)
+def start(arguments: Sequence[str], log: int) -> subprocess.Popen[bytes]:
+    """Start ``python -m`` with these arguments; what it says goes to the file descriptor `log`."""
+    return subprocess.Popen([sys.executable, "-m", *arguments], stdout=log, stderr=log)
 
 
-def _stop(processes: Sequence[subprocess.Popen[bytes]]) -> None:
+def stop(processes: Sequence[subprocess.Popen[bytes]]) -> None:
+    """Ask processes to end, and kill those that are not gone after half a minute."""
     for process in processes:
         process.terminate()
     for process in processes:

@@ -54,6 +54,55 @@ def lead_routing(
     raise typer.Exit(1 if target_met(report) is False else 0)
 
 
+@app.command()
+def runtime(
+    instances: Annotated[int, typer.Option(min=1, help="Of a burst.")] = 1_000,
+    rounds: Annotated[int, typer.Option(min=1, help="Turns of each side; medians count.")] = 3,
+    rate: Annotated[float, typer.Option(min=0.1, help="Starts a second, for the latencies.")] = 30.0,
+    seconds: Annotated[float, typer.Option(min=1, help="How long, for the latencies.")] = 20.0,
+    sustain_rate: Annotated[float, typer.Option(min=0.1, help="Starts a second that are to be sustained.")] = 50.0,
+    sustain_minutes: Annotated[float, typer.Option(min=0.05, help="How long; the target says 10.")] = 1.0,
+    waiting: Annotated[int, typer.Option(min=0, help="Other instances that are open meanwhile.")] = 5_000,
+    trials: Annotated[int, typer.Option(min=1, help="Starts, and kills, of a worker.")] = 5,
+    broker_trials: Annotated[int, typer.Option(min=0, help="Kills of the broker.")] = 1,
+    quick: Annotated[bool, typer.Option("--quick", help="Only try it: small numbers, whatever else is said.")] = False,
+    out: Annotated[Path | None, typer.Option(help="Write the whole report there as JSON.")] = None,
+) -> None:
+    """Measure what once-only costs: one task served by ours, by plain pyzeebe and by DBOS, in turns; fails if a target is
+    missed.
+
+    A stack of its own (the full local Camunda) is started on free ports in a temporary folder, and taken down after.
+    """
+    import asyncio
+    import json
+
+    from workers.bench.machine import machine
+    from workers.bench.own_stack import StackFailed, own_stack
+    from workers.bench.runtime.bench import bench
+    from workers.bench.runtime.figures import QUICK, Plan, Report, missed
+    from workers.bench.runtime.showing import as_json, show
+    from workers.bench.serving import NotServed
+    from workers.bench.showing import screen
+
+    here = machine()
+    plan = Plan(instances, rounds, rate, seconds, sustain_rate, sustain_minutes, waiting, trials, broker_trials)
+    report, console = Report(QUICK if quick else plan), screen()
+    try:
+        console.print("starting a stack of the benchmark's own (a minute or so) …")
+        with own_stack(engine_only=True) as settings:
+            asyncio.run(bench(settings, report, console.print))
+    except (NotServed, StackFailed) as error:
+        console.print(f"[red]{error}[/]")
+        raise typer.Exit(2) from None
+    except KeyboardInterrupt:
+        console.print("Interrupted; what was measured until now:")
+    show(report, here, console)
+    if out is not None:
+        out.write_text(json.dumps(as_json(report, here, _versions("dbos")), indent=2) + "\n")
+        console.print(f"Written to {out}.")
+    raise typer.Exit(1 if missed(report) else 0)
+
+
 def _measure(plan: Plan, *, use_running: bool, console: Console) -> Report:
     """Run the plan; an interruption shows what was measured until then."""
     import asyncio
@@ -78,10 +127,15 @@ def _measure(plan: Plan, *, use_running: bool, console: Console) -> Report:
     return report
 
 
-def _versions() -> dict[str, str]:
-    from importlib.metadata import version
+def _versions(*others: str) -> dict[str, str]:
+    from importlib.metadata import PackageNotFoundError, version
 
     from workers.settings import get_settings
 
-    packages = {name: version(name) for name in ("fairlead", "pyzeebe", "psycopg")}
+    packages = {}
+    for name in ("fairlead", "pyzeebe", "psycopg", *others):
+        try:
+            packages[name] = version(name)
+        except PackageNotFoundError:
+            packages[name] = "not installed"
     return packages | {"camunda": get_settings().versions.camunda, "opensearch": get_settings().versions.opensearch}

@@ -25,6 +25,10 @@ def run(
     ] = None,
     everything: Annotated[bool, typer.Option("--all", help="Serve every task there is.")] = False,
     excluded: Annotated[list[str] | None, typer.Option("--except", help="With --all: but not this one.")] = None,
+    root: Annotated[
+        str | None,
+        typer.Option(help="The importable package whose sub-packages hold the tasks; default: Fairlead's own."),
+    ] = None,
     metrics_port: Annotated[
         int | None, typer.Option(help="Serve /metrics, /healthz and /readyz there; default: ports.worker_metrics.")
     ] = None,
@@ -33,7 +37,7 @@ def run(
     import asyncio
 
     from workers.runtime import logs
-    from workers.runtime.discovery import UnknownTask, all_job_types
+    from workers.runtime.discovery import ROOT, UnknownTask, all_job_types
     from workers.runtime.service import serve_tasks
     from workers.settings import get_settings
 
@@ -41,10 +45,11 @@ def run(
         raise typer.BadParameter("Name the tasks to serve, or say --all (`fairlead worker list` shows them).")
     settings = get_settings()
     logs.configure(settings)
-    chosen = [name for name in tasks or all_job_types() if name not in (excluded or [])]
+    package = root or ROOT
+    chosen = [name for name in tasks or all_job_types(package) if name not in (excluded or [])]
     port = settings.ports.worker_metrics if metrics_port is None else metrics_port
     try:
-        code = asyncio.run(serve_tasks(settings, chosen, metrics_port=port))
+        code = asyncio.run(serve_tasks(settings, chosen, metrics_port=port, root=package))
     except UnknownTask as error:
         raise typer.BadParameter(str(error)) from None
     except OSError as error:
