@@ -2,8 +2,8 @@
 
 A row is written before a job's task runs, and taken out after the engine has confirmed the job's completion. So a job
 that kills its worker is counted at each delivery, and an effect that was committed but never confirmed can be found
-(`workers.runtime.orphans`). It costs a healthy job one small statement: it is committed without waiting for the disk,
-and takes out the rows of the jobs confirmed before.
+(`workers.runtime.orphans`). It costs healthy jobs one small statement, which those that arrive together share: it is
+committed without waiting for the disk, and takes out the rows of the jobs confirmed before.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
 
 import psycopg
 import structlog
@@ -43,12 +44,15 @@ _TAKEN = """
     INSERT INTO runtime.deliveries AS known (
         job_key, task, business_id, element_id, loop_index, process_instance_key, element_instance_key,
         process_definition_key, look_at)
-    SELECT %(key)s, %(job_type)s, %(business_id)s, %(element_id)s, %(loop_index)s, %(process_instance_key)s,
-           %(element_instance_key)s, %(process_definition_key)s, clock_timestamp() + make_interval(secs => %(seconds)s)
-    FROM quick
+    SELECT key, task, business, element, loop, instance, element_instance, definition,
+           clock_timestamp() + make_interval(secs => seconds)
+    FROM quick, unnest(%(key)s::bigint[], %(job_type)s::text[], %(business_id)s::text[], %(element_id)s::text[],
+                       %(loop_index)s::text[], %(process_instance_key)s::bigint[], %(element_instance_key)s::bigint[],
+                       %(process_definition_key)s::bigint[], %(seconds)s::float8[])
+         AS job (key, task, business, element, loop, instance, element_instance, definition, seconds)
     ON CONFLICT (job_key) DO UPDATE
     SET deliveries = known.deliveries + 1, taken_at = clock_timestamp(), look_at = excluded.look_at
-    RETURNING deliveries
+    RETURNING job_key, deliveries
 """
 _GONE = """
     INSERT INTO runtime.deliveries AS known (
@@ -70,6 +74,16 @@ class PoisonJob(PermanentError):
         )
 
 
+@dataclass(eq=False, slots=True)
+class _Arrived:
+    """A job that waits to be counted."""
+
+    job: JobInfo
+    seconds: float
+    """From now until somebody has to look at what became of it."""
+    deliveries: int | None = None
+
+
 class Journal:
     """The jobs in hand of one process."""
 
@@ -78,6 +92,8 @@ class Journal:
         self._max_deliveries = max_deliveries
         self._open: set[int] = set()
         self._confirmed: set[int] = set()
+        self._arrived: list[_Arrived] = []
+        self._counting = asyncio.Lock()
         self._suspects = asyncio.Lock()
         self._flushing: asyncio.Task[None] | None = None
 
@@ -86,31 +102,53 @@ class Journal:
 
         The connection must be outside of a transaction. `timeout_seconds` is the task's own deadline.
         """
+        arrived = _Arrived(job, timeout_seconds + GRACE_SECONDS + LATE_SECONDS)
+        self._arrived.append(arrived)
+        try:
+            async with self._counting:
+                if arrived.deliveries is None:
+                    await self._count_together(connection, arrived)
+        finally:
+            self._arrived.remove(arrived)
+        deliveries = arrived.deliveries
+        assert deliveries is not None  # an upsert always returns its row
+        if deliveries > 1:
+            metrics.JOBS_REDELIVERED.labels(job.job_type).inc()
+            log.warning("delivered before without an answer", action="job_redelivered", deliveries=deliveries)
+        return deliveries
+
+    async def _count_together(self, connection: AsyncConnection[DictRow], first: _Arrived) -> None:
+        """Count `first` and all jobs that arrived while the statement before was under way, by one statement."""
+        waiting = [one for one in self._arrived if one.deliveries is None]
+        together = {one.job.key: one for one in [*waiting, first]}  # of the same job twice, one has to wait
+        batch = [together[key] for key in sorted(together)]  # in one order, so that two workers can't block each other
+        try:
+            await self._count(connection, batch)
+        except psycopg.Error:
+            if len(batch) == 1:
+                raise
+            await self._count(connection, [first])  # another one may be to blame, and has its own turn
+
+    async def _count(self, connection: AsyncConnection[DictRow], batch: list[_Arrived]) -> None:
         confirmed, self._confirmed = self._confirmed, set()
+        named = [_named(one.job) for one in batch]
+        given: dict[str, object] = {column: [one[column] for one in named] for column in named[0]}
         try:
             await connection.set_autocommit(True)
             cursor = await connection.execute(
-                _TAKEN,
-                {
-                    **_named(job),
-                    "confirmed": sorted(confirmed),
-                    "seconds": timeout_seconds + GRACE_SECONDS + LATE_SECONDS,
-                },
+                _TAKEN, given | {"confirmed": sorted(confirmed), "seconds": [one.seconds for one in batch]}
             )
-            row = await cursor.fetchone()
+            rows = await cursor.fetchall()
         except BaseException:
             self._confirmed |= confirmed
             raise
         finally:
             if not connection.closed:
                 await connection.set_autocommit(False)
-        assert row is not None  # an upsert always returns its row
-        self._open.add(job.key)
-        deliveries = int(row["deliveries"])
-        if deliveries > 1:
-            metrics.JOBS_REDELIVERED.labels(job.job_type).inc()
-            log.warning("delivered before without an answer", action="job_redelivered", deliveries=deliveries)
-        return deliveries
+        counted = {int(row["job_key"]): int(row["deliveries"]) for row in rows}
+        for one in batch:
+            one.deliveries = counted[one.job.key]
+        self._open |= counted.keys()
 
     def judge(self, job: JobInfo, deliveries: int) -> None:
         """Refuse to run a job that was delivered too often.
