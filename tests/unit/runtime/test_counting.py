@@ -28,7 +28,7 @@ class Statements:
 
         async def counted(connection: AsyncConnection[DictRow], *given: object, **named: object) -> object:
             self.sent += 1
-            return await plain(connection, *given, **named)  # type: ignore[arg-type]  # passed through as it came
+            return await plain(connection, *given, **named)  # type: ignore[call-overload]  # passed through as it came
 
         monkeypatch.setattr(AsyncConnection, "execute", counted)
 
