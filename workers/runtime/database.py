@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import select
 from pathlib import Path
 
 import psycopg
@@ -75,23 +74,12 @@ async def open_pool(dsn: str, *, min_size: int = 1, max_size: int = 10) -> Pool:
         # Short, because psycopg's pause between attempts doubles up to this: after a long outage
         # the next request should try at once.
         reconnect_timeout=5,
-        check=_check,
+        check=AsyncConnectionPool.check_connection,
         kwargs={"row_factory": dict_row, "application_name": "fairlead"},
         open=False,
     )
     await pool.open()
     return pool
-
-
-async def _check(connection: AsyncConnection[DictRow]) -> None:
-    """Ask an idle connection whether it lives, but only if its socket has something to say: the end, or a notice.
-
-    It saves a journey to the server for each use.
-    """
-    watch = select.poll()
-    watch.register(connection.fileno(), select.POLLIN)
-    if watch.poll(0):
-        await AsyncConnectionPool.check_connection(connection)
 
 
 def _migrations() -> Path:

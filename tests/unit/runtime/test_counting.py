@@ -1,4 +1,4 @@
-"""Jobs that arrive together are counted by one statement; and a connection is asked whether it lives only if need be."""
+"""Jobs that arrive together are counted by one statement."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
 from tests.unit.runtime.demo.waiting import until
-from workers.runtime.database import Pool, open_pool
+from workers.runtime.database import Pool
 from workers.runtime.journal import Journal
 from workers.runtime.work import JobInfo
 
@@ -97,19 +97,3 @@ async def test_a_cancelled_job_is_counted_no_more(pool: Pool) -> None:
     assert await first == 1
     assert await take(journal, pool, JOBS[2]) == 1
     assert (await rows(pool)).keys() == {JOBS[0].key, JOBS[2].key}
-
-
-async def test_a_dead_connection_is_not_handed_out(dsn: str) -> None:
-    pool = await open_pool(dsn, min_size=1, max_size=1)
-    try:
-        async with pool.connection() as connection:
-            first = connection.info.backend_pid
-        with psycopg.connect(dsn, autocommit=True) as other:
-            other.execute("SELECT pg_terminate_backend(%s, 5000)", (first,))
-        async with pool.connection() as connection:
-            cursor = await connection.execute("SELECT pg_backend_pid() AS pid")
-            row = await cursor.fetchone()
-            assert row is not None
-            assert row["pid"] != first
-    finally:
-        await pool.close()
