@@ -9,9 +9,9 @@ from __future__ import annotations
 import os
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import BaseModel, Field, SecretStr
+from pydantic import BaseModel, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -73,15 +73,32 @@ class Zeebe(BaseModel):
     address: str | None = None
     """``host:port``; None: loopback and `Ports.zeebe`."""
     tls: bool = False
+    """Implied by an OAuth client id: tokens travel encrypted only."""
+    ca_file: Path | None = None
+    """PEM file of the authority that signed the certificates of the cluster and its authorization server; None: those
+    that the system trusts."""
     oauth_client_id: str | None = None
     oauth_client_secret: SecretStr | None = None
     oauth_url: str | None = None
+    """Token endpoint of the authorization server, ``https://…``."""
     oauth_audience: str | None = None
+    oauth_scope: str | None = None
     tenant: str | None = None
     rest_address: str | None = None
     """Base URL of REST and Tasklist; None: loopback and `Ports.camunda_http`."""
     username: str = "demo"
     password: SecretStr = SecretStr("demo")
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if self.oauth_client_id and not (self.oauth_client_secret and (self.oauth_url or "").startswith("https://")):
+            raise ValueError(
+                "with an OAuth client id set also FAIRLEAD_ZEEBE__OAUTH_CLIENT_SECRET, and"
+                " FAIRLEAD_ZEEBE__OAUTH_URL to the https:// address of the token endpoint"
+            )
+        if self.ca_file is not None and not self.ca_file.is_file():
+            raise ValueError(f"FAIRLEAD_ZEEBE__CA_FILE names {self.ca_file}, which is no file that can be read")
+        return self
 
 
 class Mail(BaseModel):

@@ -9,6 +9,7 @@ Reference: https://docs.camunda.io/docs/apis-tools/orchestration-cluster-api-res
 from __future__ import annotations
 
 import json
+import ssl
 import time
 from dataclasses import dataclass
 from datetime import datetime
@@ -84,7 +85,10 @@ class CamundaRest:
         self._settings = settings
         zeebe = settings.zeebe
         basic = None if zeebe.oauth_client_id else httpx.BasicAuth(zeebe.username, zeebe.password.get_secret_value())
-        self._http = httpx.AsyncClient(base_url=settings.camunda_url, timeout=TIMEOUT_SECONDS, auth=basic)
+        self._trust = ssl.create_default_context(cafile=zeebe.ca_file)
+        self._http = httpx.AsyncClient(
+            base_url=settings.camunda_url, timeout=TIMEOUT_SECONDS, auth=basic, verify=self._trust
+        )
         self._token_until = 0.0
         self._logged_in = False
         self._session = False
@@ -221,7 +225,9 @@ class CamundaRest:
         form = {"grant_type": "client_credentials", "client_id": client_id, "client_secret": secret}
         if zeebe.oauth_audience:
             form["audience"] = zeebe.oauth_audience
-        async with httpx.AsyncClient(timeout=TIMEOUT_SECONDS) as client:
+        if zeebe.oauth_scope:
+            form["scope"] = zeebe.oauth_scope
+        async with httpx.AsyncClient(timeout=TIMEOUT_SECONDS, verify=self._trust) as client:
             answer = await client.post(url, data=form)
         if answer.is_error:
             raise RestError("give a token", answer.status_code, "check FAIRLEAD_ZEEBE__OAUTH_CLIENT_ID and its secret")

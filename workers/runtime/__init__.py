@@ -1,1 +1,1 @@
-"""How any task is run: contract, outcome, retry, once-only, telemetry. Only `zeebe.py` imports pyzeebe or grpc."""
+"""How any task is run: contract, outcome, retry, once-only, telemetry. Only `zeebe` imports pyzeebe or grpc."""

@@ -1,4 +1,4 @@
-"""What `zeebe.py` gives and raises, for modules that need no gRPC.
+"""What `zeebe` gives and raises, for modules that need no gRPC.
 
 TransientError
 └── EngineBusy     away, overloaded or too slow: try again

@@ -1,4 +1,4 @@
-"""The engine's gRPC gateway. The only module that imports pyzeebe or grpc.
+"""Commands and queries to the engine's gRPC gateway.
 
 It calls the generated stub that pyzeebe ships, not pyzeebe's worker: that one polls or streams without looking at the
 number of running jobs, closes the channel for good after ten stream expiries, always takes one retry and only logs a
@@ -9,60 +9,24 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Self, cast
 
 import grpc
-import pyzeebe
 from pyzeebe.proto import gateway_pb2 as pb
 from pyzeebe.proto.gateway_pb2_grpc import GatewayStub
 
-from workers.runtime.zeebe_types import (
-    Decision,
-    Deployed,
-    EngineBusy,
-    Job,
-    JobGone,
-    JobNotFound,
-    Refused,
-    TooBig,
-    Topology,
-)
+from workers.runtime.zeebe.calls import job_reply, reply, translated
+from workers.runtime.zeebe.channel import channel
+from workers.runtime.zeebe.messages import Json, deployed, dump, job_of
+from workers.runtime.zeebe_types import Decision, Deployed, EngineBusy, Job, Refused, Topology
 from workers.settings import Settings
 
 if TYPE_CHECKING:
     from pyzeebe.proto.gateway_pb2_grpc import GatewayAsyncStub
 
-Json = Mapping[str, Any]  # Any: JSON
-Reply = TypeVar("Reply")
-
-MAX_MESSAGE_BYTES = 4_000_000
-"""A little below Zeebe's default `maxMessageSize` of 4 MB."""
-
 STREAM_SECONDS = 3600.0
 """A job stream is opened anew after about this long, so that streams spread over the gateways of a cluster."""
-
-OPTIONS = (
-    ("grpc.keepalive_time_ms", 45_000),  # Camunda's own clients ping every 45 s; the gateway allows one each 30 s
-    ("grpc.keepalive_timeout_ms", 10_000),
-    ("grpc.initial_reconnect_backoff_ms", 100),
-    ("grpc.min_reconnect_backoff_ms", 1_000),
-    ("grpc.max_reconnect_backoff_ms", 2_000),
-    ("grpc.max_receive_message_length", 16 * 1024 * 1024),
-    # What the engine may push ahead of us is bounded by gRPC's window: keep it small, and don't let it grow.
-    ("grpc.http2.bdp_probe", 0),
-    ("grpc.http2.lookahead_bytes", 16 * 1024),
-)
-
-_BUSY = {
-    grpc.StatusCode.UNAVAILABLE,
-    grpc.StatusCode.RESOURCE_EXHAUSTED,
-    grpc.StatusCode.DEADLINE_EXCEEDED,
-    grpc.StatusCode.CANCELLED,
-    grpc.StatusCode.ABORTED,
-    grpc.StatusCode.INTERNAL,
-    grpc.StatusCode.UNKNOWN,
-}
 
 
 class ZeebeClient:
@@ -74,7 +38,7 @@ class ZeebeClient:
     def __init__(self, settings: Settings) -> None:
         self.address = settings.zeebe_address
         self._tenant = settings.zeebe.tenant or ""
-        self._channel = _channel(settings)
+        self._channel = channel(settings)
         self._stub = cast("GatewayAsyncStub", GatewayStub(self._channel))
 
     async def __aenter__(self) -> Self:
@@ -89,7 +53,7 @@ class ZeebeClient:
 
     async def topology(self) -> Topology:
         """The cluster's state."""
-        found = await _call(self._stub.Topology(pb.TopologyRequest(), timeout=5))
+        found = await reply(self._stub.Topology(pb.TopologyRequest(), timeout=5))
         leading = {
             partition.partitionId
             for broker in found.brokers
@@ -112,7 +76,7 @@ class ZeebeClient:
             correlationKey=correlation_key,
             timeToLive=int(ttl_seconds * 1000),
             messageId=message_id,
-            variables=_dump(variables),
+            variables=dump(variables),
             tenantId=self._tenant,
         )
         try:
@@ -120,7 +84,7 @@ class ZeebeClient:
         except grpc.aio.AioRpcError as error:
             if error.code() is grpc.StatusCode.ALREADY_EXISTS:
                 return False
-            raise _translated(error) from error
+            raise translated(error) from error
         return True
 
     async def deploy(self, resources: Mapping[str, bytes]) -> tuple[int, list[Deployed]]:
@@ -129,13 +93,13 @@ class ZeebeClient:
             resources=[pb.Resource(name=name, content=content) for name, content in resources.items()],
             tenantId=self._tenant,
         )
-        answer = await _call(self._stub.DeployResource(request, timeout=60))
-        return answer.key, [_deployed(part) for part in answer.deployments]
+        answer = await reply(self._stub.DeployResource(request, timeout=60))
+        return answer.key, [deployed(part) for part in answer.deployments]
 
     async def evaluate_decision(self, decision_id: str, variables: Json) -> Decision:
         """Evaluate the newest version of a decision."""
-        request = pb.EvaluateDecisionRequest(decisionId=decision_id, variables=_dump(variables), tenantId=self._tenant)
-        answer = await _call(self._stub.EvaluateDecision(request, timeout=10))
+        request = pb.EvaluateDecisionRequest(decisionId=decision_id, variables=dump(variables), tenantId=self._tenant)
+        answer = await reply(self._stub.EvaluateDecision(request, timeout=10))
         if answer.failureMessage:
             raise Refused(f"The decision {answer.failedDecisionId} could not be evaluated: {answer.failureMessage}")
         matched = {one.decisionId: [rule.ruleIndex for rule in one.matchedRules] for one in answer.evaluatedDecisions}
@@ -144,14 +108,14 @@ class ZeebeClient:
     async def start(self, process_id: str, variables: Json) -> int:
         """Start an instance of the newest version of a process at its none start event; the instance's key."""
         request = pb.CreateProcessInstanceRequest(
-            bpmnProcessId=process_id, version=-1, variables=_dump(variables), tenantId=self._tenant
+            bpmnProcessId=process_id, version=-1, variables=dump(variables), tenantId=self._tenant
         )
-        answer = await _call(self._stub.CreateProcessInstance(request, timeout=20))
+        answer = await reply(self._stub.CreateProcessInstance(request, timeout=20))
         return int(answer.processInstanceKey)
 
     async def cancel(self, process_instance_key: int) -> None:
         """Cancel a process instance."""
-        await _call(
+        await reply(
             self._stub.CancelProcessInstance(
                 pb.CancelProcessInstanceRequest(processInstanceKey=process_instance_key), timeout=10
             )
@@ -160,10 +124,10 @@ class ZeebeClient:
     async def resolve_incident(self, incident_key: int, *, job_key: int | None = None, retries: int = 1) -> None:
         """Resolve an incident; for one of a job, give the job `retries` first."""
         if job_key is not None:
-            await _call(
+            await reply(
                 self._stub.UpdateJobRetries(pb.UpdateJobRetriesRequest(jobKey=job_key, retries=retries), timeout=10)
             )
-        await _call(self._stub.ResolveIncident(pb.ResolveIncidentRequest(incidentKey=incident_key), timeout=10))
+        await reply(self._stub.ResolveIncident(pb.ResolveIncidentRequest(incidentKey=incident_key), timeout=10))
 
     async def stream(
         self,
@@ -193,10 +157,10 @@ class ZeebeClient:
         try:
             on_open()
             async for raw in call:
-                yield _job(raw)
+                yield job_of(raw)
         except grpc.aio.AioRpcError as error:
             if error.code() is not grpc.StatusCode.DEADLINE_EXCEEDED:
-                raise _translated(error) from error
+                raise translated(error) from error
         finally:
             call.cancel()
 
@@ -216,16 +180,16 @@ class ZeebeClient:
         jobs: list[Job] = []
         try:
             async for response in self._stub.ActivateJobs(request, timeout=20):
-                jobs += [_job(raw) for raw in response.jobs]
+                jobs += [job_of(raw) for raw in response.jobs]
         except grpc.aio.AioRpcError as error:
             if not jobs:  # what was activated before the error is ours and must be worked on
-                raise _translated(error) from error
+                raise translated(error) from error
         return jobs
 
     async def complete(self, job_key: int, variables: Json) -> None:
         """Complete a job with these variables."""
-        await _job_call(
-            self._stub.CompleteJob(pb.CompleteJobRequest(jobKey=job_key, variables=_dump(variables)), timeout=10)
+        await job_reply(
+            self._stub.CompleteJob(pb.CompleteJobRequest(jobKey=job_key, variables=dump(variables)), timeout=10)
         )
 
     async def fail(self, job_key: int, *, retries: int, message: str, back_off_seconds: float = 0.0) -> None:
@@ -233,17 +197,17 @@ class ZeebeClient:
         request = pb.FailJobRequest(
             jobKey=job_key, retries=retries, errorMessage=message, retryBackOff=int(back_off_seconds * 1000)
         )
-        await _job_call(self._stub.FailJob(request, timeout=10))
+        await job_reply(self._stub.FailJob(request, timeout=10))
 
     async def throw(self, job_key: int, *, code: str, message: str, variables: Json) -> None:
         """Throw a BPMN error."""
-        request = pb.ThrowErrorRequest(jobKey=job_key, errorCode=code, errorMessage=message, variables=_dump(variables))
-        await _job_call(self._stub.ThrowError(request, timeout=10))
+        request = pb.ThrowErrorRequest(jobKey=job_key, errorCode=code, errorMessage=message, variables=dump(variables))
+        await job_reply(self._stub.ThrowError(request, timeout=10))
 
     async def extend(self, job_key: int, timeout_seconds: float) -> None:
         """Give a job that long from now."""
         request = pb.UpdateJobTimeoutRequest(jobKey=job_key, timeout=int(timeout_seconds * 1000))
-        await _job_call(self._stub.UpdateJobTimeout(request, timeout=10))
+        await job_reply(self._stub.UpdateJobTimeout(request, timeout=10))
 
     async def _connected(self) -> None:
         """Wait until the channel is connected; it tries by itself, for ever."""
@@ -257,94 +221,3 @@ class ZeebeClient:
     def _tenants(self) -> list[str]:
         # Camunda's own clients name the default tenant too; the in-memory engine pushes nothing to a nameless one.
         return [self._tenant or "<default>"]
-
-
-def _channel(settings: Settings) -> grpc.aio.Channel:
-    zeebe = settings.zeebe
-    if zeebe.oauth_client_id is not None:
-        secret = zeebe.oauth_client_secret
-        return pyzeebe.create_oauth2_client_credentials_channel(
-            grpc_address=settings.zeebe_address,
-            client_id=zeebe.oauth_client_id,
-            client_secret=secret.get_secret_value() if secret is not None else "",
-            authorization_server=zeebe.oauth_url or "",
-            audience=zeebe.oauth_audience,
-            channel_options=OPTIONS,
-        )
-    create = pyzeebe.create_secure_channel if zeebe.tls else pyzeebe.create_insecure_channel
-    return create(grpc_address=settings.zeebe_address, channel_options=OPTIONS)
-
-
-async def _call(call: Awaitable[Reply]) -> Reply:
-    try:
-        return await call
-    except grpc.aio.AioRpcError as error:
-        raise _translated(error) from error
-
-
-async def _job_call(call: Awaitable[object]) -> None:
-    try:
-        await call
-    except grpc.aio.AioRpcError as error:
-        if error.code() is grpc.StatusCode.NOT_FOUND:
-            raise JobNotFound(error.details() or "") from error
-        if error.code() is grpc.StatusCode.FAILED_PRECONDITION:
-            raise JobGone(error.details() or "") from error
-        raise _translated(error) from error
-
-
-def _translated(error: grpc.aio.AioRpcError) -> EngineBusy | Refused:
-    code, details = error.code(), error.details() or ""
-    if code in _BUSY:
-        return EngineBusy(f"The engine is not available ({code.name}): {details}")
-    return Refused(f"The engine refused it ({code.name}): {details}")
-
-
-def _dump(variables: Json) -> str:
-    text = json.dumps(variables)
-    if len(text) > MAX_MESSAGE_BYTES:
-        raise TooBig
-    return text
-
-
-def _job(raw: pb.ActivatedJob) -> Job:
-    return Job(
-        key=raw.key,
-        type=raw.type,
-        process_instance_key=raw.processInstanceKey,
-        process_definition_key=raw.processDefinitionKey,
-        bpmn_process_id=raw.bpmnProcessId,
-        element_id=raw.elementId,
-        element_instance_key=raw.elementInstanceKey,
-        retries=raw.retries,
-        deadline=raw.deadline,
-        variables=json.loads(raw.variables),
-    )
-
-
-def _deployed(part: pb.Deployment) -> Deployed:
-    if part.HasField("process"):
-        process = part.process
-        return Deployed(
-            "process", process.bpmnProcessId, process.version, process.processDefinitionKey, process.resourceName
-        )
-    if part.HasField("decision"):
-        decision = part.decision
-        return Deployed(
-            "decision",
-            decision.dmnDecisionId,
-            decision.version,
-            decision.decisionKey,
-            "",
-            decision.decisionRequirementsKey,
-        )
-    if part.HasField("decisionRequirements"):
-        graph = part.decisionRequirements
-        return Deployed(
-            "decisions",
-            graph.dmnDecisionRequirementsId,
-            graph.version,
-            graph.decisionRequirementsKey,
-            graph.resourceName,
-        )
-    return Deployed("form", part.form.formId, part.form.version, part.form.formKey, part.form.resourceName)
