@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from functools import cache
 from pathlib import Path
 
 import psycopg
@@ -52,12 +54,35 @@ def current(dsn: str) -> str | None:
 
 
 def newest() -> str:
-    """The newest revision that this package knows."""
-    from alembic.script import ScriptDirectory  # noqa: PLC0415 - see `upgrade`
-
-    head = ScriptDirectory(str(_migrations())).get_current_head()
-    assert head is not None
+    """The newest revision that this package knows: the one that no other builds on."""
+    known = _known()
+    (head,) = set(known) - set(known.values())
     return head
+
+
+async def outdated(connection: AsyncConnection[DictRow]) -> bool:
+    """Whether the schema is older than this package needs, or not there at all.
+
+    A revision that this package does not know comes from a newer one, whose migrations leave what we use in place.
+    """
+    try:
+        cursor = await connection.execute("SELECT version_num FROM schema_version")
+    except psycopg.errors.UndefinedTable:
+        return True
+    row = await cursor.fetchone()
+    return row is None or (row["version_num"] in _known() and row["version_num"] != newest())
+
+
+@cache
+def _known() -> dict[str, str | None]:
+    """Every revision of this package and what it builds on. Read without alembic, which no worker should pay for."""
+    texts = [file.read_text() for file in (_migrations() / "versions").glob("[0-9]*.py")]
+    return dict(map(_revision, texts))
+
+
+def _revision(text: str) -> tuple[str, str | None]:
+    found = dict(re.findall(r"""^(revision|down_revision)\b[^=\n]*=\s*(?:["'](\w+)["']|None)""", text, re.MULTILINE))
+    return found["revision"], found["down_revision"] or None
 
 
 async def open_pool(dsn: str, *, min_size: int = 1, max_size: int = 10) -> Pool:

@@ -14,7 +14,7 @@ import psycopg
 import structlog
 
 from workers.runtime import deliveries, discovery
-from workers.runtime.database import Pool, open_pool
+from workers.runtime.database import Pool, newest, open_pool, outdated
 from workers.runtime.dispatcher import Dispatcher
 from workers.runtime.expiry import Expiry
 from workers.runtime.feed import Feed
@@ -183,8 +183,8 @@ async def _until(
 
 
 async def _say_what_is_missing(database: Pool, engine: ZeebeClient, ready: asyncio.Event) -> None:
-    """Say at the start what we wait for, and set `ready` when the database and its tables are there: without them every
-    job would fail. Later each part says by itself what it misses.
+    """Say at the start what we wait for, and set `ready` when the database is there with a schema that is not older than
+    we are: without it jobs would fail. Later each part says by itself what it misses.
     """
     missing: set[str] = set()
     pause = 0.5
@@ -196,9 +196,8 @@ async def _say_what_is_missing(database: Pool, engine: ZeebeClient, ready: async
             missing.add("engine")
         try:
             async with database.connection(timeout=2) as connection:
-                await connection.execute("SELECT 1 FROM runtime.effects LIMIT 1")
-        except psycopg.errors.UndefinedTable:
-            missing.add("schema")
+                if await outdated(connection):
+                    missing.add("schema")
         except psycopg.OperationalError:
             missing.add("database")
         if not missing & {"database", "schema"}:
@@ -220,4 +219,9 @@ def _hint(missing: set[str], address: str) -> None:
     if "database" in missing:
         log.warning("waiting for the database", action="waiting_database", hint="fairlead up, or FAIRLEAD_DATABASE_URL")
     if "schema" in missing:
-        log.warning("the database has no tables yet", action="waiting_schema", hint="fairlead db upgrade")
+        log.warning(
+            "the database's schema is older than this version needs, or not there",
+            action="waiting_schema",
+            needed=newest(),
+            hint="fairlead db upgrade",
+        )

@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 
 from tests.unit.runtime.demo.cases import Cases
 from tests.unit.runtime.demo.diagram import one_task
+from tests.unit.runtime.demo.migrating import head, mark_as_newer, migrate_to_the_last_but_one
 from tests.unit.runtime.demo.served import Serve
 from tests.unit.runtime.demo.waiting import until
 from workers.engine.embedded import EmbeddedEngine
@@ -126,6 +128,26 @@ async def test_waits_for_the_tables_and_then_works(serve: Serve, empty_dsn: str)
         assert "stream_open" not in served.actions()
         await asyncio.to_thread(upgrade, empty_dsn)
         await served.said("stream_open")
+        assert await served.terminate() == 0
+
+
+@pytest.mark.parametrize("process", ["flow.look", "outbox"])
+async def test_waits_for_the_migrations_it_needs(serve: Serve, empty_dsn: str, process: str) -> None:
+    await asyncio.to_thread(migrate_to_the_last_but_one, empty_dsn)
+    async with serve(process, FAIRLEAD_DATABASE_URL=empty_dsn) as served:
+        said = await served.said("waiting_schema")
+        assert (said["hint"], said["needed"]) == ("fairlead db upgrade", head())
+        assert not {"stream_open", "connected"} & set(served.actions())
+        await asyncio.to_thread(upgrade, empty_dsn)
+        await served.said("connected")
+        assert await served.terminate() == 0
+
+
+async def test_takes_a_newer_schema(serve: Serve, dsn: str) -> None:
+    await asyncio.to_thread(mark_as_newer, dsn)
+    async with serve("flow.look") as served:
+        await served.said("stream_open")
+        assert "waiting_schema" not in served.actions()
         assert await served.terminate() == 0
 
 

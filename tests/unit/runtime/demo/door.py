@@ -27,8 +27,8 @@ class Call:
         """The tenants that it names; None if such a request has no place for them."""
         fields = self.request.DESCRIPTOR.fields_by_name
         if "tenantIds" in fields:
-            return list(self.request.tenantIds)  # type: ignore[attr-defined]  # generated classes declare it
-        return [self.request.tenantId] if "tenantId" in fields else None  # type: ignore[attr-defined]  # likewise
+            return list(self.request.tenantIds)
+        return [self.request.tenantId] if "tenantId" in fields else None
 
 
 @dataclass
