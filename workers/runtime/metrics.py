@@ -21,6 +21,16 @@ JOBS_REDELIVERED = Counter("fairlead_jobs_redelivered", "Jobs delivered before w
 JOBS_POISON = Counter("fairlead_jobs_poison", "Jobs refused, as they were delivered too often.", ["task"])
 JOBS_RUNNING = Gauge("fairlead_jobs_running", "Jobs at work in this process.")
 JOBS_LATE = Counter("fairlead_jobs_extended", "Jobs that had waited long for a free slot, so that time was added.")
+JOBS_WAITING = Gauge(
+    "fairlead_jobs_waiting", "Jobs taken that wait for a free slot: pushed or found.", ["task", "origin"]
+)
+JOBS_URGENT = Counter(
+    "fairlead_jobs_urgent", "Waiting jobs that were started before others, as they are due.", ["task"]
+)
+WORKER_LIMIT = Gauge("fairlead_worker_limit", "Jobs that may run at once: of a task, or of all.", ["task"])
+WORKER_LIMIT_CHANGES = Counter(
+    "fairlead_worker_limit_changes", "Changes of a limit, by why: latency, backpressure, room.", ["task", "why"]
+)
 ANSWERS_RETRIED = Counter("fairlead_answers_retried", "Answers the engine was too busy for at first.", ["task"])
 STREAMS_OPEN = Gauge("fairlead_streams_open", "Open job streams of this process.")
 STREAM_BREAKS = Counter("fairlead_stream_breaks", "Job streams that broke and were opened anew.", ["task"])

@@ -33,7 +33,7 @@ from workers.runtime.task import Contract, Retry, TaskSpec
 from workers.runtime.unit import Done, execute, identify, validated
 from workers.runtime.work import JobInfo
 from workers.runtime.zeebe import ZeebeClient
-from workers.runtime.zeebe_types import EngineBusy, Job, JobGone, JobNotFound, Refused
+from workers.runtime.zeebe_types import EngineBusy, Job, JobGone, JobNotFound, Overloaded, Refused
 
 log = structlog.get_logger()
 
@@ -66,6 +66,8 @@ class Worker:
         self._resources = resources
         self._root = root
         self._journal = Journal(resources.pool, resources.settings.worker.max_deliveries)
+        self.overloaded: Callable[[], None] = lambda: None
+        """Called for each answer that the engine was too loaded to take."""
 
     async def close(self) -> None:
         """Finish the book-keeping of answered jobs; call it when no job is running any more."""
@@ -244,6 +246,8 @@ class Worker:
             try:
                 return await send()
             except EngineBusy as error:
+                if isinstance(error, Overloaded):
+                    self.overloaded()
                 metrics.ANSWERS_RETRIED.labels(spec.job_type).inc()
                 log.debug("engine busy, answering again", action="answer_retry", reason=str(error))
                 await asyncio.sleep(random.uniform(0.01, ceiling))  # noqa: S311 - full jitter

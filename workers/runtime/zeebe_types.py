@@ -2,6 +2,7 @@
 
 TransientError
 └── EngineBusy     away, overloaded or too slow: try again
+    └── Overloaded     it says so, or does not answer in time
 PermanentError
 ├── Refused        the engine looked at it and said no
 ├── JobGone        the job was completed, cancelled, or failed by somebody else
@@ -19,6 +20,10 @@ from workers.runtime.errors import PermanentError, Unreachable
 
 class EngineBusy(Unreachable):
     """The engine is away, overloaded or too slow."""
+
+
+class Overloaded(EngineBusy):
+    """The engine pleads back-pressure, or took too long to answer: ask for less at once."""
 
 
 class Refused(PermanentError):

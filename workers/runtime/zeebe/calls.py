@@ -7,14 +7,13 @@ from typing import TypeVar
 
 import grpc
 
-from workers.runtime.zeebe_types import EngineBusy, JobGone, JobNotFound, Refused
+from workers.runtime.zeebe_types import EngineBusy, JobGone, JobNotFound, Overloaded, Refused
 
 Reply = TypeVar("Reply")
 
+_OVERLOADED = {grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.DEADLINE_EXCEEDED}
 _BUSY = {
     grpc.StatusCode.UNAVAILABLE,
-    grpc.StatusCode.RESOURCE_EXHAUSTED,
-    grpc.StatusCode.DEADLINE_EXCEEDED,
     grpc.StatusCode.CANCELLED,
     grpc.StatusCode.ABORTED,
     grpc.StatusCode.INTERNAL,
@@ -55,6 +54,8 @@ async def job_reply(call: Awaitable[object]) -> None:
 def translated(error: grpc.aio.AioRpcError) -> EngineBusy | Refused:
     """What the error means for whoever asked."""
     code, details = error.code(), error.details() or ""
+    if code in _OVERLOADED:
+        return Overloaded(f"The engine is overloaded ({code.name}): {details}")
     if code in _BUSY:
         return EngineBusy(f"The engine is not available ({code.name}): {details}")
     return Refused(f"The engine refused it ({code.name}): {details}")
