@@ -142,7 +142,12 @@ class Gateway(BaseModel):
 class WorkerLimits(BaseModel):
     """Bounds of one worker process."""
 
-    max_running_jobs: int = 32
+    max_running_jobs: int = Field(default=32, ge=1)
+    """Hard bound; how many run within it follows latency and back-pressure (`workers.runtime.limit`)."""
+    look_ahead_jobs: int = Field(default=128, ge=1)
+    """About how many jobs are taken beyond those that run, when there are more, to choose the next among them."""
+    urgent_seconds: float = 3_600.0
+    """A waiting job goes first if it is due in less than this time, or has been for less."""
     drain_seconds: float = 20.0
     max_deliveries: int = 5
     """How often a job is started that never gives an answer, before it becomes an incident."""

@@ -35,7 +35,7 @@ from workers.runtime.feed import Feed
 from workers.runtime.resources import Resources
 from workers.runtime.worker import Worker
 from workers.runtime.zeebe import ZeebeClient
-from workers.settings import Mail, Ports, Settings, Zeebe
+from workers.settings import Mail, Ports, Settings, WorkerLimits, Zeebe
 
 PROCESS = "lead_routing"
 PATIENCE = timedelta(seconds=30)
@@ -100,7 +100,7 @@ class House:
         wanted = [name for name in names or known if name not in but and name not in self._feeds]
         worker = Worker(self.client, self.resources)
         specs = [discovery.find(f"{PROCESS}.{name}") for name in wanted]
-        feed = Feed(self.client, worker, specs, max_running=16)
+        feed = Feed(self.client, worker, specs, WorkerLimits(max_running_jobs=16))
         running = asyncio.create_task(feed.run())
         self._feeds.update(dict.fromkeys(wanted, (feed, running)))
         await self.until(lambda: len(feed.open_streams) == len(specs), "workers to be connected")

@@ -55,7 +55,7 @@ async def serve_tasks(
     async with _process(settings, max_size=min(CONNECTIONS, settings.worker.max_running_jobs)) as (pool, client, stop):
         resources = Resources(settings, pool)
         worker = Worker(client, resources, root)
-        feed = Feed(client, worker, specs, max_running=settings.worker.max_running_jobs)
+        feed = Feed(client, worker, specs, settings.worker)
 
         def state() -> State:
             return {

@@ -11,6 +11,7 @@ import inspect
 import typing
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict
@@ -61,6 +62,8 @@ class TaskSpec:
     """Whether the task may still act on a withdrawn case (undo and book-keeping do)."""
     timeout_seconds: float
     retry: Retry
+    due: Callable[[Any], datetime | None] | None
+    """From a job's input: until when it should have run, for the choice among jobs that wait (`runtime.backlog`)."""
 
 
 REGISTRY: dict[str, TaskSpec] = {}
@@ -79,6 +82,7 @@ def task(
     after_close: bool = False,
     timeout_seconds: float = 30.0,
     retry: Retry = Retry(),
+    due: Callable[[Any], datetime | None] | None = None,
 ) -> Callable[[F], F]:
     """Record the function as a task of the context whose ``tasks`` package it lies in.
 
@@ -87,7 +91,7 @@ def task(
     """
 
     def record(function: F) -> F:
-        spec = _spec(function, business_id, effect, loop, errors, undoes, after_close, timeout_seconds, retry)
+        spec = _spec(function, business_id, effect, loop, errors, undoes, after_close, timeout_seconds, retry, due)
         if spec.job_type in REGISTRY and REGISTRY[spec.job_type].function is not function:
             raise TypeError(f"Two functions want to be the task {spec.job_type}; rename one of them.")
         REGISTRY[spec.job_type] = spec
@@ -106,6 +110,7 @@ def _spec(
     after_close: bool,
     timeout_seconds: float,
     retry: Retry,
+    due: Callable[[Any], datetime | None] | None,
 ) -> TaskSpec:
     name = function.__name__
     parts = function.__module__.split(".")
@@ -148,4 +153,5 @@ def _spec(
         after_close=after_close,
         timeout_seconds=timeout_seconds,
         retry=retry,
+        due=due,
     )

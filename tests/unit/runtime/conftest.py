@@ -22,7 +22,7 @@ from workers.runtime.feed import Feed
 from workers.runtime.resources import Resources
 from workers.runtime.worker import Worker
 from workers.runtime.zeebe import ZeebeClient
-from workers.settings import Settings, Zeebe
+from workers.settings import Settings, WorkerLimits, Zeebe
 
 PROJECT = Path(__file__).parents[3]
 
@@ -58,11 +58,16 @@ def serving(client: ZeebeClient, resources: Resources) -> Callable[..., Abstract
 
     @asynccontextmanager
     async def serve(
-        *names: str, max_running: int = 8, using: ZeebeClient | None = None, drain: float = 5.0
+        *names: str, max_running: int = 8, using: ZeebeClient | None = None, drain: float = 5.0, look_ahead: int = 128
     ) -> AsyncIterator[Feed]:
         specs = [discovery.find(f"flow.{name}", ROOT) for name in names]
         served = using or client
-        feed = Feed(served, Worker(served, resources, ROOT), specs, max_running)
+        feed = Feed(
+            served,
+            Worker(served, resources, ROOT),
+            specs,
+            WorkerLimits(max_running_jobs=max_running, look_ahead_jobs=look_ahead),
+        )
         running = asyncio.create_task(feed.run())
         await until(lambda: running.done() or len(feed.open_streams) == len(names), "streams to open")
         try:

@@ -78,6 +78,7 @@ def given(
         after_close=after_close,
         timeout_seconds=timeout_seconds,
         retry=Retry(),
+        due=None,
     )
     return {spec.job_type: contract(spec)}
 

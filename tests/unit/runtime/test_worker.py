@@ -198,10 +198,12 @@ async def test_running_jobs_are_bounded_under_a_flood(
     await client.deploy({"look.bpmn": one_task("look")})
     fill = "x" * 2_000
     async with serving("look", max_running=4) as feed:
-        instances = [
-            await client.start("run_look", {"case_id": f"{number}-{fill}", "seconds": 0.02}) for number in range(300)
+        starts = [
+            asyncio.ensure_future(client.start("run_look", {"case_id": f"{number}-{fill}", "seconds": 0.05}))
+            for number in range(300)
         ]
         await until(lambda: len(feed.running) == 4, "the worker to be full")
+        instances = await asyncio.gather(*starts)
         await until(lambda: all(ended(engine, instance) for instance in instances), "all instances to end", 60)
     assert cases.resources.cache["most"] <= 4
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from typing import ClassVar, Literal
 
 from pydantic import AwareDatetime
@@ -67,7 +68,12 @@ class AssignOwnerOutput(Contract):
     acceptance_deadlines: AcceptanceDeadlines
 
 
-@task(business_id="lead_id", effect="once", loop="round", errors=(NoEligibleOwner,))
+def _due(given: AssignOwnerInput) -> datetime:
+    """By the clock, though the answer is due in working time: whoever has the lead should have it before that."""
+    return given.received_at + timedelta(minutes=given.routing.accept_sla.due)
+
+
+@task(business_id="lead_id", effect="once", loop="round", errors=(NoEligibleOwner,), due=_due)
 async def assign_owner(given: AssignOwnerInput, ports: LeadRoutingPorts) -> AssignOwnerOutput:
     """Decide and book in one transaction.
 

@@ -50,7 +50,7 @@ class NotifyOwnerOutput(Contract):
     owner_notified: bool
 
 
-@task(business_id="lead_id", effect="once", loop="round")
+@task(business_id="lead_id", effect="once", loop="round", due=lambda given: given.acceptance_deadlines.due_at)
 async def notify_owner(given: NotifyOwnerInput, ports: LeadRoutingPorts) -> NotifyOwnerOutput:
     """Write the mail. It names the lead and its company, but neither address, number nor message."""
     who = " · ".join(part for part in (given.lead.name, given.lead.company) if part) or given.lead_id

@@ -33,7 +33,7 @@ class SendEscalationOutput(Contract):
     escalated_at: datetime
 
 
-@task(business_id="lead_id", effect="once", loop="occurrence")
+@task(business_id="lead_id", effect="once", loop="occurrence", due=lambda given: given.due_at)
 async def send_escalation(given: SendEscalationInput, ports: LeadRoutingPorts) -> SendEscalationOutput:
     """Write to the audience; each occurrence once."""
     addresses = await ports.mail.addresses(

@@ -33,7 +33,7 @@ class SendReminderOutput(Contract):
     reminded_at: datetime
 
 
-@task(business_id="lead_id", effect="once", loop="occurrence")
+@task(business_id="lead_id", effect="once", loop="occurrence", due=lambda given: given.due_at)
 async def send_reminder(given: SendReminderInput, ports: LeadRoutingPorts) -> SendReminderOutput:
     """Write to the audience; each occurrence once."""
     addresses = await ports.mail.addresses(

@@ -132,6 +132,22 @@ async def test_assigning_books_all_that_belongs_to_it(process: Process) -> None:
     assert effect["recorded"]["owner_id"] == "ana"
 
 
+def due(name: str, **variables: object) -> datetime | None:
+    spec = discovery.find(f"lead_routing.{name}")
+    assert spec.due is not None
+    return spec.due(validated(spec, {"lead_id": LEAD, **variables}))
+
+
+async def test_waiting_jobs_are_due_when_the_people_are(process: Process) -> None:
+    assert due("assign_owner", **process.variables) == NOON - timedelta(seconds=1.5) + timedelta(minutes=60)
+    at = NOON + timedelta(hours=2)
+    notice = {"assignment": {"owner_id": "ana", "owner_email": "ana@example.com", "why": "Her turn."}, "round": 0}
+    deadlines = {"acceptance_deadlines": {"due_at": at.isoformat()}}
+    assert due("notify_owner", **process.variables, **notice, **deadlines) == at
+    told = {"task_name": "Accept lead", "occurrence": "1", "due_at": at.isoformat(), "audience": "owner"}
+    assert due("send_reminder", **told) == due("send_escalation", **told) == at
+
+
 async def test_refusal_undoes_and_goes_to_somebody_else(process: Process) -> None:
     await process.staff(Seat("ana", weight=2), Seat("ben"))
     assert (await process.run("assign_owner"))["assignment"]["owner_id"] == "ana"
