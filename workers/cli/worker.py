@@ -39,6 +39,7 @@ def run(
     from workers.runtime import logs
     from workers.runtime.discovery import ROOT, UnknownTask, all_job_types
     from workers.runtime.service import serve_tasks
+    from workers.runtime.tracing import NotInstalled
     from workers.settings import get_settings
 
     if everything == bool(tasks):
@@ -52,6 +53,9 @@ def run(
         code = asyncio.run(serve_tasks(settings, chosen, metrics_port=port, root=package))
     except UnknownTask as error:
         raise typer.BadParameter(str(error)) from None
+    except NotInstalled as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(1) from None
     except OSError as error:
         typer.echo(f"Port {port} can't be used ({error.strerror}). Give another one by --metrics-port.", err=True)
         raise typer.Exit(1) from None

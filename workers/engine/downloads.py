@@ -180,7 +180,27 @@ class Store:
             archive.unlink()
             return folder
 
+    def jar(self, coordinate: str, classifier: str) -> Path:
+        """One jar alone, a program with all it needs inside.
+
+        Raises `DownloadError`.
+        """
+        group, artifact, version = coordinate.split(":")
+
+        def found(context: MavenContext) -> list[Artifact]:
+            component = context.project(group, artifact).at_version(version)
+            return [component.artifact(classifier=classifier)]
+
+        return self._fetched(f"{coordinate}:{classifier}", found)[0]
+
     def _resolved(self, coordinate: str) -> list[Path]:
+        def found(context: MavenContext) -> list[Artifact]:
+            roots, needed = self._jgo(lambda: context.resolver.resolve([context.create_dependency(coordinate)]))
+            return [d.artifact for d in [*roots, *needed] if d.type == "jar" and d.scope not in {"test", "provided"}]
+
+        return self._fetched(coordinate, found)
+
+    def _fetched(self, coordinate: str, find: Callable[[MavenContext], list[Artifact]]) -> list[Path]:
         record = self.cache / "resolved" / (coordinate.replace(":", "_") + ".json")
         known = self._read(record)
         if known is not None:
@@ -189,9 +209,7 @@ class Store:
             known = self._read(record)
             if known is not None:
                 return known
-            context = self._context()
-            roots, needed = self._jgo(lambda: context.resolver.resolve([context.create_dependency(coordinate)]))
-            wanted = [d.artifact for d in [*roots, *needed] if d.type == "jar" and d.scope not in {"test", "provided"}]
+            wanted = find(self._context())
             with ThreadPoolExecutor(CONNECTIONS) as pool:
                 jars = list(pool.map(lambda artifact: self._jgo(artifact.resolve), wanted))
             lines = [{"file": str(jar.relative_to(self.cache)), "bytes": jar.stat().st_size} for jar in jars]

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from workers.engine import camunda, opensearch, postgres, readiness
+from workers.engine import camunda, opensearch, postgres, readiness, zipkin
 from workers.engine.downloads import Store
 from workers.settings import Settings
 
@@ -70,6 +70,8 @@ def programs(settings: Settings, store: Store, *, engine_only: bool = False, sam
         found += [_opensearch(settings, store), _camunda(settings, store), _task_door(settings)]
     if settings.mail.port is None:
         found.append(_mail(settings))
+    if settings.own_zipkin:
+        found.append(_zipkin(settings, store))
     if not engine_only:
         found += _own(settings)
     if sample:
@@ -165,6 +167,21 @@ def _mail(settings: Settings) -> Program:
         stop_signal="INT",
         stop_seconds=5,
         priority=100,
+    )
+
+
+def _zipkin(settings: Settings, store: Store) -> Program:
+    return Program(
+        name="zipkin",
+        title="Zipkin, traces",
+        phase=1,
+        command=partial(zipkin.command, settings, store),
+        ready=partial(readiness.http_ok, f"{settings.zipkin_url}/health"),
+        ports={"zipkin": settings.ports.zipkin},
+        address=f"{settings.zipkin_url}/zipkin/",
+        environment=zipkin.ENVIRONMENT,
+        start_seconds=120.0,
+        priority=200,
     )
 
 

@@ -32,8 +32,8 @@ def create_app(settings: Settings, pool: Pool, board: TaskBoard) -> FastAPI:
         # Their pages load scripts from other hosts; the description itself is at /openapi.json.
         docs_url=None,
         redoc_url=None,
-        # Validation errors repeat what was sent, which may be personal data.
-        telemetry={"logs": False},
+        # Its own spans and logs have paths, queries and what was sent, which may be personal data: see `Observed`.
+        telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     metrics = Metrics()
     app.state.parts = Parts(

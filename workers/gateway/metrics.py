@@ -6,7 +6,11 @@ import time
 
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from workers.runtime import tracing
+from workers.runtime.metrics import SPANS_DROPPED, SPANS_EXPORTED
 
 log = structlog.get_logger()
 
@@ -33,13 +37,15 @@ class Metrics:
         self.waiting = Gauge(
             "fairlead_gateway_engine_queue_rows", "Messages waiting for the engine.", registry=self.registry
         )
+        for counter in (SPANS_EXPORTED, SPANS_DROPPED):
+            self.registry.register(counter)
         self.lag = Gauge(
             "fairlead_gateway_engine_queue_lag_seconds", "Age of the oldest of them.", registry=self.registry
         )
 
 
 class Observed:
-    """ASGI middleware: counts, times and logs each request. Routes are named by their template, so that ids make no
+    """ASGI middleware: counts, times, traces and logs each request. Routes are named by their template, so that ids make no
     new time series and appear in no log.
     """
 
@@ -52,6 +58,14 @@ class Observed:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        if _traced(scope):
+            header = Headers(scope=scope).get("traceparent")
+            with tracing.continued(header, scope["method"], "server"):
+                await self._observe(scope, receive, send)
+        else:
+            await self._observe(scope, receive, send)
+
+    async def _observe(self, scope: Scope, receive: Receive, send: Send) -> None:
         started = time.perf_counter()
         status = 500
 
@@ -69,11 +83,22 @@ class Observed:
             method = scope["method"] if scope["method"] in _METHODS else "other"
             self._metrics.requests.labels(method, route, str(status)).inc()
             self._metrics.seconds.labels(route).observe(seconds)
+            tracing.mark(
+                {"http.request.method": method, "http.route": route, "http.response.status_code": status},
+                name=f"{method} {route}",
+            )
+            if status >= 500:
+                tracing.failed()
             level = log.debug if route in _QUIET else log.info
             level(
                 "request", action="http_request", method=method, route=route, status=status,
                 milliseconds=round(seconds * 1000, 1),
             )  # fmt: skip
+
+
+def _traced(scope: Scope) -> bool:
+    """Whatever changes something, and what comes with a trace; people and probes look at leads all the time."""
+    return scope["method"] not in {"GET", "HEAD", "OPTIONS"} or "traceparent" in Headers(scope=scope)
 
 
 _METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}

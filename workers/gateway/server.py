@@ -18,6 +18,7 @@ from workers.gateway import idempotency
 from workers.gateway.app import create_app
 from workers.gateway.guard import ConfigurationError, check_settings
 from workers.gateway.tasklist import tasklist
+from workers.runtime import tracing
 from workers.runtime.database import Pool, open_pool
 from workers.settings import Settings
 
@@ -53,8 +54,14 @@ async def serve(settings: Settings, host: str, port: int) -> None:
 
     Raises:
         ConfigurationError: unsafe settings, or an address that can't be listened on.
+        NotInstalled: traces are to be exported, and their packages are missing.
     """
     check_settings(settings, host)
+    with tracing.exporting(settings, "gateway"):
+        await _serve(settings, host, port)
+
+
+async def _serve(settings: Settings, host: str, port: int) -> None:
     pool = await open_pool(settings.dsn, min_size=1, max_size=CONNECTIONS)
     try:
         async with tasklist(settings) as board:

@@ -36,8 +36,9 @@ _OVERTAKEN = """
 """
 _BACK = """
     WITH gone AS (DELETE FROM runtime.dead_letters WHERE id = %(id)s RETURNING *)
-    INSERT INTO runtime.outbox (id, channel, business_id, external_id, payload, created_at, last_error)
-    OVERRIDING SYSTEM VALUE SELECT id, channel, business_id, external_id, payload, created_at, reason FROM gone
+    INSERT INTO runtime.outbox (id, channel, business_id, external_id, payload, created_at, last_error, traceparent)
+    OVERRIDING SYSTEM VALUE
+    SELECT id, channel, business_id, external_id, payload, created_at, reason, traceparent FROM gone
 """
 
 

@@ -108,6 +108,7 @@ class Breaker:
                 self._enter("closed")
 
     def _open(self, since: float) -> None:
+        metrics.BREAKER_OPENED.labels(self.name).inc()
         self._opened_at = since
         self._enter("open")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from workers.runtime import tracing
 from workers.runtime.outbox import Deliver, OutboxRow
 from workers.runtime.zeebe import ZeebeClient
 
@@ -15,10 +16,14 @@ def messages(client: ZeebeClient) -> Deliver:
 
     async def publish(row: OutboxRow) -> None:
         payload = row.payload
+        tracing.mark({"fairlead.message": payload["name"]})
+        variables = dict(payload.get("variables", {}))
+        if (traceparent := tracing.carried()) is not None:
+            variables[tracing.VARIABLE] = traceparent
         await client.publish(
             payload["name"],
             payload["correlation_key"],
-            payload.get("variables", {}),
+            variables,
             row.external_id,
             float(payload.get("ttl_seconds", 3600)),
         )

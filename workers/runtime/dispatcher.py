@@ -18,6 +18,7 @@ import random
 import time
 from collections import Counter
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from typing import Any
 
 import psycopg
@@ -25,7 +26,7 @@ import structlog
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow, dict_row
 
-from workers.runtime import metrics
+from workers.runtime import metrics, tracing
 from workers.runtime.database import Pool
 from workers.runtime.errors import DependencyDown, PermanentError, RateLimited, TransientError, Unreachable
 from workers.runtime.outbox import WAKE_UP, Deliver, OutboxRow
@@ -64,7 +65,7 @@ _CLAIM = f"""
 """  # noqa: S608 - the only part put in is the constant above
 # The oldest row of a key, read again under its lock, as who had the lock before may have just sent it.
 _HEAD = """
-    SELECT id, channel, business_id, external_id, payload, tries,
+    SELECT id, channel, business_id, external_id, payload, tries, traceparent,
            extract(epoch FROM clock_timestamp() - created_at)::float AS age_seconds,
            not_before <= clock_timestamp() AS due
     FROM runtime.outbox WHERE channel = %s AND business_id = %s ORDER BY id LIMIT 1
@@ -75,8 +76,8 @@ _SENT = """
 """
 _DEAD = """
     WITH gone AS (DELETE FROM runtime.outbox WHERE id = %(id)s RETURNING *)
-    INSERT INTO runtime.dead_letters (id, channel, business_id, external_id, payload, created_at, tries, reason)
-    SELECT id, channel, business_id, external_id, payload, created_at, tries + 1, %(reason)s FROM gone
+    INSERT INTO runtime.dead_letters (id, channel, business_id, external_id, payload, created_at, tries, reason, traceparent)
+    SELECT id, channel, business_id, external_id, payload, created_at, tries + 1, %(reason)s, traceparent FROM gone
 """
 _AGAIN = """
     UPDATE runtime.outbox SET tries = tries + %(counted)s, last_error = %(reason)s,
@@ -209,8 +210,11 @@ class Dispatcher:
         return OutboxRow(**row)
 
     async def _send(self, row: OutboxRow) -> None:
-        with structlog.contextvars.bound_contextvars(
-            channel=row.channel, business_id=row.business_id, external_id=row.external_id
+        with (
+            _span(row),
+            structlog.contextvars.bound_contextvars(
+                channel=row.channel, business_id=row.business_id, external_id=row.external_id
+            ),
         ):
             try:
                 async with asyncio.timeout(DELIVER_SECONDS):
@@ -224,6 +228,7 @@ class Dispatcher:
                 await self._bury(row, f"Defect in the delivery: {type(error).__name__}. Deploy a corrected dispatcher.")
             else:
                 await self._execute(_SENT, (row.id,))
+                _trace_end(row, "delivered")
                 metrics.OUTBOX_SENT.labels(row.channel).inc()
                 metrics.OUTBOX_SECONDS.labels(row.channel).observe(row.age_seconds)
                 log.debug("sent", action="outbox_sent", age=round(row.age_seconds, 4))
@@ -246,10 +251,14 @@ class Dispatcher:
             {"id": row.id, "reason": reason[:LONGEST_REASON], "seconds": seconds, "counted": 0 if away else 1},
         )
         metrics.OUTBOX_RETRIED.labels(row.channel).inc()
+        tracing.failed()
+        tracing.event("retry", {"reason": type(error).__name__, "pause": round(seconds, 3)})
         log.warning("not sent, will be tried again", action="outbox_retry", reason=type(error).__name__, pause=seconds)
 
     async def _bury(self, row: OutboxRow, reason: str) -> None:
         await self._execute(_DEAD, {"id": row.id, "reason": reason[:LONGEST_REASON]})
+        tracing.failed()
+        _trace_end(row, "dead_letter")
         metrics.OUTBOX_DEAD.labels(row.channel).inc()
         log.error("put among the dead letters", action="outbox_dead", row=row.id, tries=row.tries + 1)
 
@@ -273,3 +282,24 @@ class Dispatcher:
             if strangers := sorted(set(waiting) - set(self._deliveries)):
                 log.warning("rows nobody here sends", action="outbox_strangers", channels=", ".join(strangers))
             await asyncio.sleep(10)
+
+
+def _span(row: OutboxRow) -> AbstractContextManager[None]:
+    attributes: tracing.Attributes = {
+        "fairlead.business_id": row.business_id,
+        "fairlead.channel": row.channel,
+        "fairlead.try": row.tries + 1,
+    }
+    return tracing.continued(row.traceparent, f"deliver {row.channel}", "producer", attributes)
+
+
+def _trace_end(row: OutboxRow, outcome: str) -> None:
+    """The row has left the outbox: tell how, and how long it had waited there, earlier tries included."""
+    tracing.mark({"fairlead.outcome": outcome})
+    tracing.waited(
+        row.traceparent,
+        f"wait {row.channel}",
+        {"fairlead.business_id": row.business_id, "fairlead.try": row.tries + 1},
+        since_ns=row.read_ns - int(row.age_seconds * 1e9),
+        until_ns=row.read_ns,
+    )

@@ -7,6 +7,7 @@ from typing import Any
 from psycopg import AsyncConnection, AsyncCursor
 from psycopg.rows import DictRow
 
+from workers.runtime import tracing
 from workers.runtime.errors import CaseClosed
 from workers.runtime.task import TaskSpec
 from workers.runtime.work import JobInfo
@@ -26,7 +27,7 @@ async def claim(connection: AsyncConnection[DictRow], spec: TaskSpec, job: JobIn
     if cursor.rowcount == 1:
         return None
     cursor = await connection.execute(
-        "SELECT result, element_instance_key FROM runtime.effects"
+        "SELECT result, element_instance_key, traceparent FROM runtime.effects"
         " WHERE business_id = %s AND element_id = %s AND loop_index = %s",
         (job.business_id, job.element_id, job.loop_index),
     )
@@ -40,6 +41,7 @@ async def claim(connection: AsyncConnection[DictRow], spec: TaskSpec, job: JobIn
             " WHERE business_id = %s AND element_id = %s AND loop_index = %s AND completed_at IS NULL",
             (job.business_id, job.element_id, job.loop_index),
         )
+    tracing.link(row["traceparent"], "done before")
     return row["result"] or {}
 
 
@@ -60,9 +62,9 @@ async def _insert(
     return await connection.execute(
         """
         INSERT INTO runtime.effects (business_id, element_id, loop_index, task, done_at,
-                                     process_instance_key, element_instance_key, job_key)
+                                     process_instance_key, element_instance_key, job_key, traceparent)
         SELECT %(business_id)s, %(element_id)s, %(loop_index)s, %(task)s, clock_timestamp(),
-               %(process_instance_key)s, %(element_instance_key)s, %(job_key)s
+               %(process_instance_key)s, %(element_instance_key)s, %(job_key)s, %(traceparent)s
         WHERE NOT (%(fenced)s AND EXISTS (SELECT FROM runtime.closed_cases WHERE business_id = %(business_id)s))
         ON CONFLICT DO NOTHING
         """,
@@ -74,6 +76,7 @@ async def _insert(
             "process_instance_key": job.process_instance_key,
             "element_instance_key": job.element_instance_key,
             "job_key": job.key,
+            "traceparent": tracing.carried(),
             "fenced": fenced,
         },
     )

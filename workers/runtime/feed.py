@@ -21,7 +21,7 @@ from collections.abc import Sequence
 
 import structlog
 
-from workers.runtime import metrics
+from workers.runtime import metrics, tracing
 from workers.runtime.backlog import Ages, Backlog, Lane, Waiting
 from workers.runtime.journal import GRACE_SECONDS
 from workers.runtime.limit import Limits
@@ -134,7 +134,7 @@ class Feed:
             spec.job_type,
             worker=self._name,
             timeout_seconds=job_timeout(spec),
-            variables=list(spec.input_model.model_fields),
+            variables=tracing.fetched(spec.input_model.model_fields),
             on_open=lambda: self._opened(spec),
         )
         try:
@@ -169,7 +169,7 @@ class Feed:
                     spec.job_type,
                     worker=self._name,
                     timeout_seconds=job_timeout(spec),
-                    variables=list(spec.input_model.model_fields),
+                    variables=tracing.fetched(spec.input_model.model_fields),
                     at_most=free,
                 )
             except (EngineBusy, Refused) as error:

@@ -18,7 +18,7 @@ import structlog
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
-from workers.runtime import metrics
+from workers.runtime import metrics, tracing
 from workers.runtime.database import Pool
 from workers.runtime.errors import PermanentError
 from workers.runtime.work import JobInfo
@@ -114,6 +114,7 @@ class Journal:
         assert deliveries is not None  # an upsert always returns its row
         if deliveries > 1:
             metrics.JOBS_REDELIVERED.labels(job.job_type).inc()
+            tracing.event("redelivered", {"deliveries": deliveries})
             log.warning("delivered before without an answer", action="job_redelivered", deliveries=deliveries)
         return deliveries
 

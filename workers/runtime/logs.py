@@ -13,6 +13,7 @@ from typing import Any
 
 import structlog
 
+from workers.runtime import tracing
 from workers.settings import Settings
 
 FORBIDDEN = frozenset(
@@ -37,6 +38,7 @@ def configure(settings: Settings) -> None:
     """Set up logging for this process: to standard error, in the format and from the level that the settings say."""
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
+        tracing.name_span,
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         show_exception,

@@ -7,7 +7,7 @@ from prometheus_client import Counter, Gauge, Histogram
 JOBS_STARTED = Counter("fairlead_jobs_started", "Jobs taken up.", ["task"])
 JOBS_FINISHED = Counter(
     "fairlead_jobs_finished",
-    "Jobs answered: completed, business_error, retry, incident, handed_back, gone.",
+    "Jobs answered: completed, business_error, retry, incident, handed_back, gone, unanswered.",
     ["task", "outcome"],
 )
 JOB_SECONDS = Histogram(
@@ -15,6 +15,11 @@ JOB_SECONDS = Histogram(
     "From taking up a job to the engine's receipt of the answer.",
     ["task"],
     buckets=(0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60),
+)
+JOBS_RETRIED = Counter(
+    "fairlead_jobs_retried",
+    "Jobs given back to be tried again: failure, dependency_down, database_away (the last two use up no try).",
+    ["task", "reason"],
 )
 JOBS_REPEATED = Counter("fairlead_jobs_repeated", "Redelivered jobs answered from the stored result.", ["task"])
 JOBS_REDELIVERED = Counter("fairlead_jobs_redelivered", "Jobs delivered before without an answer.", ["task"])
@@ -41,6 +46,10 @@ CHORES_FAILED = Counter("fairlead_chores_failed", "Defects in what a dispatcher 
 BREAKER_STATE = Gauge("fairlead_breaker_state", "0 closed, 1 half-open (one call tries), 2 open.", ["dependency"])
 BREAKER_REFUSED = Counter("fairlead_breaker_refused", "Calls not made, as the breaker was open.", ["dependency"])
 
+BREAKER_OPENED = Counter(
+    "fairlead_breaker_opened", "How often a breaker opened, failed probes included.", ["dependency"]
+)
+
 ORPHANS_WAITING = Gauge("fairlead_orphans", "Committed effects of jobs that nobody knows the end of yet.")
 ORPHANS_SETTLED = Counter(
     "fairlead_orphans_settled", "Jobs of unknown end that were settled: undone, stands, nothing_to_undo.", ["outcome"]
@@ -58,3 +67,6 @@ OUTBOX_SECONDS = Histogram(
     ["channel"],
     buckets=(0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 60, 600),
 )
+
+SPANS_EXPORTED = Counter("fairlead_spans_exported", "Spans that the collector of traces took.")
+SPANS_DROPPED = Counter("fairlead_spans_dropped", "Spans lost: queue_full, not_exported (refused or away).", ["reason"])

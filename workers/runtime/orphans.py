@@ -15,7 +15,7 @@ from typing import Literal, Protocol
 
 import structlog
 
-from workers.runtime import discovery, effects, metrics
+from workers.runtime import discovery, effects, metrics, tracing
 from workers.runtime.discovery import ROOT
 from workers.runtime.resources import Resources
 from workers.runtime.task import TaskSpec
@@ -52,7 +52,7 @@ _WAITING = """
       AND e.element_instance_key = d.element_instance_key
 """
 _HELD = """
-    SELECT FROM runtime.effects
+    SELECT traceparent FROM runtime.effects
     WHERE business_id = %s AND element_id = %s AND loop_index = %s AND element_instance_key = %s
       AND undone_at IS NULL AND completed_at IS NULL FOR UPDATE
 """
@@ -145,8 +145,9 @@ class Orphans:
                 held = await connection.execute(
                     _HELD, (job.business_id, job.element_id, job.loop_index, job.element_instance_key)
                 )
-                if held.rowcount:  # else a withdrawal was quicker, or another instance has come to rely on it
-                    await undo(handler, job, self._resources, self._root, connection)
+                if row := await held.fetchone():  # else a withdrawal was quicker, or another instance relies on it
+                    with tracing.continued(row["traceparent"], f"orphan {job.job_type}"):
+                        await undo(handler, job, self._resources, self._root, connection)
                 await connection.execute("DELETE FROM runtime.deliveries WHERE job_key = %s", (job.key,))
         except Exception:  # one that can't be undone now must not keep the others waiting
             metrics.ORPHANS_FAILED.labels(handler.job_type).inc()

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 from psycopg.types.json import Jsonb
+
+from workers.runtime import tracing
 
 WAKE_UP = "fairlead_outbox"
 """The NOTIFY channel on which a commit wakes the dispatchers (trigger `wake_dispatchers`, migration 0003)."""
@@ -26,6 +29,11 @@ class OutboxRow:
     tries: int
     """How often it was tried before."""
     age_seconds: float = 0.0
+    """Since it was written, when it was read."""
+    traceparent: str | None = None
+    """The span in which it was written."""
+    read_ns: int = field(default_factory=time.time_ns)
+    """When it was read, in nanoseconds since 1970."""
 
 
 Deliver = Callable[[OutboxRow], Awaitable[None]]
@@ -48,12 +56,18 @@ async def put(
     """
     cursor = await connection.execute(
         """
-        INSERT INTO runtime.outbox (channel, business_id, external_id, payload)
-        SELECT %(channel)s, %(business_id)s, %(external_id)s, %(payload)s
+        INSERT INTO runtime.outbox (channel, business_id, external_id, payload, traceparent)
+        SELECT %(channel)s, %(business_id)s, %(external_id)s, %(payload)s, %(traceparent)s
         WHERE NOT EXISTS (
             SELECT FROM runtime.delivered WHERE channel = %(channel)s AND external_id = %(external_id)s)
         ON CONFLICT (channel, external_id) DO NOTHING
         """,
-        {"channel": channel, "business_id": business_id, "external_id": external_id, "payload": Jsonb(dict(payload))},
+        {
+            "channel": channel,
+            "business_id": business_id,
+            "external_id": external_id,
+            "payload": Jsonb(dict(payload)),
+            "traceparent": tracing.carried(),
+        },
     )
     return cursor.rowcount == 1

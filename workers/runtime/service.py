@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Sequen
 import psycopg
 import structlog
 
-from workers.runtime import deliveries, discovery
+from workers.runtime import deliveries, discovery, tracing
 from workers.runtime.database import Pool, newest, open_pool, outdated
 from workers.runtime.dispatcher import Dispatcher
 from workers.runtime.expiry import Expiry
@@ -49,10 +49,12 @@ async def serve_tasks(
 
     Raises:
         UnknownTask: one of the job types does not exist.
+        NotInstalled: traces are to be exported, and their packages are missing.
         OSError: the metrics port is taken.
     """
     specs = [discovery.find(job_type, root) for job_type in job_types]
-    async with _process(settings, max_size=min(CONNECTIONS, settings.worker.max_running_jobs)) as (pool, client, stop):
+    size = min(CONNECTIONS, settings.worker.max_running_jobs)
+    async with _process(settings, "worker", max_size=size) as (pool, client, stop):
         resources = Resources(settings, pool)
         worker = Worker(client, resources, root)
         feed = Feed(client, worker, specs, settings.worker)
@@ -84,10 +86,11 @@ async def serve_outbox(
     `states` opens the engine's view of what became of element instances; without it orphaned effects wait.
 
     Raises:
+        NotInstalled: traces are to be exported, and their packages are missing.
         OSError: the metrics port is taken.
     """
     async with (
-        _process(settings, max_size=CONNECTIONS) as (pool, client, stop),
+        _process(settings, "dispatcher", max_size=CONNECTIONS) as (pool, client, stop),
         states() if states is not None else contextlib.nullcontext() as view,
     ):
         resources = Resources(settings, pool)
@@ -126,17 +129,20 @@ async def _close(resources: Resources, contexts: Iterable[str], root: str) -> No
 
 
 @contextlib.asynccontextmanager
-async def _process(settings: Settings, *, max_size: int) -> AsyncIterator[tuple[Pool, ZeebeClient, asyncio.Event]]:
+async def _process(
+    settings: Settings, role: str, *, max_size: int
+) -> AsyncIterator[tuple[Pool, ZeebeClient, asyncio.Event]]:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    pool = await open_pool(settings.dsn, min_size=1, max_size=max_size)
-    try:
-        async with ZeebeClient(settings) as client:
-            yield pool, client, stop
-    finally:
-        await pool.close()
+    with tracing.exporting(settings, role):
+        pool = await open_pool(settings.dsn, min_size=1, max_size=max_size)
+        try:
+            async with ZeebeClient(settings) as client:
+                yield pool, client, stop
+        finally:
+            await pool.close()
 
 
 @contextlib.contextmanager

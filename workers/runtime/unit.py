@@ -20,7 +20,7 @@ from psycopg.rows import DictRow
 from psycopg.types.json import Jsonb
 from pydantic import ValidationError
 
-from workers.runtime import discovery, effects, outbox
+from workers.runtime import discovery, effects, outbox, tracing
 from workers.runtime.effects import Result
 from workers.runtime.errors import CaseClosed, ContractError
 from workers.runtime.journal import Journal
@@ -184,7 +184,7 @@ class JobWork:
             """
             UPDATE runtime.effects SET undone_at = now(), undone_by = %s
             WHERE business_id = %s AND task = %s AND loop_index = %s AND undone_at IS NULL
-            RETURNING recorded
+            RETURNING recorded, traceparent
             """,
             (
                 self.job.element_id,
@@ -194,7 +194,10 @@ class JobWork:
             ),
         )
         row = await cursor.fetchone()
-        return None if row is None else row["recorded"] or {}
+        if row is None:
+            return None
+        tracing.link(row["traceparent"], "undoes")
+        return row["recorded"] or {}
 
     async def close_case(self, reason: str) -> None:
         """Fence the case."""
@@ -229,7 +232,8 @@ async def undo(
     job = replace(job, job_type=handler.job_type, element_id=handler.name)
     given = validated(handler, _identity(handler, job))
     if await effects.insert(connection, handler, job, fenced=False):
-        await _run_once(handler, given, JobWork(job, handler, resources, root, connection))
+        with tracing.span(f"undo {handler.job_type}", {"fairlead.business_id": job.business_id}):
+            await _run_once(handler, given, JobWork(job, handler, resources, root, connection))
 
 
 def _identity(spec: TaskSpec, job: JobInfo) -> dict[str, object]:
@@ -257,7 +261,8 @@ async def _run_once(spec: TaskSpec, given: Contract, work: JobWork) -> Result:
 
 async def _call(spec: TaskSpec, given: Contract, work: JobWork) -> Result:
     function: Callable[[Any, Any], Awaitable[Any]] = spec.function  # Any: see TaskSpec.function
-    output = await function(given, work.ports)
+    with tracing.span(f"run {spec.job_type}"):
+        output = await function(given, work.ports)
     if not isinstance(output, spec.output_model):
         raise ContractError(f"{spec.job_type} returned {type(output).__name__}, not {spec.output_model.__name__}.")
     return output.model_dump(mode="json")

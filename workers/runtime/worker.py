@@ -11,13 +11,14 @@ import asyncio
 import random
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractContextManager
 from typing import Literal
 
 import psycopg
 import structlog
 from psycopg_pool import PoolTimeout
 
-from workers.runtime import metrics
+from workers.runtime import metrics, tracing
 from workers.runtime.discovery import ROOT
 from workers.runtime.errors import (
     BusinessError,
@@ -40,7 +41,7 @@ log = structlog.get_logger()
 LONGEST_MESSAGE = 1_000
 """Characters of an error message to the engine."""
 
-Outcome = Literal["completed", "business_error", "retry", "incident", "handed_back", "gone"]
+Outcome = Literal["completed", "business_error", "retry", "incident", "handed_back", "gone", "unanswered"]
 
 
 def job_timeout(spec: TaskSpec) -> float:
@@ -78,12 +79,17 @@ class Worker:
         started = time.perf_counter()
         metrics.JOBS_STARTED.labels(spec.job_type).inc()
         metrics.JOBS_RUNNING.inc()
-        with structlog.contextvars.bound_contextvars(
-            job_key=job.key, process_instance_key=job.process_instance_key, task=spec.job_type
+        outcome: Outcome = "unanswered"
+        with (
+            _span(spec, job),
+            structlog.contextvars.bound_contextvars(
+                job_key=job.key, process_instance_key=job.process_instance_key, task=spec.job_type
+            ),
         ):
             try:
                 outcome = await self._run(spec, job)
             except asyncio.CancelledError:
+                outcome = "handed_back"
                 await self.hand_back(spec, job)
                 raise
             except JobGone:
@@ -92,9 +98,11 @@ class Worker:
                 outcome = "gone"
             finally:
                 metrics.JOBS_RUNNING.dec()
-            seconds = time.perf_counter() - started
-            metrics.JOB_SECONDS.labels(spec.job_type).observe(seconds)
-            metrics.JOBS_FINISHED.labels(spec.job_type, outcome).inc()
+                seconds = time.perf_counter() - started
+                metrics.JOB_SECONDS.labels(spec.job_type).observe(seconds)
+                if outcome != "handed_back":  # `hand_back` counts it, as it does for jobs that never started
+                    metrics.JOBS_FINISHED.labels(spec.job_type, outcome).inc()
+                tracing.mark({"fairlead.outcome": outcome})
             log.debug("job answered", action="job_answered", outcome=outcome, seconds=round(seconds, 4))
         return outcome
 
@@ -116,6 +124,7 @@ class Worker:
             given = validated(spec, job.variables)
             info = _info(spec, job, given)
             structlog.contextvars.bind_contextvars(business_id=info.business_id)
+            tracing.mark({"fairlead.business_id": info.business_id})
             async with asyncio.timeout(spec.timeout_seconds):
                 done = await execute(spec, given, info, self._resources, self._root, self._journal)
             await self._complete(spec, info, done)
@@ -128,6 +137,7 @@ class Worker:
         return "completed"
 
     async def _complete(self, spec: TaskSpec, job: JobInfo, done: Done) -> None:
+        tracing.mark({"fairlead.deduplicated": done.repeated})
         if done.repeated:
             metrics.JOBS_REPEATED.labels(spec.job_type).inc()
             log.info("done before, answered from the stored result", action="job_repeated")
@@ -144,6 +154,7 @@ class Worker:
             await self._journal.stands(job)
 
     async def _failed(self, spec: TaskSpec, job: Job, error: Exception) -> Outcome:
+        tracing.mark({"error.type": type(error).__name__})
         match error:
             case BusinessError():
                 answer = self._business(spec, job, error)
@@ -177,6 +188,7 @@ class Worker:
                 f"{spec.job_type} raised the business error {type(error).__name__}, which it doesn't declare. "
                 "Add it to the task's `errors` and to the diagram, deploy both, then retry this incident.",
             )
+        tracing.event("business error", {"code": error.code})
         variables: Mapping[str, object] = error.variables
         log.info("business error", action="business_error", code=error.code)
         await self._answer(
@@ -198,22 +210,20 @@ class Worker:
         if isinstance(error, RateLimited):
             seconds = error.retry_after * random.uniform(1.0, 1.1)  # noqa: S311 - not all at the same moment
         log.warning("will be tried again", action="job_retry", reason=type(error).__name__, pause=round(seconds, 3))
-        await self._fail(spec, job, left, str(error), seconds)
-        return "retry"
+        return await self._again(spec, job, left, str(error), seconds, "failure")
 
     async def _wait(self, spec: TaskSpec, job: Job, error: DependencyDown) -> Outcome:
         """The task was not tried: it keeps its retries."""
         seconds = error.retry_after * random.uniform(1.0, 1.5)  # noqa: S311 - not all at the same moment
         log.info("waits for a dependency", action="job_waits", reason=type(error).__name__, pause=round(seconds, 3))
-        await self._fail(spec, job, job.retries, str(error), seconds)
-        return "retry"
+        return await self._again(spec, job, job.retries, str(error), seconds, "dependency_down")
 
     async def _database_away(self, spec: TaskSpec, job: Job, error: Exception) -> Outcome:
         """Not the task's failure: it keeps its retries, and waits like after a few failures."""
         seconds = random.uniform(0.5, 5.0)  # noqa: S311 - not all at the same moment
         log.warning("database away", action="database_away", reason=type(error).__name__, pause=round(seconds, 3))
-        await self._fail(spec, job, job.retries, "The database can't be reached; tried again soon.", seconds)
-        return "retry"
+        message = "The database can't be reached; tried again soon."
+        return await self._again(spec, job, job.retries, message, seconds, "database_away")
 
     async def _defect(self, spec: TaskSpec, job: Job, error: Exception) -> Outcome:
         """Not an outcome that the task declares. Its message may hold personal data: the engine is told the type."""
@@ -224,7 +234,17 @@ class Worker:
         )
         return await self._incident(spec, job, message)
 
+    async def _again(
+        self, spec: TaskSpec, job: Job, retries: int, message: str, seconds: float, reason: str
+    ) -> Outcome:
+        metrics.JOBS_RETRIED.labels(spec.job_type, reason).inc()
+        tracing.event("retry", {"reason": reason, "retries_left": retries, "pause": round(seconds, 3)})
+        await self._fail(spec, job, retries, message, seconds)
+        return "retry"
+
     async def _incident(self, spec: TaskSpec, job: Job, message: str) -> Outcome:
+        tracing.failed()
+        tracing.event("incident")
         await self._fail(spec, job, 0, message, 0.0)
         return "incident"
 
@@ -252,6 +272,24 @@ class Worker:
                 log.debug("engine busy, answering again", action="answer_retry", reason=str(error))
                 await asyncio.sleep(random.uniform(0.01, ceiling))  # noqa: S311 - full jitter
                 ceiling = min(2.0, ceiling * 2)
+
+
+def _span(spec: TaskSpec, job: Job) -> AbstractContextManager[None]:
+    return tracing.continued(
+        job.variables.get(tracing.VARIABLE),
+        f"job {spec.job_type}",
+        "consumer",
+        {
+            "fairlead.job_type": spec.job_type,
+            "fairlead.job_key": job.key,
+            "fairlead.process_instance_key": job.process_instance_key,
+            "fairlead.process_id": job.bpmn_process_id,
+            "fairlead.element_id": job.element_id,
+            "fairlead.try": max(1, spec.retry.tries - job.retries + 1),
+        },
+        since_ns=job.arrived_ns,
+        instance=job.process_instance_key,
+    )
 
 
 def _info(spec: TaskSpec, job: Job, given: Contract) -> JobInfo:

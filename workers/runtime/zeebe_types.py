@@ -12,7 +12,8 @@ PermanentError
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, field
 from typing import Any
 
 from workers.runtime.errors import PermanentError, Unreachable
@@ -57,6 +58,8 @@ class Job:
     deadline: int
     """Milliseconds since 1970 by the engine's clock: when the engine gives the job to somebody else."""
     variables: dict[str, Any]  # Any: JSON
+    arrived_ns: int = field(default_factory=time.time_ns)
+    """When it reached us, in nanoseconds since 1970 by our clock."""
 
 
 @dataclass(frozen=True, slots=True)
