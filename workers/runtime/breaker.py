@@ -94,11 +94,13 @@ class Breaker:
     def _failure(self, probe: bool) -> None:
         if probe:
             self._rest = min(self._longest_rest, self._rest * 2)
+            metrics.BREAKER_OPENED.labels(self.name).inc()
             self._open(self._clock())
         elif self.state == "closed":  # a call from before it opened tells nothing new
             self._failed += 1
             if self._failed >= self._limit:
                 self._rest = self._first_rest
+                metrics.BREAKER_OPENED.labels(self.name).inc()
                 self._open(self._clock())
 
     def _success(self, probe: bool) -> None:
@@ -108,7 +110,6 @@ class Breaker:
                 self._enter("closed")
 
     def _open(self, since: float) -> None:
-        metrics.BREAKER_OPENED.labels(self.name).inc()
         self._opened_at = since
         self._enter("open")
 

@@ -95,6 +95,17 @@ def test_a_warm_cache_needs_no_network(store: Store, maven: Maven) -> None:
     assert store.unpacked("org.sample:engine:1.0") == folder
 
 
+def test_a_program_in_one_jar_is_fetched_alone_and_once(store: Store, maven: Maven) -> None:
+    maven.file("engine", "jar").with_name("engine-1.0-exec.jar").write_bytes(b"all of it")
+    digest = hashlib.sha1(b"all of it").hexdigest()
+    maven.file("engine", "jar").with_name("engine-1.0-exec.jar.sha1").write_text(digest)
+    jar = store.jar("org.sample:engine:1.0", "exec")
+    assert jar.read_bytes() == b"all of it"
+    assert "part-1.0.jar" not in files(store.cache)
+    maven.stop()
+    assert store.jar("org.sample:engine:1.0", "exec") == jar
+
+
 def test_a_distribution_is_unpacked_read_only_and_runnable(store: Store) -> None:
     folder = store.unpacked("org.sample:engine:1.0")
     assert (folder / "bin" / "run").stat().st_mode & 0o777 == 0o555

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests.spans import is_below, recorded
 from tests.unit.runtime.demo.cases import ROOT, Cases
 from tests.unit.runtime.demo.diagram import one_task
 from tests.unit.runtime.demo.waiting import until
@@ -96,10 +97,13 @@ async def orphan(engine: EmbeddedEngine, serving: Serving, cases: Cases) -> int:
 async def test_cancelled_after_the_commit_is_undone_once(
     engine: EmbeddedEngine, serving: Serving, book: str, cases: Cases, orphans: Orphans
 ) -> None:
-    await orphan(engine, serving, cases)
-    assert await cases.booked() == 5
-    assert sum(await asyncio.gather(orphans.look(), orphans.look())) == 1
-    assert await orphans.look() == 0
+    with recorded() as spans:
+        await orphan(engine, serving, cases)
+        assert await cases.booked() == 5
+        assert sum(await asyncio.gather(orphans.look(), orphans.look())) == 1
+        assert await orphans.look() == 0
+    assert is_below(spans.one("orphan flow.book"), spans.one("job flow.book"))
+    assert is_below(spans.one("undo flow.unbook"), spans.one("orphan flow.book"))
     assert await cases.booked() == 0
     assert await cases.rows(UNDONE) == [(1,)]
     assert await cases.rows("SELECT undone_by FROM runtime.effects WHERE undone_at IS NOT NULL") == [("unbook",)]
