@@ -53,7 +53,7 @@ class Heaps(BaseModel):
 
     camunda: int = 1024
     opensearch: int = 512
-    zipkin: int = 160
+    zipkin: int = 192
 
 
 class Camunda(BaseModel):

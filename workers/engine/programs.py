@@ -180,7 +180,7 @@ def _zipkin(settings: Settings, store: Store) -> Program:
         ports={"zipkin": settings.ports.zipkin},
         address=f"{settings.zipkin_url}/zipkin/",
         environment=zipkin.ENVIRONMENT,
-        start_seconds=120.0,
+        start_seconds=180.0,
         priority=200,
     )
 

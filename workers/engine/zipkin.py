@@ -6,8 +6,8 @@ from workers.engine import jvm
 from workers.engine.downloads import Store
 from workers.settings import Settings
 
-MOST_SPANS = 50_000
-"""Kept in memory; older traces go first. A lead that runs through makes about 60."""
+MOST_SPANS = 20_000
+"""Kept in memory; older traces go first. A lead that runs through makes about 25."""
 
 
 def command(settings: Settings, store: Store) -> tuple[str, ...]:

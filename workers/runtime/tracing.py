@@ -48,11 +48,13 @@ def exporting(settings: Settings, role: str) -> Iterator[None]:
         return
     try:
         from workers.runtime import tracing_sdk  # noqa: PLC0415 - OpenTelemetry is heavy, and most do without
+
+        exporter = tracing_sdk.exporter(settings)
     except ModuleNotFoundError as error:
         if error.name is not None and error.name.startswith("workers"):
             raise
         raise NotInstalled from None
-    backend = tracing_sdk.Sdk(settings, role, tracing_sdk.exporter(settings))
+    backend = tracing_sdk.Sdk(settings, role, exporter)
     try:
         with using(backend):
             yield
