@@ -39,6 +39,9 @@ LOOKED_AT = 5_000
 Probe = Callable[[], Awaitable[bool]]
 """Whether a dependency answers."""
 
+Tell = Callable[[Sequence[Incident | DeadLetter]], Awaitable[int]]
+"""Tells operations of what is new among these, and how many are."""
+
 
 @dataclass(frozen=True, slots=True)
 class Tried:
@@ -73,6 +76,7 @@ class Repair:
         engine: incidents.Engine,
         policies: Sequence[Policy],
         probes: Mapping[Dependency, Probe],
+        tell: Tell,
     ) -> None:
         self._dsn = dsn
         self._pool = pool
@@ -80,6 +84,7 @@ class Repair:
         self._engine = engine
         self._policies = policies
         self._probes = probes
+        self._tell = tell
         self.working = False
         """Whether this process is the one that repairs."""
 
@@ -122,6 +127,9 @@ class Repair:
             OPEN.labels("incident").set(len(found))
         except UnreachableError as error:
             log.warning("incidents can't be seen", action="repair_blind", reason=str(error))
+        # Before anything is tried: a trouble is told of even if it is gone a moment later.
+        if told := await self._tell([*found, *letters]):
+            log.warning("operations told", action="operations_told", number=told)
         answers: dict[Dependency, bool] = {}
         reports = []
         for policy in self._policies:
