@@ -168,7 +168,8 @@ class Retention(BaseModel):
     """When rows of the runtime are taken out (`workers.runtime.expiry`), in days."""
 
     effects_days: int = 400
-    """Since a case's newest effect. Keep it longer than any instance lives: without them nothing of it can be undone."""
+    """Since a case's newest effect. Keep it longer than any instance lives: without them nothing of it can be undone.
+    As long it is kept what operations were told of."""
     delivered_days: int = 90
     """Since an outbox row was delivered: so long a repeat of it is recognised."""
     deliveries_days: int = 30
