@@ -159,17 +159,16 @@ class Repair:
     async def _again(
         self, policy: Policy, due: Sequence[Incident | DeadLetter], tried: Mapping[str, Tried]
     ) -> list[Done]:
-        done: list[Done] = []
+        def actor(one: Incident | DeadLetter) -> Actor:
+            before = tried[one.subject].times if one.subject in tried else 0
+            return Actor(policy.actor, f"Try {before + 1} of {policy.tries}: it may have gone away by itself.")
+
         # The business id, for the audit trail, is asked for only now that the incident is acted upon.
         named = await incidents.named(self._pool, self._board, [one for one in due if isinstance(one, Incident)])
-        items: list[Incident | DeadLetter] = [*named, *(one for one in due if isinstance(one, DeadLetter))]
-        for one in items:
-            before = tried[one.subject].times if one.subject in tried else 0
-            actor = Actor(policy.actor, f"Try {before + 1} of {policy.tries}: it may have gone away by itself.")
-            if isinstance(one, Incident):
-                done += await incidents.retry(self._pool, self._engine, [one], actor)
-            else:
-                done += await dead_letters.retry(self._pool, [one], actor, late=policy.late)
+        done = await incidents.retry(self._pool, self._engine, named, actor)
+        for one in due:  # in their order
+            if isinstance(one, DeadLetter):
+                done += await dead_letters.retry(self._pool, [one], actor(one), late=policy.late)
         return done
 
     async def _answers(self, name: Dependency, answers: dict[Dependency, bool]) -> bool:
