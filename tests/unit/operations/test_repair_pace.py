@@ -14,7 +14,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.unit.operations.conftest import Records, eventually, rows
-from tests.unit.runtime.demo.diagram import one_task
+from tests.unit.runtime.demo.diagram import deploy, one_task
 from workers.engine.embedded import EmbeddedEngine
 from workers.engine.ports import free_port
 from workers.operations import audit
@@ -47,7 +47,7 @@ async def test_incidents_of_an_outage_are_gone_within_ten_minutes(
     port = free_port()
     board = Records(engine, "run_fetch")
     async with ZeebeClient(Settings(zeebe=Zeebe(address=engine.address))) as client:
-        await client.deploy({"fetch.bpmn": one_task("fetch")})
+        await deploy(client, {"fetch.bpmn": one_task("fetch")})
         resources = Resources(Settings(), pool, {"port": port})
         feed = Feed(client, Worker(client, resources, ROOT), [discovery.find("flow.fetch", ROOT)], max_running=16)
         serving = asyncio.create_task(feed.run())

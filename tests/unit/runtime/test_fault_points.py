@@ -6,7 +6,6 @@ Afterwards database, receiver and engine are compared with those of a case that 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import signal
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
@@ -17,7 +16,7 @@ import pytest
 
 from tests.unit.runtime.conftest import Dispatching
 from tests.unit.runtime.demo.cases import ROOT, Cases
-from tests.unit.runtime.demo.diagram import compensated, one_task, withdrawable
+from tests.unit.runtime.demo.diagram import compensated, deploy, one_task, withdrawable
 from tests.unit.runtime.demo.faults import VARIABLE
 from tests.unit.runtime.demo.receiver import ledger
 from tests.unit.runtime.demo.served import Serve, Served
@@ -28,7 +27,6 @@ from workers.runtime.feed import Feed
 from workers.runtime.orphans import Orphans
 from workers.runtime.outbox import put
 from workers.runtime.zeebe import ZeebeClient
-from workers.runtime.zeebe_types import EngineBusy
 
 Serving = Callable[..., AbstractAsyncContextManager[Feed]]
 HURT, CALM = "hurt", "calm"
@@ -106,15 +104,7 @@ def ends(cases: Cases, engine: EmbeddedEngine) -> Ends:
 
 @pytest.fixture
 async def diagrams(client: ZeebeClient) -> None:
-    files = {"b.bpmn": one_task("book"), "c.bpmn": compensated(), "w.bpmn": withdrawable()}
-
-    async def deployed() -> bool:
-        with contextlib.suppress(EngineBusy):  # it has only just started
-            await client.deploy(files)
-            return True
-        return False
-
-    await until(deployed, "the engine to take the diagrams", 60)
+    await deploy(client, {"b.bpmn": one_task("book"), "c.bpmn": compensated(), "w.bpmn": withdrawable()})
 
 
 async def killed(served: Served) -> None:

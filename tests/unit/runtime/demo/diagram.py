@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Mapping
+
+from tests.unit.runtime.demo.waiting import until
+from workers.runtime.zeebe import ZeebeClient
+from workers.runtime.zeebe_types import EngineBusy
+
 NAMESPACES = (
     'xmlns:bpmn="http://www.omg.org/spec/BPMN/20100524/MODEL" '
     'xmlns:zeebe="http://camunda.org/schema/zeebe/1.0" targetNamespace="fairlead"'
@@ -36,6 +43,18 @@ def one_task(name: str, *, process_id: str | None = None, errors: tuple[str, ...
 <bpmn:sequenceFlow id="f2" sourceRef="{name}" targetRef="done"/>
 <bpmn:endEvent id="done"><bpmn:incoming>f2</bpmn:incoming></bpmn:endEvent>{catches}
 </bpmn:process></bpmn:definitions>""".encode()
+
+
+async def deploy(client: ZeebeClient, files: Mapping[str, bytes]) -> None:
+    """Deploy to an engine that has only just started, and on a busy machine takes no connection for a while."""
+
+    async def done() -> bool:
+        with contextlib.suppress(EngineBusy):
+            await client.deploy(files)
+            return True
+        return False
+
+    await until(done, "the engine to take the diagrams")
 
 
 def compensated() -> bytes:
