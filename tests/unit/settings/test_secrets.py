@@ -20,7 +20,7 @@ SECRETS = {
     "FAIRLEAD_MAIL__PASSWORD": "Pl4nted-mail",
     "FAIRLEAD_GATEWAY__API_TOKENS": '["Pl4nted-token"]',
 }
-OAUTH = {"FAIRLEAD_ZEEBE__OAUTH_CLIENT_ID": "fairlead", "FAIRLEAD_ZEEBE__OAUTH_URL": "http://127.0.0.1:1/token"}
+OAUTH = {"FAIRLEAD_ZEEBE__OAUTH_CLIENT_ID": "fairlead", "FAIRLEAD_ZEEBE__OAUTH_URL": "https://127.0.0.1:1/token"}
 
 FAILS = """
 import asyncio, logging, psycopg, structlog
