@@ -27,7 +27,7 @@ from workers.runtime.feed import Feed
 from workers.runtime.resources import Resources
 from workers.runtime.worker import Worker
 from workers.runtime.zeebe import ZeebeClient
-from workers.settings import Settings, Zeebe
+from workers.settings import Settings, WorkerLimits, Zeebe
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
 
@@ -49,7 +49,12 @@ async def test_incidents_of_an_outage_are_gone_within_ten_minutes(
     async with ZeebeClient(Settings(zeebe=Zeebe(address=engine.address))) as client:
         await deploy(client, {"fetch.bpmn": one_task("fetch")})
         resources = Resources(Settings(), pool, {"port": port})
-        feed = Feed(client, Worker(client, resources, ROOT), [discovery.find("flow.fetch", ROOT)], max_running=16)
+        feed = Feed(
+            client,
+            Worker(client, resources, ROOT),
+            [discovery.find("flow.fetch", ROOT)],
+            WorkerLimits(max_running_jobs=16),
+        )
         serving = asyncio.create_task(feed.run())
         for number in range(NUMBER):
             await client.start("run_fetch", {"case_id": f"c{number}", "case": f"c{number}"})
