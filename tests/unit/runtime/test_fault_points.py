@@ -28,6 +28,8 @@ from workers.runtime.orphans import Orphans
 from workers.runtime.outbox import put
 from workers.runtime.zeebe import ZeebeClient
 
+pytestmark = pytest.mark.slow
+
 Serving = Callable[..., AbstractAsyncContextManager[Feed]]
 HURT, CALM = "hurt", "calm"
 IN_WORKER = ["before_effect", "after_effect", "after_commit", "after_complete"]
