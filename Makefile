@@ -46,7 +46,7 @@ wheel: $(VENV)/.ready ## build the wheel and import it from a clean environment
 	$(PYTHON) -m venv --clear dist/venv
 	dist/venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
 	dist/venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps dist/*.whl
-	cd dist && venv/bin/fairlead --version && venv/bin/python -c 'import workers.gateway, workers.runtime.worker, workers.lead_routing.wiring'
+	cd dist && venv/bin/fairlead --version && venv/bin/python -c 'import workers.gateway, workers.runtime.worker, workers.lead_routing.wiring; from workers.gateway.runbooks import runbook; assert runbook("incident")'
 	rm -rf dist/venv
 
 lock: $(VENV)/.ready ## lock the versions again after a change of pyproject.toml

@@ -18,7 +18,12 @@ def build(arguments: list[str]) -> typer.Typer:
 
     Only the module that the first argument names is imported, if there is one, so that a worker starts light.
     """
-    app = typer.Typer(no_args_is_help=True, add_completion=False, help="Fairlead: sales planning on Camunda 8.")
+    app = typer.Typer(
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_show_locals=False,  # they may be secrets
+        help="Fairlead: sales planning on Camunda 8.",
+    )
     app.callback()(_group)
     names = sorted(module.name for module in pkgutil.iter_modules(cli.__path__) if not module.name.startswith("_"))
     wanted = [name for name in names if arguments and name == arguments[0].replace("-", "_")] or names
@@ -51,7 +56,13 @@ def _group(
 
 def main() -> None:
     """Entry point of the console script."""
-    build(sys.argv[1:])()
+    from workers.settings import WrongSettings  # noqa: PLC0415 - `--version` and `--help` need no settings
+
+    try:
+        build(sys.argv[1:])()
+    except WrongSettings as error:
+        typer.echo(str(error), err=True)
+        raise SystemExit(2) from None
 
 
 if __name__ == "__main__":

@@ -1,18 +1,26 @@
 """Every version, port, address and limit of Fairlead, in one place.
 
 Each value can be set by an environment variable: prefix ``FAIRLEAD_``, two underscores between levels
-(``FAIRLEAD_PORTS__GATEWAY=9000``). Secrets are `SecretStr` and may come from files below ``FAIRLEAD_SECRETS_DIR``.
+(``FAIRLEAD_PORTS__GATEWAY=9000``), or by a file of that name in the folder ``FAIRLEAD_SECRETS_DIR``; the variable wins.
+Secrets are `SecretStr`. `fairlead config show` tells what holds, and where it came from.
 """
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import BaseModel, Field, SecretStr, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import BaseModel, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import (
+    BaseSettings,
+    NestedSecretsSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+)
 
 
 class Versions(BaseModel):
@@ -45,6 +53,7 @@ class Ports(BaseModel):
     worker_metrics: int = 9102
     scorer_metrics: int = 9103
     upkeep_metrics: int = 9104
+    repair_metrics: int = 9105
     zipkin: int = 9411
 
 
@@ -118,6 +127,8 @@ class Mail(BaseModel):
     timeout_seconds: float = 10.0
     sales_ops: list[str] = Field(default_factory=lambda: ["sales-ops@example.com"])
     """Who is written to when a lead waits for the group sales-ops, and when nobody else can be found."""
+    operations: list[str] = Field(default_factory=lambda: ["operations@example.com"])
+    """Who is told of incidents and dead letters, once each; with nobody only metrics and `fairlead ops` tell."""
 
 
 class Gateway(BaseModel):
@@ -161,7 +172,8 @@ class Retention(BaseModel):
     """When rows of the runtime are taken out (`workers.runtime.expiry`), in days."""
 
     effects_days: int = 400
-    """Since a case's newest effect. Keep it longer than any instance lives: without them nothing of it can be undone."""
+    """Since a case's newest effect. Keep it longer than any instance lives: without them nothing of it can be undone.
+    As long it is kept what operations were told of."""
     delivered_days: int = 90
     """Since an outbox row was delivered: so long a repeat of it is recognised."""
     deliveries_days: int = 30
@@ -194,6 +206,8 @@ class Settings(BaseSettings):
         env_nested_delimiter="__",
         secrets_dir=os.environ.get("FAIRLEAD_SECRETS_DIR"),
         extra="ignore",
+        # What is wrong may be a secret.
+        hide_input_in_errors=True,
     )
 
     engine: Literal["local", "embedded", "remote"] = "local"
@@ -208,6 +222,8 @@ class Settings(BaseSettings):
     models: Path = Field(default_factory=_models_folder)
     """The folder that holds bpmn/, dmn/ and forms/; default: the current one, else those shipped with the wheel."""
     bind_host: str = "127.0.0.1"
+    runbooks_url: str | None = None
+    """Where the pages of docs/runbooks are read (``…/incident.md``); None: at the gateway."""
     database_url: SecretStr | None = None
     """Any PostgreSQL DSN; None: the embedded server of the local stack."""
     log_format: Literal["json", "console"] = "console"
@@ -234,6 +250,40 @@ class Settings(BaseSettings):
     retention: Retention = Retention()
     tracing: Tracing = Tracing()
 
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Arguments, then the environment, then files; the usual source of files knows no nested settings."""
+        return init_settings, env_settings, NestedSecretsSettingsSource(file_secret_settings)
+
+    @field_validator("database_url")
+    @classmethod
+    def _is_a_dsn(cls, given: SecretStr | None) -> SecretStr | None:
+        from psycopg import ProgrammingError  # noqa: PLC0415 - most programs that read settings open no database
+        from psycopg.conninfo import conninfo_to_dict  # noqa: PLC0415 - see above
+
+        try:
+            parts = conninfo_to_dict(given.get_secret_value() if given else "")
+            # A password that is not quoted ends up in another part, which would be shown.
+            odd = (
+                "@" in f"{parts.get('host')}{parts.get('dbname')}"
+                or not str(parts.get("port", 0)).replace(",", "").isdigit()
+            )
+        except ProgrammingError:  # its message shows parts of the DSN
+            odd = True
+        if odd:
+            raise ValueError(
+                "it is no PostgreSQL DSN; it has the form postgresql://user:password@host:5432/database, with @ : / of "
+                "the password written as %40 %3A %2F"
+            )
+        return given
+
     @property
     def zeebe_address(self) -> str:
         """``host:port`` of the engine's gRPC gateway."""
@@ -248,6 +298,10 @@ class Settings(BaseSettings):
     def gateway_url(self) -> str:
         """Base URL under which people reach the gateway, without a slash at the end."""
         return (self.gateway.public_url or f"http://127.0.0.1:{self.ports.gateway}").rstrip("/")
+
+    def runbook(self, name: str) -> str:
+        """Address of the page `name` of docs/runbooks."""
+        return f"{(self.runbooks_url or f'{self.gateway_url}/runbooks').rstrip('/')}/{name}.md"
 
     @property
     def zipkin_url(self) -> str:
@@ -273,7 +327,29 @@ class Settings(BaseSettings):
         return f"postgresql://postgres@127.0.0.1:{self.ports.postgres}/fairlead"
 
 
+class WrongSettings(Exception):
+    """A setting has a value that it can't have."""
+
+
 @lru_cache(maxsize=1)
 def get_settings() -> Settings:
-    """The settings of this process, read once."""
-    return Settings()
+    """The settings of this process, read once.
+
+    Raises:
+        WrongSettings: names each variable at fault, without its value.
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        faults = [
+            f"{variable(fault['loc'])}: {fault['msg'].removeprefix('Value error, ')}."
+            for fault in error.errors(include_input=False)
+        ]
+        raise WrongSettings("\n".join(faults)) from None
+    except SettingsError as error:  # a list or mapping that is no JSON; the message names the field, not the value
+        raise WrongSettings(f"{error}; write lists and mappings as JSON.") from None
+
+
+def variable(path: Iterable[object]) -> str:
+    """The environment variable of a setting: ``FAIRLEAD_PORTS__GATEWAY``."""
+    return "FAIRLEAD_" + "__".join(str(part) for part in path).upper()

@@ -10,6 +10,7 @@ import pytest
 from psycopg.types.json import Jsonb
 
 from tests.stack.office import Office, new_lead
+from workers.runtime.runbooks import LABEL
 from workers.runtime.zeebe import ZeebeClient
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
@@ -77,6 +78,20 @@ async def test_an_incident_is_found_mended_and_retried(office: Office) -> None:
         return not ops(office, "incidents", "--case", lead_id) or None
 
     await office.until(gone, "the list to be without it")
+
+
+async def test_operations_are_told_and_led_to_what_to_do(office: Office) -> None:
+    """By the repair program that `fairlead up` has started; nobody calls it."""
+    lead_id = await lost_lead(office)
+    found = await incident(office, lead_id)
+    address = found["message"].rpartition(LABEL)[2]
+    assert address == office.settings.runbook("incident")
+    page = await office.http.get(address)
+    assert page.status_code == 200
+    assert "An incident" in page.text
+    mail = await office.mail("operations@example.com", lead_id, address)
+    assert "incident" in mail["Subject"]
+    assert (await office.rows("SELECT FROM runtime.told WHERE subject = %s", f"job:{found['job_key']}")) != []
 
 
 async def test_an_incident_is_resolved_with_a_corrected_variable(office: Office) -> None:

@@ -1,4 +1,4 @@
-"""`fairlead ops repair …`: repair policies, in a loop or one round."""
+"""`fairlead ops repair …`: repair policies, in a loop or one round, and telling operations of what is new."""
 
 from __future__ import annotations
 
@@ -46,7 +46,10 @@ def run(
     ] = None,
     json: support.AsJson = False,
 ) -> None:
-    """Carry the policies out until SIGTERM. Of several such processes one works, the others stand by."""
+    """Carry the policies out, and tell operations of new incidents and dead letters, until SIGTERM.
+
+    Of several such processes one works, the others stand by.
+    """
     from workers.operations import rendering
     from workers.runtime import logs
     from workers.settings import get_settings
@@ -105,7 +108,14 @@ async def _serve(desk: Desk, chosen: Sequence[Policy], every: float, metrics_por
 def _repair(desk: Desk, chosen: Sequence[Policy]) -> Repair:
     from workers.operations.dependencies import probes
     from workers.operations.repair import Repair
+    from workers.operations.telling import Telling
 
     return Repair(
-        desk.settings.dsn, desk.pool, desk.board, desk.engine, chosen, probes(desk.settings, desk.pool, desk.engine)
+        desk.settings.dsn,
+        desk.pool,
+        desk.board,
+        desk.engine,
+        chosen,
+        probes(desk.settings, desk.pool, desk.engine),
+        Telling(desk.pool, desk.board, desk.settings).tell,
     )

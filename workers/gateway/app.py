@@ -9,7 +9,7 @@ from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 
 from workers import __version__
-from workers.gateway import problems, routes_health, routes_leads, routes_people
+from workers.gateway import problems, routes_health, routes_leads, routes_people, routes_runbooks
 from workers.gateway.backlog import EngineQueue
 from workers.gateway.contracts import LeadIn, Outcome, Withdrawal
 from workers.gateway.guard import Guard
@@ -45,7 +45,7 @@ def create_app(settings: Settings, pool: Pool, board: TaskBoard) -> FastAPI:
         metrics=metrics,
     )
     problems.install(app)
-    for module in (routes_leads, routes_people, routes_health):
+    for module in (routes_leads, routes_people, routes_health, routes_runbooks):
         app.include_router(module.router)
     app.add_middleware(Observed, metrics=metrics)
 

@@ -61,6 +61,11 @@ async def _client(
 TheClient = Annotated[Client, Depends(_client)]
 
 
+async def page_visitor(request: Request, parts: TheParts) -> None:
+    """Let somebody without a token open a page, at a bounded rate."""
+    await parts.guard.page_visitor(request)
+
+
 def no_such_lead() -> Refusal:
     """404."""
     return Refusal(404, "unknown-lead", "There is no lead of this id.")

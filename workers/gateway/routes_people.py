@@ -5,22 +5,19 @@ from __future__ import annotations
 from html import escape
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from workers.gateway import timeline
 from workers.gateway.answers import FINISHED
+from workers.gateway.html import page
 from workers.gateway.human_tasks import EngineUnavailable
-from workers.gateway.parts import LeadId, TheParts
+from workers.gateway.parts import LeadId, TheParts, page_visitor
 
 router = APIRouter(tags=["people"])
 
 RELOAD_SECONDS = 5
 """Tasklist learns of a task some seconds after the engine opened it."""
-
-
-async def _visitor(request: Request, parts: TheParts) -> None:
-    await parts.guard.page_visitor(request)
 
 
 @router.get(
@@ -29,7 +26,7 @@ async def _visitor(request: Request, parts: TheParts) -> None:
     summary="To the lead's open task",
     responses={303: {"description": "The open task in Tasklist."}, 404: {"description": "No such lead."}},
 )
-async def open_task(lead_id: LeadId, parts: TheParts, _visit: Annotated[None, Depends(_visitor)]) -> Response:
+async def open_task(lead_id: LeadId, parts: TheParts, _visit: Annotated[None, Depends(page_visitor)]) -> Response:
     """Redirect to the open task of a lead in Tasklist, which has its own log-in; else say why there is none."""
     async with parts.pool.connection() as connection:
         view = await timeline.read_lead(connection, lead_id)
@@ -52,12 +49,4 @@ async def open_task(lead_id: LeadId, parts: TheParts, _visit: Annotated[None, De
 def _page(title: str, text: str, *, link: str | None = None, reload: bool = False, status: int = 200) -> HTMLResponse:
     refresh = f'<meta http-equiv="refresh" content="{RELOAD_SECONDS}">' if reload else ""
     way = f'<p><a href="{escape(link)}">Open Tasklist</a></p>' if link else ""
-    return HTMLResponse(
-        f"""<!doctype html><html lang="en"><head><meta charset="utf-8">{refresh}
-<meta name="viewport" content="width=device-width, initial-scale=1"><title>{escape(title)} · Fairlead</title>
-<style>body{{font:17px/1.5 system-ui,sans-serif;max-width:34rem;margin:14vh auto;padding:0 1.2rem;color:#1c2733}}
-h1{{font-size:1.5rem;margin-bottom:.4rem}}a{{color:#0b5fad}}</style></head>
-<body><h1>{escape(title)}</h1><p>{escape(text)}</p>{way}</body></html>""",
-        status,
-        {"Cache-Control": "no-store", "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"},
-    )
+    return page(title, f"<h1>{escape(title)}</h1><p>{escape(text)}</p>{way}", head=refresh, status=status)

@@ -17,6 +17,7 @@ from workers.gateway.answers import (
     Account,
     AssignmentView,
     Entry,
+    HumanTask,
     HumanTasks,
     LeadPage,
     LeadSummary,
@@ -117,11 +118,18 @@ def with_tasks(view: LeadView, tasks: HumanTasks) -> LeadView:
             )  # fmt: skip
         if task.completed_at is not None:
             entries.append(
-                Entry(at=task.completed_at, actor=task.assignee or "unknown", action=f"task_{task.state.lower()}",
+                Entry(at=task.completed_at, actor=_ended_by(task), action=f"task_{task.state.lower()}",
                       why=task.name, facts={"task": task.key}, **shared)
             )  # fmt: skip
     entries.sort(key=lambda entry: entry.at)
     return view.model_copy(update={"human_tasks": tasks, "timeline": entries})
+
+
+def _ended_by(task: HumanTask) -> str:
+    """Who ended a task. Camunda keeps the assignee only, and Tasklist completes nothing that isn't assigned."""
+    if task.state == "CANCELED":
+        return "engine"  # the process went another way; nobody did anything
+    return task.assignee or "API (nobody assigned)"
 
 
 async def list_leads(

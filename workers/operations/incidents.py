@@ -6,7 +6,8 @@ step. Who wants the case ended withdraws it (`fairlead leads withdraw`), which u
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Protocol
 
@@ -19,6 +20,9 @@ from workers.runtime.errors import PermanentError, TransientError
 
 TRIES = 3
 """Tries that a job is given anew, as many as a task has by default."""
+
+AT_ONCE = 4
+"""So many incidents are resolved side by side: most of the time is waiting for database and engine."""
 
 LOOKED_AT = 5_000
 """So many of the oldest incidents are looked through."""
@@ -64,10 +68,28 @@ async def named(pool: Pool, board: Board, items: Sequence[Incident]) -> list[Inc
 
 
 async def retry(
-    pool: Pool, engine: Engine, incidents: Sequence[Incident], actor: Actor, *, tries: int = TRIES
+    pool: Pool,
+    engine: Engine,
+    incidents: Sequence[Incident],
+    actor: Actor | Callable[[Incident], Actor],
+    *,
+    tries: int = TRIES,
 ) -> list[Done]:
-    """Let the engine try again at the place of each incident."""
-    return [await _one(pool, engine, incident, actor, "incident.retry", tries=tries) for incident in incidents]
+    """Let the engine try again at the place of each incident; `actor` may differ from one to the other."""
+    gate = asyncio.Semaphore(AT_ONCE)
+
+    async def one(incident: Incident) -> Done:
+        who = actor if isinstance(actor, Actor) else actor(incident)
+        async with gate:
+            return await _one(pool, engine, incident, who, "incident.retry", tries=tries)
+
+    tasks = [asyncio.create_task(one(incident)) for incident in incidents]
+    try:
+        return [await task for task in tasks]
+    finally:
+        for task in tasks:  # without the database there is no going on with the others
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def resolve(

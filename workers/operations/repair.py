@@ -39,6 +39,9 @@ LOOKED_AT = 5_000
 Probe = Callable[[], Awaitable[bool]]
 """Whether a dependency answers."""
 
+Tell = Callable[[Sequence[Incident | DeadLetter]], Awaitable[int]]
+"""Tells operations of what is new among these, and how many are."""
+
 
 @dataclass(frozen=True, slots=True)
 class Tried:
@@ -73,6 +76,7 @@ class Repair:
         engine: incidents.Engine,
         policies: Sequence[Policy],
         probes: Mapping[Dependency, Probe],
+        tell: Tell,
     ) -> None:
         self._dsn = dsn
         self._pool = pool
@@ -80,6 +84,7 @@ class Repair:
         self._engine = engine
         self._policies = policies
         self._probes = probes
+        self._tell = tell
         self.working = False
         """Whether this process is the one that repairs."""
 
@@ -122,6 +127,9 @@ class Repair:
             OPEN.labels("incident").set(len(found))
         except UnreachableError as error:
             log.warning("incidents can't be seen", action="repair_blind", reason=str(error))
+        # Before anything is tried: a trouble is told of even if it is gone a moment later.
+        if told := await self._tell([*found, *letters]):
+            log.warning("operations told", action="operations_told", number=told)
         answers: dict[Dependency, bool] = {}
         reports = []
         for policy in self._policies:
@@ -151,17 +159,16 @@ class Repair:
     async def _again(
         self, policy: Policy, due: Sequence[Incident | DeadLetter], tried: Mapping[str, Tried]
     ) -> list[Done]:
-        done: list[Done] = []
+        def actor(one: Incident | DeadLetter) -> Actor:
+            before = tried[one.subject].times if one.subject in tried else 0
+            return Actor(policy.actor, f"Try {before + 1} of {policy.tries}: it may have gone away by itself.")
+
         # The business id, for the audit trail, is asked for only now that the incident is acted upon.
         named = await incidents.named(self._pool, self._board, [one for one in due if isinstance(one, Incident)])
-        items: list[Incident | DeadLetter] = [*named, *(one for one in due if isinstance(one, DeadLetter))]
-        for one in items:
-            before = tried[one.subject].times if one.subject in tried else 0
-            actor = Actor(policy.actor, f"Try {before + 1} of {policy.tries}: it may have gone away by itself.")
-            if isinstance(one, Incident):
-                done += await incidents.retry(self._pool, self._engine, [one], actor)
-            else:
-                done += await dead_letters.retry(self._pool, [one], actor, late=policy.late)
+        done = await incidents.retry(self._pool, self._engine, named, actor)
+        for one in due:  # in their order
+            if isinstance(one, DeadLetter):
+                done += await dead_letters.retry(self._pool, [one], actor(one), late=policy.late)
         return done
 
     async def _answers(self, name: Dependency, answers: dict[Dependency, bool]) -> bool:

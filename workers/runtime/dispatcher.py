@@ -17,7 +17,7 @@ import contextlib
 import random
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -26,12 +26,13 @@ import structlog
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow, dict_row
 
-from workers.runtime import metrics, tracing
+from workers.runtime import metrics, runbooks, tracing
 from workers.runtime.database import Pool
 from workers.runtime.errors import DependencyDown, PermanentError, RateLimited, TransientError, Unreachable
 from workers.runtime.outbox import WAKE_UP, Deliver, OutboxRow
 from workers.runtime.task import Retry
 from workers.runtime.worker import pause
+from workers.settings import get_settings
 
 log = structlog.get_logger()
 
@@ -50,14 +51,20 @@ LONGEST_REASON = 500
 Key = tuple[str, str]
 
 _LOCK = "hashtextextended('fairlead outbox ' || channel || ' ' || business_id, 0)"
-# Heads of their keys that are due, so many for each channel. Then the locks; those that somebody else has are left out.
+# Heads of their keys that are due, so many for each channel. What another dispatcher has in hand is left out before it
+# is counted: one that hangs with all it may take would else hide everything behind it. Then the locks.
 _CLAIM = f"""
-    WITH heads AS MATERIALIZED (
+    WITH held AS MATERIALIZED (
+        SELECT (classid::bigint << 32) | objid::bigint AS key FROM pg_locks
+        WHERE locktype = 'advisory' AND objsubid = 1 AND pid <> pg_backend_pid()
+          AND database = (SELECT oid FROM pg_database WHERE datname = current_database())),
+    heads AS MATERIALIZED (
         SELECT head.* FROM unnest(%(channels)s::text[], %(free)s::int[]) AS wanted (channel, free)
         CROSS JOIN LATERAL (
             SELECT id, channel, business_id FROM runtime.outbox o
             WHERE o.channel = wanted.channel AND o.not_before <= clock_timestamp()
               AND (o.channel, o.business_id) NOT IN (SELECT * FROM unnest(%(busy)s::text[], %(busy_ids)s::text[]))
+              AND {_LOCK} NOT IN (SELECT key FROM held)
               AND NOT EXISTS (SELECT FROM runtime.outbox earlier WHERE earlier.channel = o.channel
                               AND earlier.business_id = o.business_id AND earlier.id < o.id)
             ORDER BY o.id LIMIT wanted.free) head)
@@ -98,13 +105,16 @@ class Dispatcher:
         per_channel: int = 16,
         retry: Retry = RETRY,
         poll_seconds: float = 1.0,
+        runbook: Callable[[str], str] | None = None,
     ) -> None:
+        """`runbook` gives the address of a page of docs/runbooks; default: as the settings of this process say."""
         self._dsn = dsn
         self._pool = pool
         self._deliveries = deliveries
         self._per_channel = per_channel
         self._retry = retry
         self._poll_seconds = poll_seconds
+        self._runbook = runbook or get_settings().runbook
         self._sending: dict[Key, asyncio.Task[None]] = {}
         self._resting: dict[str, float] = {}
         self._wake = asyncio.Event()
@@ -122,6 +132,7 @@ class Dispatcher:
                 ):
                     await self._connected(locks, listening)
             except psycopg.Error as error:
+                metrics.DATABASE_AWAY.inc()
                 log.warning("database away", action="database_away", reason=type(error).__name__)
                 await asyncio.sleep(random.uniform(0.2, 2.0))  # noqa: S311 - not all at the same moment
 
@@ -222,7 +233,7 @@ class Dispatcher:
             except (TransientError, TimeoutError, OSError) as error:
                 await self._failed(row, error)
             except PermanentError as error:
-                await self._bury(row, str(error))
+                await self._bury(row, str(error), error.runbook)
             except Exception as error:
                 log.exception("defect in a delivery", action="outbox_defect", reason=type(error).__name__)
                 await self._bury(row, f"Defect in the delivery: {type(error).__name__}. Deploy a corrected dispatcher.")
@@ -242,7 +253,8 @@ class Dispatcher:
             seconds *= random.uniform(1.0, 1.1)  # noqa: S311 - not all at the same moment
             self._resting[row.channel] = time.monotonic() + seconds
         elif row.tries + 1 >= self._retry.tries:
-            await self._bury(row, f"Gave up after {row.tries + 1} tries. {reason}")
+            page = error.runbook if isinstance(error, TransientError) else ""
+            await self._bury(row, f"Gave up after {row.tries + 1} tries. {reason}", page)
             return
         else:
             seconds = pause(self._retry, self._retry.tries - row.tries)
@@ -255,8 +267,9 @@ class Dispatcher:
         tracing.event("retry", {"reason": type(error).__name__, "pause": round(seconds, 3)})
         log.warning("not sent, will be tried again", action="outbox_retry", reason=type(error).__name__, pause=seconds)
 
-    async def _bury(self, row: OutboxRow, reason: str) -> None:
-        await self._execute(_DEAD, {"id": row.id, "reason": reason[:LONGEST_REASON]})
+    async def _bury(self, row: OutboxRow, reason: str, runbook: str = "") -> None:
+        address = self._runbook(runbook or runbooks.DEAD_LETTER)
+        await self._execute(_DEAD, {"id": row.id, "reason": runbooks.signed(reason, address, LONGEST_REASON)})
         tracing.failed()
         _trace_end(row, "dead_letter")
         metrics.OUTBOX_DEAD.labels(row.channel).inc()

@@ -23,6 +23,9 @@ from typing import ClassVar
 class TaskError(Exception):
     """The task could not be done."""
 
+    runbook: ClassVar[str] = ""
+    """Page of docs/runbooks that says what to do if it stays; empty: the one for any incident or dead letter."""
+
     def __init__(self, message: str = "") -> None:
         super().__init__(message or inspect.getdoc(type(self)) or type(self).__name__)
 

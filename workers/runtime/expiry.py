@@ -44,7 +44,12 @@ _LEFT = """
                                                             = (d.business_id, d.element_id, d.loop_index))
         LIMIT %(batch)s)
 """
-_TABLES = {"effects": _EFFECTS, "closed_cases": _CLOSED, "delivered": _DELIVERED, "deliveries": _LEFT}
+_TOLD = """
+    DELETE FROM runtime.told WHERE subject IN (
+        SELECT subject FROM runtime.told
+        WHERE told_at < clock_timestamp() - make_interval(days => %(effects_days)s) LIMIT %(batch)s)
+"""
+_TABLES = {"effects": _EFFECTS, "closed_cases": _CLOSED, "delivered": _DELIVERED, "deliveries": _LEFT, "told": _TOLD}
 
 
 class Expiry:

@@ -67,10 +67,12 @@ _GONE = """
 class PoisonJob(PermanentError):
     """The job was delivered again and again, and never got an answer."""
 
+    runbook = "poison-job"
+
     def __init__(self, job_type: str, deliveries: int) -> None:
         super().__init__(
             f"{job_type} was started {deliveries} times and never gave an answer: each time its worker died or hung. "
-            "Find the cause in the worker's logs, mend it, then retry this incident: docs/runbooks/poison-job.md"
+            "Find the cause in the worker's logs, mend it, then retry this incident."
         )
 
 

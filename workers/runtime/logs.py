@@ -14,6 +14,7 @@ from typing import Any
 import structlog
 
 from workers.runtime import tracing
+from workers.runtime.masking import Mask
 from workers.settings import Settings
 
 FORBIDDEN = frozenset(
@@ -29,13 +30,16 @@ LONGEST = 500
 """Characters of one value."""
 
 _EMAIL = re.compile(r"[\w.+-]+@[\w-]+\.[\w.-]+")
-_URL_PASSWORD = re.compile(r"(://[^:/@\s]+:)[^@\s]+@")
 
 Event = MutableMapping[str, Any]  # Any: structlog's own type
+
+_mask = Mask()
 
 
 def configure(settings: Settings) -> None:
     """Set up logging for this process: to standard error, in the format and from the level that the settings say."""
+    global _mask  # noqa: PLW0603 - processors get no settings, and logging is set up once in a process
+    _mask = Mask(settings)
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         tracing.name_span,
@@ -93,7 +97,7 @@ def protect(_logger: object, _method: str, event: Event) -> Event:
     for key, value in event.items():
         if isinstance(value, str):
             limit = 20 * LONGEST if key == "exception" else LONGEST
-            event[key] = _URL_PASSWORD.sub(r"\1***@", _EMAIL.sub("***@***", value))[:limit]
+            event[key] = _EMAIL.sub("***@***", _mask(value))[:limit]
     if dropped:
         event["dropped"] = ",".join(dropped)
     return event

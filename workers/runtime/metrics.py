@@ -37,6 +37,7 @@ WORKER_LIMIT_CHANGES = Counter(
     "fairlead_worker_limit_changes", "Changes of a limit, by why: latency, backpressure, room.", ["task", "why"]
 )
 ANSWERS_RETRIED = Counter("fairlead_answers_retried", "Answers the engine was too busy for at first.", ["task"])
+DATABASE_AWAY = Counter("fairlead_database_away", "Times at which a job or a dispatcher found no database.")
 STREAMS_OPEN = Gauge("fairlead_streams_open", "Open job streams of this process.")
 STREAM_BREAKS = Counter("fairlead_stream_breaks", "Job streams that broke and were opened anew.", ["task"])
 

@@ -97,7 +97,7 @@ async def serve_outbox(
         channels: dict[str, Deliver] = {deliveries.MESSAGES: deliveries.messages(client)}
         for context in discovery.contexts(root):
             channels.update(discovery.wiring(context, root).deliveries(resources))
-        dispatcher = Dispatcher(settings.dsn, pool, channels)
+        dispatcher = Dispatcher(settings.dsn, pool, channels, runbook=settings.runbook)
         orphans = Orphans(resources, view, root)
         expiry = Expiry(pool, settings.retention)
 

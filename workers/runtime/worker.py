@@ -18,7 +18,7 @@ import psycopg
 import structlog
 from psycopg_pool import PoolTimeout
 
-from workers.runtime import metrics, tracing
+from workers.runtime import metrics, runbooks, tracing
 from workers.runtime.discovery import ROOT
 from workers.runtime.errors import (
     BusinessError,
@@ -172,10 +172,10 @@ class Worker:
                 answer = self._transient(spec, job, error)
             case CaseClosed():
                 log.info("refused: the case is closed", action="case_closed")
-                answer = self._incident(spec, job, str(error))
+                answer = self._incident(spec, job, str(error), error.runbook)
             case PermanentError():
                 log.error("job failed for good", action="job_permanent", reason=type(error).__name__)
-                answer = self._incident(spec, job, str(error))
+                answer = self._incident(spec, job, str(error), error.runbook)
             case _:
                 answer = self._defect(spec, job, error)
         return await answer
@@ -204,7 +204,10 @@ class Worker:
         if left <= 0:
             log.error("tries used up", action="tries_used_up", reason=type(error).__name__)
             return await self._incident(
-                spec, job, f"Gave up after the last try: {error} When the cause is mended, retry this incident."
+                spec,
+                job,
+                f"Gave up after the last try: {error} When the cause is mended, retry this incident.",
+                error.runbook,
             )
         seconds = pause(spec.retry, job.retries)
         if isinstance(error, RateLimited):
@@ -221,6 +224,7 @@ class Worker:
     async def _database_away(self, spec: TaskSpec, job: Job, error: Exception) -> Outcome:
         """Not the task's failure: it keeps its retries, and waits like after a few failures."""
         seconds = random.uniform(0.5, 5.0)  # noqa: S311 - not all at the same moment
+        metrics.DATABASE_AWAY.inc()
         log.warning("database away", action="database_away", reason=type(error).__name__, pause=round(seconds, 3))
         message = "The database can't be reached; tried again soon."
         return await self._again(spec, job, job.retries, message, seconds, "database_away")
@@ -242,10 +246,11 @@ class Worker:
         await self._fail(spec, job, retries, message, seconds)
         return "retry"
 
-    async def _incident(self, spec: TaskSpec, job: Job, message: str) -> Outcome:
+    async def _incident(self, spec: TaskSpec, job: Job, message: str, runbook: str = "") -> Outcome:
         tracing.failed()
         tracing.event("incident")
-        await self._fail(spec, job, 0, message, 0.0)
+        address = self._resources.settings.runbook(runbook or runbooks.INCIDENT)
+        await self._fail(spec, job, 0, runbooks.signed(message, address, LONGEST_MESSAGE), 0.0)
         return "incident"
 
     async def _fail(self, spec: TaskSpec, job: Job, retries: int, message: str, seconds: float) -> None:

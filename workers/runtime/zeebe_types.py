@@ -22,6 +22,8 @@ from workers.runtime.errors import PermanentError, Unreachable
 class EngineBusy(Unreachable):
     """The engine is away, overloaded or too slow."""
 
+    runbook = "engine-away"
+
 
 class Overloaded(EngineBusy):
     """The engine pleads back-pressure, or took too long to answer: ask for less at once."""

@@ -99,6 +99,21 @@ async def test_one_lead_with_all_that_happened(client: Client, pool: Pool, board
     assert view["timeline"][0]["process"] == "lead_routing v3 (1.0.0)"
 
 
+async def test_who_ended_a_task_is_said_as_far_as_it_is_known(client: Client, pool: Pool, board: Board) -> None:
+    lead_id = await routed_lead(pool)
+    times = {"created_at": NOON, "completed_at": NOON}
+    board.found[INSTANCE] = [
+        task(state="COMPLETED", assignee="ana", **times),
+        task(state="COMPLETED", **times),  # Camunda keeps the assignee only, and REST completes without one
+        task(state="CANCELED", assignee="ana", **times),  # the process went on without her
+    ]
+    view = (await client.get(f"/v1/leads/{lead_id}")).json()
+    told = [(one["actor"], one["action"]) for one in view["timeline"] if one["action"].startswith("task_c")]
+    assert told == [
+        ("ana", "task_completed"), ("API (nobody assigned)", "task_completed"), ("engine", "task_canceled"),
+    ]  # fmt: skip
+
+
 async def test_without_camunda_the_rest_is_told(client: Client, pool: Pool, board: Board) -> None:
     lead_id = await routed_lead(pool)
     board.reachable = False

@@ -16,12 +16,14 @@ from workers.operations.dependencies import greets
 from workers.operations.model import Incident, Wanted
 from workers.operations.policies import SHIPPED, Dependency, PoliciesError, Policy, load
 from workers.operations.repair import Probe, Repair
+from workers.operations.telling import Telling
 from workers.runtime import worker
 from workers.runtime.database import Pool
 from workers.runtime.dispatcher import Dispatcher
 from workers.runtime.errors import PermanentError, TransientError
 from workers.runtime.outbox import OutboxRow, put
 from workers.runtime.task import Retry
+from workers.settings import Settings
 
 TRANSIENT = "Gave up after the last try: The CRM is away. When the cause is mended, retry this incident."
 DEFECT = "Defect in call: KeyError. Deploy a corrected worker, then retry this incident."
@@ -47,7 +49,8 @@ def policy(**fields: object) -> Policy:
 def repairing(dsn: str, pool: Pool, trouble: Trouble) -> Repairing:
     def make(*policies: Policy, crm: bool = True) -> Repair:
         probes: dict[Dependency, Probe] = {"engine": yes, "crm": yes if crm else no, "mail": yes}
-        return Repair(dsn, pool, trouble.board, trouble.client, policies, probes)
+        telling = Telling(pool, trouble.board, Settings())
+        return Repair(dsn, pool, trouble.board, trouble.client, policies, probes, telling.tell)
 
     return make
 
@@ -113,7 +116,7 @@ async def test_dead_letters_go_back_into_the_outbox(pool: Pool, repairing: Repai
         policy(of="dead-letters", channel="crm.lead", matches=[r"^Gave up after \d+ tries\."])
     ).once()
     assert [one.outcome for one in report.done] == ["done"]
-    assert await rows(pool, "SELECT business_id FROM runtime.outbox") == [("lead-1",)]
+    assert await rows(pool, "SELECT business_id FROM runtime.outbox WHERE channel = 'crm.lead'") == [("lead-1",)]
 
 
 async def test_of_two_processes_one_repairs_and_the_other_takes_over(repairing: Repairing) -> None:

@@ -9,6 +9,7 @@ from asyncio.subprocess import PIPE
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,6 +19,7 @@ from tests.unit.runtime.demo.waiting import until
 from workers.engine.embedded import EmbeddedEngine
 from workers.runtime import discovery
 from workers.runtime.database import Pool
+from workers.runtime.dispatcher import Dispatcher
 from workers.runtime.feed import Feed
 from workers.runtime.resources import Resources
 from workers.runtime.worker import Worker
@@ -26,11 +28,17 @@ from workers.settings import Settings, WorkerLimits, Zeebe
 
 PROJECT = Path(__file__).parents[3]
 
+Dispatching = Callable[..., AbstractAsyncContextManager[Dispatcher]]
+
 
 @pytest.fixture
 async def resources(pool: Pool) -> Resources:
     async with pool.connection() as connection:
         await connection.execute("CREATE TABLE public.bookings (business_id text, turn int, change int)")
+        await connection.execute(
+            "CREATE TABLE public.ledger (id bigint GENERATED ALWAYS AS IDENTITY, external_id text PRIMARY KEY,"
+            " business_id text, amount int, times int NOT NULL DEFAULT 1)"
+        )
     return Resources(Settings(), pool)
 
 
@@ -102,3 +110,19 @@ def serve(dsn: str, engine: EmbeddedEngine) -> Serve:
                 await process.wait()
 
     return start
+
+
+@pytest.fixture
+def dispatching(dsn: str, pool: Pool) -> Dispatching:
+    @asynccontextmanager
+    async def dispatch(**options: Any) -> AsyncIterator[Dispatcher]:
+        dispatcher = Dispatcher(dsn, pool, **options)
+        running = asyncio.create_task(dispatcher.run())
+        await until(lambda: running.done() or dispatcher.connected.is_set(), "the dispatcher to listen")
+        try:
+            yield dispatcher
+        finally:
+            dispatcher.stop()
+            await running
+
+    return dispatch

@@ -31,7 +31,7 @@ async def test_deliveries_without_an_answer_add_up_over_processes(pool: Pool, ca
         journal = Journal(pool, max_deliveries=2)
         assert await take(journal, pool) == number
     journal.judge(JOB, 2)
-    with pytest.raises(PoisonJob, match=r"started 2 times .* docs/runbooks/poison-job\.md"):
+    with pytest.raises(PoisonJob, match=r"started 2 times .* retry this incident\."):
         journal.judge(JOB, 3)
 
 
@@ -96,7 +96,7 @@ async def test_a_job_that_kills_its_worker_becomes_an_incident(
         await until(lambda: engine.incidents(instance), "an incident")
         message = engine.incidents(instance)[0]["value"]["errorMessage"]
         assert "flow.book was started 2 times and never gave an answer" in message
-        assert message.endswith("docs/runbooks/poison-job.md")
+        assert message.endswith(" Runbook: http://127.0.0.1:8000/runbooks/poison-job.md")
         assert await served.terminate() == 0
     assert await cases.booked() == 0
     assert await cases.rows(ROWS) == []  # whoever retries the incident gives it as many deliveries again

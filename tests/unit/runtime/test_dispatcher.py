@@ -6,41 +6,20 @@ import asyncio
 import signal
 import sys
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-import pytest
-
+from tests.unit.runtime.conftest import Dispatching
 from tests.unit.runtime.demo.receiver import receiver
 from tests.unit.runtime.demo.waiting import until
 from workers.runtime.database import Pool
 from workers.runtime.deliveries import MESSAGES, messages
-from workers.runtime.dispatcher import Dispatcher
 from workers.runtime.errors import PermanentError, RateLimited, TransientError
 from workers.runtime.outbox import OutboxRow, put
 from workers.runtime.task import Retry
 from workers.runtime.zeebe import ZeebeClient
 
 QUICK = Retry(tries=3, first_seconds=0.02, cap_seconds=0.05)
-Dispatching = Callable[..., AbstractAsyncContextManager[Dispatcher]]
-
-
-@pytest.fixture
-def dispatching(dsn: str, pool: Pool) -> Dispatching:
-    @asynccontextmanager
-    async def dispatch(**options: Any) -> AsyncIterator[Dispatcher]:
-        dispatcher = Dispatcher(dsn, pool, **options)
-        running = asyncio.create_task(dispatcher.run())
-        await until(lambda: running.done() or dispatcher.connected.is_set(), "the dispatcher to listen")
-        try:
-            yield dispatcher
-        finally:
-            dispatcher.stop()
-            await running
-
-    return dispatch
 
 
 async def fill(pool: Pool, keys: int, rows: int) -> None:
@@ -127,9 +106,10 @@ async def test_poison_is_put_aside_and_blocks_nobody(pool: Pool, dispatching: Di
     assert await received(pool) == {"k0": [2, 3], "k1": [0, 1, 3]}
     dead = await rows(pool, "SELECT external_id, tries, reason FROM runtime.dead_letters ORDER BY id")
     assert [(external_id, tries) for external_id, tries, _ in dead] == [("k0/0", 1), ("k0/1", 3), ("k1/2", 1)]
-    assert dead[0][2] == "No such address. Correct it."
-    assert dead[1][2] == "Gave up after 3 tries. TransientError: Away."
-    assert dead[2][2] == "Defect in the delivery: ZeroDivisionError. Deploy a corrected dispatcher."
+    end = " Runbook: http://127.0.0.1:8000/runbooks/dead-letter.md"
+    assert dead[0][2] == f"No such address. Correct it.{end}"
+    assert dead[1][2] == f"Gave up after 3 tries. TransientError: Away.{end}"
+    assert dead[2][2] == f"Defect in the delivery: ZeroDivisionError. Deploy a corrected dispatcher.{end}"
 
 
 async def test_failed_row_is_tried_again_before_the_next_of_its_key(pool: Pool, dispatching: Dispatching) -> None:

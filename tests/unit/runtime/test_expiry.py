@@ -47,6 +47,14 @@ async def test_fence_goes_after_the_cases_effects(cases: Cases, expiry: Expiry) 
     assert await cases.rows("SELECT business_id FROM runtime.closed_cases") == [("young",)]
 
 
+async def test_what_was_told_goes(cases: Cases, expiry: Expiry) -> None:
+    await cases.run_sql(
+        "INSERT INTO runtime.told SELECT n::text, now() - make_interval(days => n) FROM unnest(ARRAY[399, 401]) AS n"
+    )
+    assert await expiry.sweep() == 1
+    assert await cases.rows("SELECT subject FROM runtime.told") == [("399",)]
+
+
 async def test_delivered_and_left_rows(cases: Cases, expiry: Expiry) -> None:
     await cases.run_sql(
         "INSERT INTO runtime.delivered (channel, external_id, business_id, delivered_at)"

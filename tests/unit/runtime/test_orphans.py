@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
@@ -12,11 +12,12 @@ import pytest
 from tests.spans import is_below, recorded
 from tests.unit.runtime.demo.cases import ROOT, Cases
 from tests.unit.runtime.demo.diagram import one_task
+from tests.unit.runtime.demo.view import Recorded
 from tests.unit.runtime.demo.waiting import until
 from workers.engine.embedded import EmbeddedEngine
 from workers.runtime.errors import Unreachable
 from workers.runtime.feed import Feed
-from workers.runtime.orphans import Ended, Orphans
+from workers.runtime.orphans import Orphans
 from workers.runtime.zeebe import ZeebeClient
 from workers.runtime.zeebe_types import EngineBusy
 from workers.settings import Settings, Zeebe
@@ -24,26 +25,6 @@ from workers.settings import Settings, Zeebe
 Serving = Callable[..., AbstractAsyncContextManager[Feed]]
 GONE = "SELECT FROM runtime.deliveries WHERE gone_at IS NOT NULL"
 UNDONE = "SELECT count(*)::int FROM runtime.effects WHERE task = 'flow.unbook'"
-
-
-class Recorded:
-    """The engine's view, from its record stream; `away` makes it unreachable."""
-
-    def __init__(self, engine: EmbeddedEngine) -> None:
-        self._engine = engine
-        self.away = False
-
-    async def ended(self, element_instance_keys: Sequence[int]) -> Mapping[int, Ended]:
-        if self.away:
-            raise Unreachable
-        found: dict[int, Ended] = {}
-        for record in self._engine.records():
-            if record["valueType"] == "PROCESS_INSTANCE" and record["key"] in element_instance_keys:
-                if record["intent"] == "ELEMENT_COMPLETED":
-                    found[record["key"]] = "completed"
-                elif record["intent"] == "ELEMENT_TERMINATED":
-                    found[record["key"]] = "terminated"
-        return found
 
 
 @pytest.fixture

@@ -102,6 +102,7 @@ async def test_incident_at_once_with_what_to_do(
     assert said in message
     assert "retry" in message
     assert "ana@example.com" not in message
+    assert message.endswith(" Runbook: http://127.0.0.1:8000/runbooks/incident.md")
     await client.cancel(instance)
 
 

@@ -27,6 +27,8 @@ from workers.settings import Mail
 class MailServerDown(TransientError):
     """The mail server did not answer."""
 
+    runbook = "mail-away"
+
 
 class PostgresMailDesk:
     """`MailDesk` from the sales organisation's tables."""

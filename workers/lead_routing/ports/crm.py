@@ -19,6 +19,8 @@ Status = Literal["new", "assigned", "accepted", "merged", "discarded", "withdraw
 class CrmDown(TransientError):
     """The CRM did not answer in time; it is asked again."""
 
+    runbook = "crm-away"
+
 
 class CrmResting(DependencyDown, CrmDown):
     """The CRM failed too often of late and is not asked for a while."""

@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Mapping
+
+from tests.unit.runtime.demo.waiting import until
+from workers.runtime.zeebe import ZeebeClient
+from workers.runtime.zeebe_types import EngineBusy
+
 NAMESPACES = (
     'xmlns:bpmn="http://www.omg.org/spec/BPMN/20100524/MODEL" '
     'xmlns:zeebe="http://camunda.org/schema/zeebe/1.0" targetNamespace="fairlead"'
@@ -36,3 +43,67 @@ def one_task(name: str, *, process_id: str | None = None, errors: tuple[str, ...
 <bpmn:sequenceFlow id="f2" sourceRef="{name}" targetRef="done"/>
 <bpmn:endEvent id="done"><bpmn:incoming>f2</bpmn:incoming></bpmn:endEvent>{catches}
 </bpmn:process></bpmn:definitions>""".encode()
+
+
+async def deploy(client: ZeebeClient, files: Mapping[str, bytes]) -> None:
+    """Deploy to an engine that has only just started, and on a busy machine takes no connection for a while."""
+
+    async def done() -> bool:
+        with contextlib.suppress(EngineBusy):
+            await client.deploy(files)
+            return True
+        return False
+
+    await until(done, "the engine to take the diagrams")
+
+
+def compensated() -> bytes:
+    """The process `compensated`: `book` is done, and then undone by its compensation handler `unbook`."""
+    return f"""<?xml version="1.0" encoding="UTF-8"?>
+<bpmn:definitions {NAMESPACES}>
+<bpmn:process id="compensated" isExecutable="true">
+<bpmn:startEvent id="start"><bpmn:outgoing>f1</bpmn:outgoing></bpmn:startEvent>
+<bpmn:sequenceFlow id="f1" sourceRef="start" targetRef="book"/>
+{_task("book")}
+<bpmn:boundaryEvent id="undo_book" attachedToRef="book"><bpmn:compensateEventDefinition id="c1"/></bpmn:boundaryEvent>
+<bpmn:serviceTask id="unbook" isForCompensation="true"><bpmn:extensionElements>
+<zeebe:taskDefinition type="flow.unbook"/></bpmn:extensionElements></bpmn:serviceTask>
+<bpmn:sequenceFlow id="f2" sourceRef="book" targetRef="undo"/>
+<bpmn:intermediateThrowEvent id="undo"><bpmn:incoming>f2</bpmn:incoming><bpmn:outgoing>f3</bpmn:outgoing>
+<bpmn:compensateEventDefinition id="c2"/></bpmn:intermediateThrowEvent>
+<bpmn:sequenceFlow id="f3" sourceRef="undo" targetRef="done"/>
+<bpmn:endEvent id="done"><bpmn:incoming>f3</bpmn:incoming></bpmn:endEvent>
+<bpmn:association id="a1" associationDirection="One" sourceRef="undo_book" targetRef="unbook"/>
+</bpmn:process></bpmn:definitions>""".encode()
+
+
+def withdrawable() -> bytes:
+    """The process `withdrawable`: `book`; the message ``withdrawn`` interrupts it, and `settle` undoes what was done."""
+    return f"""<?xml version="1.0" encoding="UTF-8"?>
+<bpmn:definitions {NAMESPACES}>
+<bpmn:message id="m1" name="withdrawn"><bpmn:extensionElements>
+<zeebe:subscription correlationKey="=case_id"/></bpmn:extensionElements></bpmn:message>
+<bpmn:process id="withdrawable" isExecutable="true">
+<bpmn:startEvent id="start"><bpmn:outgoing>f1</bpmn:outgoing></bpmn:startEvent>
+<bpmn:sequenceFlow id="f1" sourceRef="start" targetRef="book"/>
+{_task("book")}
+<bpmn:sequenceFlow id="f2" sourceRef="book" targetRef="done"/>
+<bpmn:endEvent id="done"><bpmn:incoming>f2</bpmn:incoming></bpmn:endEvent>
+<bpmn:subProcess id="withdrawal" triggeredByEvent="true">
+<bpmn:startEvent id="told"><bpmn:outgoing>g1</bpmn:outgoing><bpmn:messageEventDefinition id="d1" messageRef="m1"/>
+</bpmn:startEvent>
+<bpmn:sequenceFlow id="g1" sourceRef="told" targetRef="settle"/>
+<bpmn:serviceTask id="settle"><bpmn:extensionElements><zeebe:taskDefinition type="flow.settle"/>
+</bpmn:extensionElements><bpmn:incoming>g1</bpmn:incoming><bpmn:outgoing>g2</bpmn:outgoing></bpmn:serviceTask>
+<bpmn:sequenceFlow id="g2" sourceRef="settle" targetRef="settled"/>
+<bpmn:endEvent id="settled"><bpmn:incoming>g2</bpmn:incoming></bpmn:endEvent>
+</bpmn:subProcess>
+</bpmn:process></bpmn:definitions>""".encode()
+
+
+def _task(name: str) -> str:
+    """A service task between the flows f1 and f2."""
+    return (
+        f'<bpmn:serviceTask id="{name}"><bpmn:extensionElements><zeebe:taskDefinition type="flow.{name}"/>'
+        "</bpmn:extensionElements><bpmn:incoming>f1</bpmn:incoming><bpmn:outgoing>f2</bpmn:outgoing></bpmn:serviceTask>"
+    )

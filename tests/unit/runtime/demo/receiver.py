@@ -22,6 +22,20 @@ def receiver(pool: Pool, seconds: float = 0.0) -> Deliver:
     return receive
 
 
+def ledger(pool: Pool) -> Deliver:
+    """A receiver as ours ask for: it knows a repeat by the external id, and counts it."""
+
+    async def receive(row: OutboxRow) -> None:
+        async with pool.connection() as connection:
+            await connection.execute(
+                "INSERT INTO public.ledger (external_id, business_id, amount) VALUES (%s, %s, %s)"
+                " ON CONFLICT (external_id) DO UPDATE SET times = ledger.times + 1",
+                (row.external_id, row.business_id, row.payload["amount"]),
+            )
+
+    return receive
+
+
 async def main(dsn: str) -> None:
     pool = await open_pool(dsn, min_size=1, max_size=10)
     await Dispatcher(dsn, pool, {"test": receiver(pool, 0.02)}).run()

@@ -1,0 +1,132 @@
+"""Settings: where each came from, by `fairlead config show`; wrong ones are named, and never shown."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+from typer.testing import CliRunner
+
+from workers.__main__ import main
+from workers.cli.config import app
+from workers.runtime.masking import MASK, Mask, masked_dsn
+from workers.settings import Settings, Zeebe, get_settings
+
+
+@pytest.fixture(autouse=True)
+def _fresh(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    get_settings.cache_clear()
+    yield
+    get_settings.cache_clear()
+
+
+def shown(*options: str) -> dict[str, dict[str, object]]:
+    answer = CliRunner().invoke(app, ["show", "--json", *options])
+    assert answer.exit_code == 0, answer.output
+    return {one["name"]: one for one in json.loads(answer.stdout)}
+
+
+def test_every_setting_is_shown_with_its_source(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "fairlead_zeebe__oauth_client_secret").write_text("from-a-file\n")
+    (tmp_path / "FAIRLEAD_MAIL__PASSWORD").write_text("never-used\n")
+    monkeypatch.setitem(Settings.model_config, "secrets_dir", str(tmp_path))
+    monkeypatch.setenv("FAIRLEAD_PORTS__GATEWAY", "9000")
+    monkeypatch.setenv("FAIRLEAD_WORKER", '{"max_running_jobs": 3}')
+    monkeypatch.setenv("FAIRLEAD_MAIL__PASSWORD", "from-the-environment")
+    assert get_settings().zeebe.oauth_client_secret == SecretStr("from-a-file")
+    assert get_settings().mail.password == SecretStr("from-the-environment")
+    found = shown()
+    assert {name: (found[name]["value"], found[name]["source"]) for name in (
+        "ports.gateway", "worker.max_running_jobs", "worker.drain_seconds", "zeebe.oauth_client_secret",
+        "mail.password", "database_url",
+    )} == {
+        "ports.gateway": (9000, "environment"),
+        "worker.max_running_jobs": (3, "environment"),
+        "worker.drain_seconds": (20.0, "default"),
+        "zeebe.oauth_client_secret": (MASK, "file"),
+        "mail.password": (MASK, "environment"),
+        "database_url": (None, "default"),
+    }  # fmt: skip
+    assert found["ports.gateway"]["variable"] == "FAIRLEAD_PORTS__GATEWAY"
+    assert set(found) == set(_leaves(Settings().model_dump()))
+    assert set(shown("--changed")) == {
+        *("ports.gateway", "worker.max_running_jobs", "zeebe.oauth_client_secret", "mail.password"),
+    }
+
+
+def _leaves(given: dict[str, object], before: str = "") -> Iterator[str]:
+    for name, value in given.items():
+        if isinstance(value, dict) and name != "scoring_schema_by_source":
+            yield from _leaves(value, f"{before}{name}.")
+        else:
+            yield f"{before}{name}"
+
+
+def test_secrets_are_masked_also_inside_of_addresses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FAIRLEAD_DATABASE_URL", "postgresql://ana:h%40nter-2@db.example:5433/fairlead?sslmode=require")
+    monkeypatch.setenv("FAIRLEAD_ZEEBE__REST_ADDRESS", "https://ana:s3@cret@camunda.example/x")
+    monkeypatch.setenv("FAIRLEAD_GATEWAY__API_TOKENS", '["t0ken-one", "t0ken-two"]')
+    for options in (["show"], ["show", "--json"]):
+        text = CliRunner().invoke(app, options).stdout
+        for secret in ("h%40nter", "h@nter", "s3@cret", "cret@", "t0ken"):
+            assert secret not in text
+        assert "db.example" in text
+        assert "camunda.example" in text
+    found = shown()
+    assert found["gateway.api_tokens"]["value"] == [MASK, MASK]
+    assert found["zeebe.rest_address"]["value"] == "https://ana:***@camunda.example/x"
+
+
+def test_a_dsn_is_shown_without_its_secrets() -> None:
+    assert masked_dsn("host=db password='it\\'s' sslpassword=x user=ana") == (
+        "user=ana password=*** host=db sslpassword=***"
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "masked"),
+    [
+        ("no answer at postgresql://u:p@ss:w/rd@db/x", "no answer at postgresql://u:***@db/x"),
+        ("password=hunter2 host=db", "password=*** host=db"),
+        ("PASSWORD = 'hun ter2' host=db", "PASSWORD = *** host=db"),
+        ('{"client_secret": "hunter2", "a": 1}', '{"client_secret": ***, "a": 1}'),
+        ("https://x/?access_token=hunter2&b=1", "https://x/?access_token=***&b=1"),
+        ("Authorization: Bearer aGVsbG8gd29ybGQ=", "Authorization: Bearer ***"),
+        ("known by heart: blue-horse", "known by heart: ***"),
+        ("quoted: a%2Fb%40c", "quoted: ***"),
+        ("password authentication failed for user ana", "password authentication failed for user ana"),
+        ("http://127.0.0.1:8000/runbooks/incident.md", "http://127.0.0.1:8000/runbooks/incident.md"),
+        ("demo of a demo", "demo of a demo"),
+    ],
+)
+def test_text_is_masked(text: str, masked: str) -> None:
+    settings = Settings(
+        database_url=SecretStr("postgresql://u:a%2Fb%40c@db/x"),
+        zeebe=Zeebe(oauth_client_secret=SecretStr("blue-horse"), password=SecretStr("demo")),
+    )
+    assert Mask(settings)(text) == masked
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("FAIRLEAD_PORTS__GATEWAY", "hunter2", "FAIRLEAD_PORTS__GATEWAY: Input should be a valid integer"),
+        ("FAIRLEAD_DATABASE_URL", "hunter2 x", "FAIRLEAD_DATABASE_URL: it is no PostgreSQL DSN; it has the form"),
+        ("FAIRLEAD_DATABASE_URL", "postgresql://u:hunter2/x@db/y", "FAIRLEAD_DATABASE_URL: it is no PostgreSQL DSN"),
+        ("FAIRLEAD_GATEWAY__API_TOKENS", "hunter2", "write lists and mappings as JSON"),
+    ],
+)
+def test_a_wrong_setting_is_named_without_its_value(
+    name: str, value: str, said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv(name, value)
+    monkeypatch.setattr("sys.argv", ["fairlead", "config", "show"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 2
+    told = capsys.readouterr()
+    assert said in told.err
+    assert "hunter2" not in told.err + told.out

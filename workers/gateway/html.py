@@ -1,0 +1,25 @@
+"""The frame of the pages that people open in a browser."""
+
+from __future__ import annotations
+
+from html import escape
+
+from fastapi.responses import HTMLResponse
+
+_STYLE = """body{font:17px/1.5 system-ui,sans-serif;max-width:34rem;margin:14vh auto;padding:0 1.2rem;color:#1c2733}
+body.long{max-width:52rem;margin:4vh auto}h1{font-size:1.5rem;margin-bottom:.4rem}a{color:#0b5fad}
+h2{font-size:1.2rem;margin:1.6rem 0 .4rem}code{font-size:.88em;background:#f1f4f7;padding:.1em .3em}
+pre{background:#f1f4f7;padding:.7rem 1rem;overflow-x:auto}pre code{padding:0}
+table{border-collapse:collapse;margin:1rem 0}th,td{border:1px solid #d5dce3;padding:.3rem .6rem;text-align:left}"""
+
+
+def page(title: str, body: str, *, head: str = "", kind: str = "", status: int = 200) -> HTMLResponse:
+    """A page of our own: `body` and `head` are HTML, `kind` is ``long`` for one that is read. No scripts can run."""
+    return HTMLResponse(
+        f"""<!doctype html><html lang="en"><head><meta charset="utf-8">{head}
+<meta name="viewport" content="width=device-width, initial-scale=1"><title>{escape(title)} · Fairlead</title>
+<style>{_STYLE}</style></head>
+<body class="{escape(kind)}">{body}</body></html>""",
+        status,
+        {"Cache-Control": "no-store", "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"},
+    )
