@@ -85,7 +85,7 @@ def _revision(text: str) -> tuple[str, str | None]:
     return found["revision"], found["down_revision"] or None
 
 
-async def open_pool(dsn: str, *, min_size: int = 1, max_size: int = 10) -> Pool:
+async def open_pool(dsn: str, *, min_size: int = 1, max_size: int = 10, autocommit: bool = False) -> Pool:
     """Open a pool of connections that return rows as dicts. The caller closes it.
 
     It does not wait for the database to be there: asking for a connection fails with `psycopg_pool.PoolTimeout`
@@ -100,7 +100,7 @@ async def open_pool(dsn: str, *, min_size: int = 1, max_size: int = 10) -> Pool:
         # the next request should try at once.
         reconnect_timeout=5,
         check=AsyncConnectionPool.check_connection,
-        kwargs={"row_factory": dict_row, "application_name": "fairlead"},
+        kwargs={"row_factory": dict_row, "application_name": "fairlead", "autocommit": autocommit},
         open=False,
     )
     await pool.open()

@@ -15,10 +15,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
-import time
 from collections import Counter
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
 from typing import Any
 
 import psycopg
@@ -26,27 +24,15 @@ import structlog
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow, dict_row
 
-from workers.runtime import metrics, runbooks, tracing
+from workers.runtime import metrics
+from workers.runtime.courier import RETRY, Courier
 from workers.runtime.database import Pool
-from workers.runtime.errors import DependencyDown, PermanentError, RateLimited, TransientError, Unreachable
-from workers.runtime.outbox import WAKE_UP, Deliver, OutboxRow
+from workers.runtime.housekeeping import ended
+from workers.runtime.outbox import WAKE_UP, Deliver
 from workers.runtime.task import Retry
-from workers.runtime.worker import pause
 from workers.settings import get_settings
 
 log = structlog.get_logger()
-
-RETRY = Retry(tries=20, first_seconds=0.5, cap_seconds=300.0)
-"""Twenty tries take 40 minutes on average, 80 at most; then the row is a dead letter."""
-
-REST_SECONDS = 2.0
-"""A channel whose receiver is away rests so long between attempts."""
-
-DELIVER_SECONDS = 30.0
-"""One delivery may take so long."""
-
-LONGEST_REASON = 500
-"""Characters of an error kept with a row."""
 
 Key = tuple[str, str]
 
@@ -70,27 +56,6 @@ _CLAIM = f"""
             ORDER BY o.id LIMIT wanted.free) head)
     SELECT channel, business_id FROM heads WHERE pg_try_advisory_lock({_LOCK})
 """  # noqa: S608 - the only part put in is the constant above
-# The oldest row of a key, read again under its lock, as who had the lock before may have just sent it.
-_HEAD = """
-    SELECT id, channel, business_id, external_id, payload, tries, traceparent,
-           extract(epoch FROM clock_timestamp() - created_at)::float AS age_seconds,
-           not_before <= clock_timestamp() AS due
-    FROM runtime.outbox WHERE channel = %s AND business_id = %s ORDER BY id LIMIT 1
-"""
-_SENT = """
-    WITH gone AS (DELETE FROM runtime.outbox WHERE id = %s RETURNING channel, external_id, business_id)
-    INSERT INTO runtime.delivered (channel, external_id, business_id) SELECT * FROM gone ON CONFLICT DO NOTHING
-"""
-_DEAD = """
-    WITH gone AS (DELETE FROM runtime.outbox WHERE id = %(id)s RETURNING *)
-    INSERT INTO runtime.dead_letters (id, channel, business_id, external_id, payload, created_at, tries, reason, traceparent)
-    SELECT id, channel, business_id, external_id, payload, created_at, tries + 1, %(reason)s, traceparent FROM gone
-"""
-_AGAIN = """
-    UPDATE runtime.outbox SET tries = tries + %(counted)s, last_error = %(reason)s,
-        not_before = clock_timestamp() + make_interval(secs => %(seconds)s)
-    WHERE id = %(id)s
-"""
 
 
 class Dispatcher:
@@ -112,12 +77,11 @@ class Dispatcher:
         self._pool = pool
         self._deliveries = deliveries
         self._per_channel = per_channel
-        self._retry = retry
         self._poll_seconds = poll_seconds
-        self._runbook = runbook or get_settings().runbook
+        self._courier = Courier(pool, deliveries, retry=retry, runbook=runbook or get_settings().runbook)
         self._sending: dict[Key, asyncio.Task[None]] = {}
-        self._resting: dict[str, float] = {}
         self._wake = asyncio.Event()
+        self._notices = 0
         self._stopping = False
         self.connected = asyncio.Event()
         """Set while it is connected to the database and listens."""
@@ -157,9 +121,7 @@ class Dispatcher:
         finally:
             self.connected.clear()
             tasks = [listener, watch, *self._sending.values()]
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await ended(tasks)
             self._sending.clear()
 
     async def _listen(self, connection: AsyncConnection[Any]) -> None:
@@ -167,15 +129,15 @@ class Dispatcher:
         self.connected.set()
         self._wake.set()
         async for _ in connection.notifies():
+            self._notices += 1
             self._wake.set()
 
     async def _claim(self, locks: AsyncConnection[DictRow]) -> bool:
         """Start sending for every key that is due and free. True if there may be more at once."""
         taken = Counter(channel for channel, _ in self._sending)
         free = {channel: self._per_channel - taken[channel] for channel in self._deliveries}
-        now = time.monotonic()
         wanted = {
-            channel: number for channel, number in free.items() if number > 0 and self._resting.get(channel, 0) <= now
+            channel: number for channel, number in free.items() if number > 0 and not self._courier.rests(channel)
         }
         if not wanted:
             return False  # a key that is done wakes us
@@ -196,9 +158,12 @@ class Dispatcher:
 
     async def _send_all(self, locks: AsyncConnection[DictRow], key: Key) -> None:
         """Send the rows of a key, one after the other, while they are due."""
+        heard = self._notices
         try:
-            while self._may_send(key[0]) and (row := await self._head(key)) is not None:
-                await self._send(row)
+            row = await self._courier.head(_named(key))
+            while row is not None and self._may_send(key[0]):
+                heard = self._notices
+                row = await self._courier.send(row)
         except psycopg.Error as error:  # whatever was on its way will be sent again
             log.warning("database away", action="database_away", reason=type(error).__name__)
         finally:
@@ -207,77 +172,15 @@ class Dispatcher:
                     f"SELECT pg_advisory_unlock({_LOCK}) FROM (SELECT %s::text, %s::text) AS key (channel, business_id)",  # noqa: S608
                     key,
                 )
+            crowded = sum(channel == key[0] for channel, _ in self._sending) >= self._per_channel
             self._sending.pop(key, None)
-            self._wake.set()
+            # A claim costs more than a row: it is made again only if somebody waits for this place, or if news of the
+            # meantime may have been about this key, which claims leave out while it is in hand.
+            if crowded or heard != self._notices:
+                self._wake.set()
 
     def _may_send(self, channel: str) -> bool:
-        return not self._stopping and self._resting.get(channel, 0) <= time.monotonic()
-
-    async def _head(self, key: Key) -> OutboxRow | None:
-        async with self._pool.connection() as connection:
-            row = await (await connection.execute(_HEAD, key)).fetchone()
-        if row is None or not row.pop("due"):
-            return None
-        return OutboxRow(**row)
-
-    async def _send(self, row: OutboxRow) -> None:
-        with (
-            _span(row),
-            structlog.contextvars.bound_contextvars(
-                channel=row.channel, business_id=row.business_id, external_id=row.external_id
-            ),
-        ):
-            try:
-                async with asyncio.timeout(DELIVER_SECONDS):
-                    await self._deliveries[row.channel](row)
-            except (TransientError, TimeoutError, OSError) as error:
-                await self._failed(row, error)
-            except PermanentError as error:
-                await self._bury(row, str(error), error.runbook)
-            except Exception as error:
-                log.exception("defect in a delivery", action="outbox_defect", reason=type(error).__name__)
-                await self._bury(row, f"Defect in the delivery: {type(error).__name__}. Deploy a corrected dispatcher.")
-            else:
-                await self._execute(_SENT, (row.id,))
-                _trace_end(row, "delivered")
-                metrics.OUTBOX_SENT.labels(row.channel).inc()
-                metrics.OUTBOX_SECONDS.labels(row.channel).observe(row.age_seconds)
-                log.debug("sent", action="outbox_sent", age=round(row.age_seconds, 4))
-
-    async def _failed(self, row: OutboxRow, error: Exception) -> None:
-        reason = f"{type(error).__name__}: {error}"
-        # A refused or broken connection says nothing about the row; a time-out may be the row's own fault.
-        away = isinstance(error, Unreachable | RateLimited | OSError) and not isinstance(error, TimeoutError)
-        if away:
-            seconds = error.retry_after if isinstance(error, RateLimited | DependencyDown) else REST_SECONDS
-            seconds *= random.uniform(1.0, 1.1)  # noqa: S311 - not all at the same moment
-            self._resting[row.channel] = time.monotonic() + seconds
-        elif row.tries + 1 >= self._retry.tries:
-            page = error.runbook if isinstance(error, TransientError) else ""
-            await self._bury(row, f"Gave up after {row.tries + 1} tries. {reason}", page)
-            return
-        else:
-            seconds = pause(self._retry, self._retry.tries - row.tries)
-        await self._execute(
-            _AGAIN,
-            {"id": row.id, "reason": reason[:LONGEST_REASON], "seconds": seconds, "counted": 0 if away else 1},
-        )
-        metrics.OUTBOX_RETRIED.labels(row.channel).inc()
-        tracing.failed()
-        tracing.event("retry", {"reason": type(error).__name__, "pause": round(seconds, 3)})
-        log.warning("not sent, will be tried again", action="outbox_retry", reason=type(error).__name__, pause=seconds)
-
-    async def _bury(self, row: OutboxRow, reason: str, runbook: str = "") -> None:
-        address = self._runbook(runbook or runbooks.DEAD_LETTER)
-        await self._execute(_DEAD, {"id": row.id, "reason": runbooks.signed(reason, address, LONGEST_REASON)})
-        tracing.failed()
-        _trace_end(row, "dead_letter")
-        metrics.OUTBOX_DEAD.labels(row.channel).inc()
-        log.error("put among the dead letters", action="outbox_dead", row=row.id, tries=row.tries + 1)
-
-    async def _execute(self, statement: str, parameters: Mapping[str, object] | tuple[object, ...]) -> None:
-        async with self._pool.connection() as connection:
-            await connection.execute(statement.encode(), parameters)
+        return not self._stopping and not self._courier.rests(channel)
 
     async def _watch(self) -> None:
         """Keep the gauges of what waits up to date, and say which channels nobody here serves."""
@@ -297,22 +200,5 @@ class Dispatcher:
             await asyncio.sleep(10)
 
 
-def _span(row: OutboxRow) -> AbstractContextManager[None]:
-    attributes: tracing.Attributes = {
-        "fairlead.business_id": row.business_id,
-        "fairlead.channel": row.channel,
-        "fairlead.try": row.tries + 1,
-    }
-    return tracing.continued(row.traceparent, f"deliver {row.channel}", "producer", attributes)
-
-
-def _trace_end(row: OutboxRow, outcome: str) -> None:
-    """The row has left the outbox: tell how, and how long it had waited there, earlier tries included."""
-    tracing.mark({"fairlead.outcome": outcome})
-    tracing.waited(
-        row.traceparent,
-        f"wait {row.channel}",
-        {"fairlead.business_id": row.business_id, "fairlead.try": row.tries + 1},
-        since_ns=row.read_ns - int(row.age_seconds * 1e9),
-        until_ns=row.read_ns,
-    )
+def _named(key: Key) -> dict[str, object]:
+    return {"channel": key[0], "business_id": key[1]}

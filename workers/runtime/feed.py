@@ -23,6 +23,7 @@ import structlog
 
 from workers.runtime import metrics, tracing
 from workers.runtime.backlog import Ages, Backlog, Lane, Waiting
+from workers.runtime.housekeeping import ended
 from workers.runtime.journal import GRACE_SECONDS
 from workers.runtime.limit import Limits
 from workers.runtime.task import TaskSpec
@@ -81,12 +82,10 @@ class Feed:
             if self._stopping.is_set():
                 await self._dry_out(polls)
         finally:
-            for task in (self._stopped, keeper, *streams, *polls):
-                task.cancel()
-            ended = await asyncio.gather(keeper, *streams, *polls, return_exceptions=True)
-        for failure in ended:
-            if isinstance(failure, Exception):
-                raise failure
+            await ended((self._stopped, keeper, *streams, *polls))
+        for task in (keeper, *streams, *polls):
+            if not task.cancelled():
+                task.result()  # raises what ended it
 
     def stop(self) -> None:
         """Take no more jobs, and hand back those that wait."""
@@ -190,7 +189,7 @@ class Feed:
             return SOON_SECONDS
         # The gateway tells the brokers of a new stream a little later: look often at first.
         age = time.monotonic() - self._opened_at[spec.job_type]
-        return min(POLL_SECONDS, max(SOON_SECONDS, age)) * random.uniform(0.8, 1.2)  # noqa: S311 - not all at once
+        return min(POLL_SECONDS, max(SOON_SECONDS, age / 8)) * random.uniform(0.8, 1.2)  # noqa: S311 - not all at once
 
     async def _room(self, lane: Lane) -> int:
         """Wait until the lane is half empty, so that a poll is worth its while; how many jobs it can take."""

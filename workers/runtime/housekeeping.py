@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any
 
 import psycopg
 import structlog
@@ -14,8 +15,25 @@ from workers.runtime.errors import Unreachable
 
 log = structlog.get_logger()
 
+AGAIN_SECONDS = 0.5
+"""So long after a cancellation a task that still runs is cancelled again."""
+
 Chore = Callable[[], Awaitable[int]]
 """Does a part of the work; 0 when there is nothing left for now."""
+
+
+async def ended(tasks: Iterable[asyncio.Future[Any]]) -> None:
+    """Cancel tasks until they have ended, whatever they ended with.
+
+    Before Python 3.12 `asyncio.wait_for`, which psycopg's pool uses, loses a cancellation that comes together with its
+    result (https://github.com/python/cpython/issues/86296); so once is not always enough.
+    """
+    tasks = tuple(tasks)
+    while pending := [task for task in tasks if not task.done()]:
+        for task in pending:
+            task.cancel()
+        await asyncio.wait(pending, timeout=AGAIN_SECONDS)
+    await asyncio.gather(*tasks, return_exceptions=True)  # else asyncio complains of failures that nobody took
 
 
 async def regularly(name: str, seconds: float, chore: Chore) -> None:

@@ -18,7 +18,7 @@ from workers.runtime.database import Pool, newest, open_pool, outdated
 from workers.runtime.dispatcher import Dispatcher
 from workers.runtime.expiry import Expiry
 from workers.runtime.feed import Feed
-from workers.runtime.housekeeping import regularly
+from workers.runtime.housekeeping import ended, regularly
 from workers.runtime.orphans import ElementStates, Orphans
 from workers.runtime.outbox import Deliver
 from workers.runtime.probes import Probes, State
@@ -91,13 +91,15 @@ async def serve_outbox(
     """
     async with (
         _process(settings, "dispatcher", max_size=CONNECTIONS) as (pool, client, stop),
+        # Its book-keeping is single statements: without a transaction around each, two of three journeys are saved.
+        await open_pool(settings.dsn, max_size=CONNECTIONS, autocommit=True) as books,
         states() if states is not None else contextlib.nullcontext() as view,
     ):
         resources = Resources(settings, pool)
         channels: dict[str, Deliver] = {deliveries.MESSAGES: deliveries.messages(client)}
         for context in discovery.contexts(root):
             channels.update(discovery.wiring(context, root).deliveries(resources))
-        dispatcher = Dispatcher(settings.dsn, pool, channels, runbook=settings.runbook)
+        dispatcher = Dispatcher(settings.dsn, books, channels, runbook=settings.runbook)
         orphans = Orphans(resources, view, root)
         expiry = Expiry(pool, settings.retention)
 
@@ -108,8 +110,7 @@ async def serve_outbox(
                     group.create_task(regularly("expiry", EXPIRY_SECONDS, expiry.sweep)),
                 ]
                 await dispatcher.run()
-                for chore in chores:
-                    chore.cancel()
+                await ended(chores)
 
         def state() -> State:
             ready = dispatcher.connected.is_set() and not stop.is_set()
@@ -183,9 +184,7 @@ async def _until(
         end()
         await running
     finally:
-        for task in (stopped, hints, starting):
-            task.cancel()
-        await asyncio.gather(stopped, hints, starting, return_exceptions=True)
+        await ended((stopped, hints, starting))
 
 
 async def _say_what_is_missing(database: Pool, engine: ZeebeClient, ready: asyncio.Event) -> None:

@@ -97,7 +97,9 @@ async def execute(
             )
             if closed.rowcount and not spec.after_close:
                 raise CaseClosed
-            return Done(await _call(spec, given, work), repeated=False)
+            done = Done(await _call(spec, given, work), repeated=False)
+            await work.write_notes()
+            return done
 
 
 async def _read(
@@ -113,6 +115,14 @@ async def _read(
         journal.judge(job, deliveries)
     async with nullcontext() if journal is None else journal.apart(deliveries):
         return Done(await _call(spec, given, JobWork(job, spec, resources, root, None)), repeated=False)
+
+
+_NO_TRANSACTION = '{} declares effect="none", so it has no transaction; declare "once" or "idempotent" if it writes.'
+_NOTE = """
+    INSERT INTO runtime.timeline (business_id, actor, action, why, facts, element_id, element_instance_key,
+                                  process_instance_key, process_definition_key)
+    VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING
+"""
 
 
 class JobWork:
@@ -133,15 +143,13 @@ class JobWork:
         self._root = root
         self._connection = connection
         self._sent = 0
+        self._notes: list[tuple[object, ...]] = []
 
     @property
     def connection(self) -> AsyncConnection[DictRow]:
         """The connection inside the job's transaction."""
         if self._connection is None:
-            raise RuntimeError(
-                f'{self._spec.job_type} declares effect="none", so it has no transaction; '
-                'declare "once" or "idempotent" if it writes.'
-            )
+            raise RuntimeError(_NO_TRANSACTION.format(self._spec.job_type))
         return self._connection
 
     @property
@@ -160,17 +168,20 @@ class JobWork:
     async def note(self, action: str, why: str = "", *, actor: str | None = None, **facts: object) -> None:
         """Add an entry to the case's timeline."""
         job = self.job
-        await self.connection.execute(
-            """
-            INSERT INTO runtime.timeline (business_id, actor, action, why, facts, element_id, element_instance_key,
-                                          process_instance_key, process_definition_key)
-            VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING
-            """,
+        if self._connection is None:
+            raise RuntimeError(_NO_TRANSACTION.format(self._spec.job_type))
+        self._notes.append(
             (
                 *(job.business_id, actor or job.job_type, action, why, Jsonb(facts), job.element_id),
                 *(job.element_instance_key, job.process_instance_key, job.process_definition_key),
-            ),
+            )
         )
+
+    async def write_notes(self) -> None:
+        """Write what was noted: all at once, as each journey to the database costs more than a row."""
+        if self._notes:
+            notes, self._notes = self._notes, []
+            await self.connection.cursor().executemany(_NOTE, notes)
 
     def record(self, **facts: object) -> None:
         """Record with the effect what an undo needs."""
@@ -247,13 +258,15 @@ async def _run_once(spec: TaskSpec, given: Contract, work: JobWork) -> Result:
     """Run a task whose effect is inserted already, and store what it returned and recorded."""
     result = await _call(spec, given, work)
     job = work.job
-    await work.connection.execute(
-        """
-        UPDATE runtime.effects SET result = %s, recorded = %s
-        WHERE business_id = %s AND element_id = %s AND loop_index = %s
-        """,
-        (Jsonb(result), Jsonb(work.facts), job.business_id, job.element_id, job.loop_index),
-    )
+    async with work.connection.pipeline():  # one journey to the server for all
+        await work.write_notes()
+        await work.connection.execute(
+            """
+            UPDATE runtime.effects SET result = %s, recorded = %s
+            WHERE business_id = %s AND element_id = %s AND loop_index = %s
+            """,
+            (Jsonb(result), Jsonb(work.facts), job.business_id, job.element_id, job.loop_index),
+        )
     if spec.undoes is not None:
         await work.recorded()  # a handler that had no use for the record has undone the effect nevertheless
     return result

@@ -90,9 +90,8 @@ class PostgresCrm:
                 SELECT a.id, a.name, a.domain, a.country, a.phone, a.owner_id, r.name AS owner_name
                 FROM crm.accounts a LEFT JOIN routing.reps r ON r.id = a.owner_id
                 WHERE lower(a.domain) = ANY(%(domains)s)
-                   OR (a.country = %(country)s
-                       AND regexp_replace(normalize(lower(a.name), NFKD), '[\u0300-\u036f]', '', 'g') LIKE %(company)s)
-                   OR regexp_replace(a.phone, '[^0-9]', '', 'g') = %(phone)s
+                   OR (a.country = %(country)s AND a.name_key LIKE %(company)s)
+                   OR a.phone_digits = %(phone)s
                 ORDER BY a.id LIMIT 500
                 """,
                 {
@@ -161,31 +160,36 @@ class CrmDelivery:
         if not isinstance(lead_id, str):
             raise PermanentError("This change for the CRM names no lead; drop it, or correct its payload.")
         async with self._database.transaction() as crm:
-            await crm.execute("INSERT INTO crm.leads (external_id) VALUES (%s) ON CONFLICT DO NOTHING", (lead_id,))
-            cursor = await crm.execute(
-                "SELECT owner_id, status, account_id, fields FROM crm.leads WHERE external_id = %s FOR UPDATE",
-                (lead_id,),
-            )
+            async with crm.pipeline():  # one journey to the server for all three
+                await crm.execute("INSERT INTO crm.leads (external_id) VALUES (%s) ON CONFLICT DO NOTHING", (lead_id,))
+                cursor = await crm.execute(
+                    "SELECT owner_id, status, account_id, fields FROM crm.leads WHERE external_id = %s FOR UPDATE",
+                    (lead_id,),
+                )
+                # Under the lead's lock, so that of two deliveries at once the later one sees the former's entry.
+                repeat = await crm.execute(
+                    "SELECT FROM crm.change_log WHERE change_id = %s LIMIT 1", (row.external_id,)
+                )
             before = await cursor.fetchone()
             assert before is not None  # inserted above
-            repeat = await crm.execute("SELECT FROM crm.change_log WHERE change_id = %s LIMIT 1", (row.external_id,))
             if repeat.rowcount:
                 return
             after = _changed(before, change)
             changed = [field for field in after if after[field] != before[field]]
-            for field in changed:
-                await _log(crm, lead_id, field, before[field], after[field], row.external_id)
-            if not changed:  # logged all the same, so that its repeat is known when the lead has moved on
-                await _log(crm, lead_id, "nothing", None, None, row.external_id)
-                return
-            await crm.execute(
-                """
-                UPDATE crm.leads SET owner_id = %(owner_id)s, status = %(status)s, account_id = %(account_id)s,
-                    fields = %(json)s, version = version + 1, updated_at = now()
-                WHERE external_id = %(lead_id)s
-                """,
-                {**after, "json": Jsonb(after["fields"]), "lead_id": lead_id},
-            )
+            async with crm.pipeline():
+                for field in changed:
+                    await _log(crm, lead_id, field, before[field], after[field], row.external_id)
+                if not changed:  # logged all the same, so that its repeat is known when the lead has moved on
+                    await _log(crm, lead_id, "nothing", None, None, row.external_id)
+                    return
+                await crm.execute(
+                    """
+                    UPDATE crm.leads SET owner_id = %(owner_id)s, status = %(status)s, account_id = %(account_id)s,
+                        fields = %(json)s, version = version + 1, updated_at = now()
+                    WHERE external_id = %(lead_id)s
+                    """,
+                    {**after, "json": Jsonb(after["fields"]), "lead_id": lead_id},
+                )
 
 
 def _applies(change: dict[str, Any], owner_id: str | None) -> bool:

@@ -40,8 +40,10 @@ class PostgresLeadBook:
 
     async def lock_twins(self, keys: Keys) -> None:
         """See `LeadBook.lock_twins`."""
-        for key in keys.locks():  # one by one: a single statement would not promise the order
-            await self._work.connection.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", (key,))
+        connection = self._work.connection
+        async with connection.pipeline():
+            for key in keys.locks():  # one by one: a single statement would not promise the order
+                await connection.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", (key,))
 
     async def possible_twins(self, received: ReceivedLead, keys: Keys) -> Sequence[Known]:
         """See `LeadBook.possible_twins`."""

@@ -11,7 +11,7 @@ from typing import Any, Literal, NamedTuple
 import structlog
 
 from workers.runtime import unit
-from workers.runtime.dispatcher import Dispatcher
+from workers.runtime.courier import Courier
 from workers.runtime.zeebe import ZeebeClient
 
 VARIABLE = "FAULT_POINT"
@@ -33,9 +33,9 @@ POINTS = {
     "after_effect": Point(unit, "_run_once", "after"),
     "after_commit": Point(ZeebeClient, "complete", "before"),
     "after_complete": Point(ZeebeClient, "complete", "after"),
-    "before_sending": Point(Dispatcher, "_send", "before"),
-    "after_sending": Point(Dispatcher, "_execute", "before"),
-    "after_taking_out": Point(Dispatcher, "_execute", "after"),
+    "before_sending": Point(Courier, "send", "before"),
+    "after_sending": Point(Courier, "_delivered", "before"),
+    "after_taking_out": Point(Courier, "_delivered", "after"),
 }
 
 
