@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import socket
 import subprocess
 import sys
@@ -14,7 +15,6 @@ from typing import Any
 
 import httpx
 import pytest
-import structlog
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from prometheus_client import REGISTRY
@@ -26,7 +26,7 @@ from tests.unit.runtime.demo.served import Serve
 from tests.unit.runtime.demo.waiting import until
 from workers.engine.embedded import EmbeddedEngine
 from workers.engine.ports import free_port
-from workers.runtime import logs, outbox, tracing, tracing_sdk
+from workers.runtime import outbox, tracing, tracing_sdk
 from workers.runtime.database import Pool
 from workers.runtime.deliveries import MESSAGES, messages
 from workers.runtime.dispatcher import Dispatcher
@@ -245,16 +245,27 @@ async def test_failed_deliveries_are_seen_and_dead_letters_keep_their_trace(pool
     assert "ana@example.com" not in "".join(span.to_json() for span in spans.all())
 
 
-def test_logs_name_the_span(spans: Spans, capsys: pytest.CaptureFixture[str]) -> None:
-    logs.configure(Settings(log_format="json"))
-    log = structlog.get_logger("spans")
-    with tracing.continued(None, "job"):
-        log.info("within", action="within")
-    log.info("without", action="without")
-    within, without = capsys.readouterr().err.splitlines()
-    here = context(spans.one("job"))
-    assert f'"trace_id": "{here.trace_id:032x}"' in within
-    assert f'"span_id": "{here.span_id:016x}"' in within
+LOGGING = """
+import structlog
+from tests.spans import context, recorded
+from workers.runtime import logs, tracing
+from workers.settings import Settings
+logs.configure(Settings(log_format="json"))
+log = structlog.get_logger()
+with recorded() as spans, tracing.continued(None, "job"):
+    log.info("within", action="within")
+log.info("without", action="without")
+here = context(spans.one("job"))
+print(f"{here.trace_id:032x} {here.span_id:016x}")
+"""
+
+
+def test_logs_name_the_span() -> None:
+    answer = subprocess.run(
+        [sys.executable, "-c", LOGGING], cwd=PROJECT, capture_output=True, text=True, check=True, timeout=60
+    )
+    within, without = (json.loads(line) for line in answer.stderr.splitlines())
+    assert [within["trace_id"], within["span_id"]] == answer.stdout.split()
     assert "trace_id" not in without
 
 
