@@ -1,10 +1,30 @@
-"""Tasks end, even those that lose a cancellation."""
+"""Chores go on whatever happens to one of them, and end when they should."""
 
 from __future__ import annotations
 
 import asyncio
 
-from workers.runtime.housekeeping import ended
+import psycopg
+
+from tests.unit.runtime.demo.waiting import until
+from workers.runtime.errors import Unreachable
+from workers.runtime.housekeeping import ended, regularly
+
+
+async def test_a_chore_is_done_again_after_any_failure() -> None:
+    failures: list[Exception] = [psycopg.OperationalError(), Unreachable(), KeyError("items")]
+    done: list[int] = []
+
+    async def chore() -> int:
+        if failures:
+            raise failures.pop()
+        done.append(1)
+        return 0
+
+    doing = asyncio.create_task(regularly("demo", 0.01, chore))
+    await until(lambda: len(done) >= 2, "the chore to be done again")
+    doing.cancel()
+    await asyncio.gather(doing, return_exceptions=True)
 
 
 async def test_a_task_that_loses_a_cancellation_is_cancelled_again() -> None:
@@ -27,12 +47,3 @@ async def test_a_task_that_loses_a_cancellation_is_cancelled_again() -> None:
     await ended([task])
     assert task.cancelled()
     assert lost == 1
-
-
-async def test_what_a_task_ended_with_is_left_to_who_asks() -> None:
-    async def failing() -> None:
-        raise ValueError("a reason")
-
-    task = asyncio.create_task(failing())
-    await ended([task, asyncio.create_task(asyncio.sleep(3600))])
-    assert str(task.exception()) == "a reason"
