@@ -14,11 +14,11 @@ from contextlib import AbstractContextManager
 import structlog
 
 from workers.runtime import metrics, runbooks, tracing
+from workers.runtime.answers import pause
 from workers.runtime.database import Pool
 from workers.runtime.errors import DependencyDown, PermanentError, RateLimited, TransientError, Unreachable
 from workers.runtime.outbox import Deliver, OutboxRow
 from workers.runtime.task import Retry
-from workers.runtime.worker import pause
 
 log = structlog.get_logger()
 

@@ -55,7 +55,7 @@ class Feed:
         self._specs = specs
         self._name = f"{socket.gethostname()}-{os.getpid()}"
         self._limits = Limits(limits.max_running_jobs, [spec.job_type for spec in specs])
-        worker.overloaded = self._limits.refused
+        worker.answers.overloaded = self._limits.refused
         self._backlog = Backlog(
             limits.look_ahead_jobs, limits.urgent_seconds, typical=self._limits.typical, slots=self._limits.of
         )

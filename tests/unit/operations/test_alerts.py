@@ -18,9 +18,9 @@ import workers
 from workers.gateway.metrics import Metrics
 from workers.gateway.runbooks import INDEX, names
 from workers.runtime import runbooks
+from workers.runtime.answers import Outcome
 from workers.runtime.discovery import all_job_types
 from workers.runtime.errors import TaskError
-from workers.runtime.worker import Outcome
 from workers.settings import Ports, Settings
 
 FOLDER = Path(__file__).parents[3] / "compose" / "prometheus"

@@ -13,9 +13,9 @@ from tests.unit.runtime.demo.cases import Cases
 from tests.unit.runtime.demo.diagram import one_task
 from tests.unit.runtime.demo.waiting import until
 from workers.engine.embedded import EmbeddedEngine
+from workers.runtime.answers import pause
 from workers.runtime.feed import Feed
 from workers.runtime.task import Retry
-from workers.runtime.worker import pause
 from workers.runtime.zeebe import ZeebeClient
 from workers.runtime.zeebe_types import EngineBusy, Refused
 from workers.settings import Settings, Zeebe
