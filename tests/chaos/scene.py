@@ -7,48 +7,63 @@ from collections.abc import Sequence
 
 from tests.process.conftest import furnish
 from tests.process.house import House
-from workers.chaos.checker.evidence import Engine, Evidence, Incident, Instance, Ledger, Step, parse_mails, read_tables
+from workers.chaos.checker.checking import Verdict
 from workers.chaos.checker.engine import KINDS
-from workers.chaos.checker.checking import Verdict, check
+from workers.chaos.checker.evidence import Engine, Evidence, Incident, Instance, Ledger, Step, parse_mails, read_tables
 
 STATES = {"ELEMENT_COMPLETED": "COMPLETED", "ELEMENT_TERMINATED": "TERMINATED"}
 OTHER = {"name": "Uwe Anders", "email": "uwe@anderes-haus.example", "company": "Anderes Haus", "phone": None}
 
 
-async def play(house: House) -> Ledger:
+class Scene:
     """One lead is refused by its first owner and accepted by the next; another is withdrawn while its owner has it."""
-    await furnish(house)
-    await house.serve()
-    refused = await house.lead(external_id="refused")
-    withdrawn = await house.lead(external_id="withdrawn", **OTHER)
-    ledger = Ledger(
-        {refused: "refused", withdrawn: "withdrawn"}, frozenset({"refused", "withdrawn"}), frozenset({withdrawn})
-    )
-    await house.complete(refused, "accept_lead", owner_response="reject", reject_reason="no_time", reject_note=None)
-    await house.passed(refused, "note_refusal")
-    await house.complete(refused, "accept_lead", owner_response="accept", reject_reason=None, reject_note=None)
-    await house.ended(refused, "lead_accepted")
-    await house.task(withdrawn, "accept_lead")
-    await house.withdraw(withdrawn)
-    await house.ended(withdrawn, "lead_was_withdrawn")
 
-    async def sent() -> bool:
-        return not await house.rows("SELECT FROM runtime.outbox")
+    def __init__(self, house: House) -> None:
+        self._house = house
+        self._accepted: dict[str, str] = {}
+        self._withdrawn: set[str] = set()
 
-    await house.until_async(sent, "the outbox to be empty")
-    return ledger
+    async def play(self) -> None:
+        """Play it to its end, until the outbox is empty; or, with a bug planted, until the engine raises an incident."""
+        await furnish(self._house)
+        await self._house.serve()
+        playing = asyncio.create_task(self._play())
+        while not playing.done() and not self._house.engine.incidents():  # noqa: ASYNC110 - the engine's stream is read by asking
+            await asyncio.sleep(0.1)
+        if playing.done():
+            await playing
+        playing.cancel()
+        await asyncio.gather(playing, return_exceptions=True)
 
+    async def _play(self) -> None:
+        house = self._house
+        refused = await self._lead("refused")
+        withdrawn = await self._lead("withdrawn", **OTHER)
+        await house.complete(refused, "accept_lead", owner_response="reject", reject_reason="no_time", reject_note=None)
+        await house.passed(refused, "note_refusal")
+        await house.complete(refused, "accept_lead", owner_response="accept", reject_reason=None, reject_note=None)
+        await house.ended(refused, "lead_accepted")
+        await house.task(withdrawn, "accept_lead")
+        await house.withdraw(withdrawn)
+        self._withdrawn.add(withdrawn)
+        await house.ended(withdrawn, "lead_was_withdrawn")
 
-async def judge(house: House, ledger: Ledger) -> Verdict:
-    """What the checker says of the house."""
-    return check(await gather(house, ledger))
+        async def sent() -> bool:
+            return not await house.rows("SELECT FROM runtime.outbox")
 
+        await house.until_async(sent, "the outbox to be empty")
 
-async def gather(house: House, ledger: Ledger) -> Evidence:
-    """The evidence of the house."""
-    tables = await asyncio.to_thread(read_tables, str(house.resources.pool.conninfo))
-    mails = list(parse_mails(bytes(mail) for mail in house.mailbox.mails))
-    return Evidence(tables, mails, engine_of(house), ledger)
+    async def _lead(self, external_id: str, **fields: object) -> str:
+        lead_id = await self._house.lead(external_id=external_id, **fields)
+        self._accepted[lead_id] = external_id
+        return lead_id
+
+    async def evidence(self) -> Evidence:
+        """The evidence of what was played."""
+        tables = await asyncio.to_thread(read_tables, str(self._house.resources.pool.conninfo))
+        mails = list(parse_mails(bytes(mail) for mail in self._house.mailbox.mails))
+        ledger = Ledger(self._accepted, frozenset(self._accepted.values()), frozenset(self._withdrawn))
+        return Evidence(tables, mails, engine_of(self._house), ledger)
 
 
 def engine_of(house: House) -> Engine:

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from tests.chaos import plants
-from tests.chaos.scene import judge, play, rules_of
+from tests.chaos.scene import Scene, rules_of
 from tests.process.house import open_house
+from workers.chaos.checker.checking import Verdict, check
 from workers.chaos.serving import double
 from workers.engine.embedded import EmbeddedEngine
 from workers.runtime.zeebe import ZeebeClient
@@ -26,9 +27,16 @@ def doubled(monkeypatch: pytest.MonkeyPatch) -> None:
     double()
 
 
-async def test_without_a_bug_nothing_is_wrong(engine: EmbeddedEngine, dsn: str, doubled: None) -> None:
+async def played(engine: EmbeddedEngine, dsn: str) -> Verdict:
+    """What the checker says after the scene."""
     async with open_house(engine, dsn) as house:
-        verdict = await judge(house, await play(house))
+        scene = Scene(house)
+        await scene.play()
+        return check(await scene.evidence())
+
+
+async def test_without_a_bug_nothing_is_wrong(engine: EmbeddedEngine, dsn: str, doubled: None) -> None:
+    verdict = await played(engine, dsn)
     assert [violation.line() for violation in verdict.violations] == []
     assert verdict.states == {"accepted": 1, "withdrawn": 1}
     assert verdict.counts["effects undone"] == 6, "two assignments with their CRM write and mail"
@@ -37,8 +45,8 @@ async def test_without_a_bug_nothing_is_wrong(engine: EmbeddedEngine, dsn: str, 
 
 
 CASES: dict[str, tuple[Callable[[Any], None], str]] = {
-    "the connection between runs is lost": (plants.commit_after_completing, "effect-lost"),
-    "an effect of notify_owner": (partial(plants.commit_after_completing, task="notify_owner"), "effect-lost"),
+    "lost between completing and commit": (plants.commit_after_completing, "effect-lost"),
+    "a notice lost there": (partial(plants.commit_after_completing, task="notify_owner"), "effect-lost"),
     "a CRM row never written": (plants.outbox_row_dropped, "crm-change-lost"),
     "a mail row never written": (partial(plants.outbox_row_dropped, part="notify_owner"), "mail-lost"),
     "a recall never written": (partial(plants.outbox_row_dropped, part="recall_notice"), "mail-lost"),
@@ -59,8 +67,7 @@ async def test_a_planted_bug_is_caught(
 ) -> None:
     plant, rule = CASES[name]
     plant(monkeypatch.setattr)
-    async with open_house(engine, dsn) as house:
-        verdict = await judge(house, await _as_far_as_it_goes(house))
+    verdict = await played(engine, dsn)
     assert rule in rules_of(verdict), rules_of(verdict)
 
 
@@ -76,9 +83,5 @@ async def test_doing_things_twice_is_caught(
     rule: str,
 ) -> None:
     plant(monkeypatch.setattr)
-    async with open_house(engine, dsn) as house:
-        verdict = await judge(house, await _as_far_as_it_goes(house))
+    verdict = await played(engine, dsn)
     assert rule in rules_of(verdict), rules_of(verdict)
-
-
-_as_far_as_it_goes = play

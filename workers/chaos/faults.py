@@ -31,6 +31,7 @@ class Injector:
         self._stage = stage
         self._say = say
         self._lasting: set[asyncio.Task[None]] = set()
+        self._full: set[str] = set()
         self.done: list[Fault] = []
         """Faults that took place."""
         self.missed: list[Fault] = []
@@ -63,6 +64,7 @@ class Injector:
             link.heal()
         for name in self._pids():
             self._continue(self._family(name))
+        for name in sorted(self._full):
             self._limit(name, resource.RLIM_INFINITY)
         await self._revive()
 
@@ -137,6 +139,7 @@ class Injector:
     async def _fill_disk(self, fault: Fault) -> bool:
         if not self._limit(fault.target, FULL):
             return False
+        self._full.add(fault.target)
         try:
             await asyncio.sleep(fault.seconds)
         finally:

@@ -44,6 +44,8 @@ class Plan:
     rate_per_minute: float
     serving: str = SERVING
     """The module that runs the workers."""
+    patience: float = QUIET_SECONDS
+    """Seconds that are waited, at the most, until everything adds up."""
 
 
 @dataclass
@@ -130,15 +132,15 @@ async def _until_clean(
     stage: Stage, book: Book, injector: Injector, outcome: Outcome, say: Callable[[str], None]
 ) -> None:
     """Judge until nothing is wrong any more, or the patience is over: what is under way looks wrong until it is through."""
-    began = time.monotonic()
+    began, patience = time.monotonic(), outcome.plan.patience
     moved = False
     said: Counter[str] | None = None
-    while (waited := time.monotonic() - began) < QUIET_SECONDS:
+    while (waited := time.monotonic() - began) < patience:
         looked = time.monotonic()
         with contextlib.suppress(psycopg.OperationalError, httpx.HTTPError):
             outcome.verdict = await asyncio.to_thread(_judge, stage.settings, book)
             wrong = Counter(violation.rule for violation in outcome.verdict.violations)
-            if not wrong and (not outcome.verdict.stopped or waited > QUIET_SECONDS / 2):
+            if not wrong and (not outcome.verdict.stopped or waited > patience / 2):
                 outcome.quiet_seconds = waited
                 return
             if wrong != said:

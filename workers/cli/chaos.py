@@ -27,6 +27,7 @@ def chaos(
     import asyncio
     import contextlib
     import json
+    import logging
     import shutil
 
     from workers.bench.own_stack import StackFailed, own_place
@@ -40,6 +41,7 @@ def chaos(
         typer.echo(line)
     if show:
         raise typer.Exit
+    logging.getLogger("psycopg.pool").setLevel(logging.ERROR)  # that the database is away is what is wanted here
     plan = Plan(planned, rate)
     outcome = Outcome(plan)
     with own_place("fairlead-chaos-", FAIRLEAD_CAMUNDA__CLOCK_CONTROLLED="true") as settings:

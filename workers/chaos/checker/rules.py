@@ -101,7 +101,7 @@ def completions_have_their_effect(evidence: Evidence) -> Iterator[Violation]:
     done: Counter[tuple[str, str]] = Counter()
     for step in evidence.engine.steps:
         if step.kind == "SERVICE_TASK" and step.state == "COMPLETED" and story.task_of(step.element_id) in story.ONCE:
-            done[evidence.lead_of[step.instance], step.element_id] += 1
+            done[evidence.lead_of.get(step.instance, "?"), step.element_id] += 1
     have = Counter((row["business_id"], row["element_id"]) for row in evidence.tables["effects"])
     for (lead_id, element_id), times in done.items():
         if times > have[lead_id, element_id]:
