@@ -29,6 +29,7 @@ def chaos(
     import json
     import logging
     import shutil
+    import signal
 
     from workers.bench.own_stack import StackFailed, own_place
     from workers.chaos import report, schedule
@@ -42,6 +43,9 @@ def chaos(
     if show:
         raise typer.Exit
     logging.getLogger("psycopg.pool").setLevel(logging.ERROR)  # that the database is away is what is wanted here
+    # Whoever ends it, by Ctrl-C, `kill` or closing the terminal: nothing of the stack is left behind.
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda *_: signal.raise_signal(signal.SIGINT))
     plan = Plan(planned, rate)
     outcome = Outcome(plan)
     with own_place("fairlead-chaos-", FAIRLEAD_CAMUNDA__CLOCK_CONTROLLED="true") as settings:
