@@ -35,7 +35,7 @@ def deduplication_off(set_: Set) -> None:
 
 def keys_without_case(set_: Set) -> None:
     """The key of an effect, and with it of its messages, is the job's and not the case's: each try is a new effect."""
-    execute = worker.execute
+    execute = unit.execute
     tries = iter(range(10**9))
 
     async def again(spec: Any, given: Any, job: Any, *rest: Any) -> Done:
@@ -104,7 +104,7 @@ def delivery_dropped(set_: Set, channel: str = "crm.lead") -> None:
 
 def compensation_skipped(set_: Set, handler: str = "release_owner") -> None:
     """The handler's job is completed without running it."""
-    execute = worker.execute
+    execute = unit.execute
 
     async def skip(spec: Any, *rest: Any) -> Done:
         return Done(_claimed(spec), repeated=False) if spec.name == handler else await execute(spec, *rest)

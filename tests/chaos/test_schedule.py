@@ -35,9 +35,9 @@ def test_the_same_seed_gives_the_same_schedule_in_every_process() -> None:
 def test_a_seed_means_the_same_tomorrow() -> None:
     """A recorded run can be repeated: a change of the generator must be meant, and said in docs/chaos.md."""
     assert make(1, 2.5, 55).lines()[:3] == [
-        "   10.7 s  kill      worker",
         "   11.0 s  kill      postgres",
-        "   11.3 s  kill      dispatcher",
+        "   12.7 s  kill      dispatcher",
+        "   13.0 s  pause     postgres for 4.2 s",
     ]
 
 

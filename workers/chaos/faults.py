@@ -66,7 +66,7 @@ class Injector:
             self._continue(self._family(name))
         for name in sorted(self._full):
             self._limit(name, resource.RLIM_INFINITY)
-        await self._revive()
+        await self.revive()
 
     async def _one(self, fault: Fault) -> None:
         self._say(fault.line())
@@ -181,9 +181,10 @@ class Injector:
         """Start again what the supervisor gave up: it counts a death while starting as one start in vain."""
         while True:
             await asyncio.sleep(WATCH_SECONDS)
-            await self._revive()
+            await self.revive()
 
-    async def _revive(self) -> None:
+    async def revive(self) -> None:
+        """Start again what the supervisor gave up."""
         supervisor = self._stage.stack.supervisor
         for name, state in (await asyncio.to_thread(supervisor.states)).items():
             if state.status in GIVEN_UP:

@@ -25,6 +25,8 @@ from workers.settings import Settings
 LEDGER = "ledger.jsonl"
 PEOPLE_AFTER_SECONDS = 10.0
 """People go on for so long after the last fault, so that what was held up is answered too."""
+BACK_SECONDS = 300.0
+"""The most that is waited until every program is ready again."""
 QUIET_SECONDS = 300.0
 """The most that is waited until everything adds up."""
 LOOK_SECONDS = 3.0
@@ -84,7 +86,9 @@ async def run(settings: Settings, plan: Plan, outcome: Outcome, say: Callable[[s
                 await _hurt(stage, plan, load, injector, say)
             finally:
                 await injector.heal()
-            say("everything is healed; waiting until it is quiet")
+            say("everything is healed; waiting until it is back")
+            await _until_back(stage, injector, say)
+            say("waiting until it is quiet")
             await _until_clean(stage, load.book, injector, outcome, say)
     outcome.seconds = time.monotonic() - began
 
@@ -126,6 +130,18 @@ async def _progress(stage: Stage, book: Book, injector: Injector, plan: Plan, sa
 def _rows(dsn: str, query: str) -> list[tuple[str, int]]:
     with psycopg.connect(dsn, connect_timeout=5, options="-c statement_timeout=5000") as connection:
         return [(row[0], row[1]) for row in connection.execute(query.encode()).fetchall()]
+
+
+async def _until_back(stage: Stage, injector: Injector, say: Callable[[str], None]) -> None:
+    """Wait until every program is ready; one that never gets there is for the checker to tell."""
+    deadline = time.monotonic() + BACK_SECONDS
+    while time.monotonic() < deadline:
+        missing = {one.program.name: one.problem for one in await stage.stack.health() if one.problem is not None}
+        if not missing:
+            return
+        await injector.revive()
+        await asyncio.sleep(LOOK_SECONDS)
+    say(f"not back after {BACK_SECONDS:g} s: {missing}")
 
 
 async def _until_clean(

@@ -31,6 +31,8 @@ def chaos(
     import shutil
     import signal
 
+    import structlog
+
     from workers.bench.own_stack import StackFailed, own_place
     from workers.chaos import report, schedule
     from workers.chaos.run import LEDGER, Outcome, Plan, run
@@ -42,7 +44,9 @@ def chaos(
         typer.echo(line)
     if show:
         raise typer.Exit
-    logging.getLogger("psycopg.pool").setLevel(logging.ERROR)  # that the database is away is what is wanted here
+    # That database and gateway are away is what is wanted here: no line for each time.
+    logging.getLogger("psycopg.pool").setLevel(logging.ERROR)
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     # Whoever ends it, by Ctrl-C, `kill` or closing the terminal: nothing of the stack is left behind.
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: signal.raise_signal(signal.SIGINT))
