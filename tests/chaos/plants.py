@@ -53,11 +53,11 @@ def commit_after_completing(set_: Set, task: str = "write_owner", *, die: bool =
     run_once, complete = unit._run_once, ZeebeClient.complete
     clients: list[ZeebeClient] = []
     lost: list[str] = []
-    make = ZeebeClient.__init__
+    make = worker.Worker.__init__
 
-    def remember(self: ZeebeClient, settings: Any) -> None:
-        make(self, settings)
-        clients.append(self)
+    def remember(self: worker.Worker, client: ZeebeClient, *rest: Any) -> None:
+        make(self, client, *rest)
+        clients.append(client)
 
     async def too_early(spec: Any, given: Any, work: Any) -> Any:
         result = await run_once(spec, given, work)
@@ -70,7 +70,7 @@ def commit_after_completing(set_: Set, task: str = "write_owner", *, die: bool =
                 raise psycopg.OperationalError("the connection is lost")
         return result
 
-    set_(ZeebeClient, "__init__", remember)
+    set_(worker.Worker, "__init__", remember)
     set_(unit, "_run_once", too_early)
 
 

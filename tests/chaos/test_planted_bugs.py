@@ -72,7 +72,7 @@ async def test_a_planted_bug_is_caught(
 
 
 @pytest.mark.parametrize(
-    ("plant", "rule"), [(plants.deduplication_off, "record-untrue"), (plants.keys_without_case, "crm-change-twice")]
+    ("plant", "rule"), [(plants.deduplication_off, "record-untrue"), (plants.keys_without_case, "effect-twice")]
 )
 async def test_doing_things_twice_is_caught(
     engine: EmbeddedEngine,

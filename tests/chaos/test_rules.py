@@ -140,6 +140,10 @@ def _effect_of_nobody(it: Doctored) -> None:
     it.one("effects", element_id="note_refusal")["element_instance_key"] = 1
 
 
+def _effect_twice(it: Doctored) -> None:
+    it.twice("effects", it.one("effects", element_id="confirm_acceptance"), loop_index="again")
+
+
 def _job_left(it: Doctored) -> None:
     it.step("confirm_acceptance", state="ACTIVE")
 
@@ -318,6 +322,7 @@ BROKEN: list[tuple[Callable[[Doctored], None], str]] = [
     (_dead_by_defect, "dead-unexplained"),
     (_effect_lost, "effect-lost"),
     (_effect_of_nobody, "effect-unknown"),
+    (_effect_twice, "effect-twice"),
     (_job_left, "effect-unanswered"),
     (_orphaned_effect, "effect-orphaned"),
     (_withdrawal_lost, "withdrawal-lost"),

@@ -17,6 +17,7 @@ RULES: Final[tuple[Callable[[Evidence], Iterator[Violation]], ...]] = (
     rules.incidents_are_explained,
     rules.completions_have_their_effect,
     rules.effects_have_their_completion,
+    rules.effects_are_done_once,
     rules.withdrawals_are_obeyed,
     outside.outbox_is_empty,
     outside.messages_were_sent,

@@ -136,6 +136,17 @@ def effects_have_their_completion(evidence: Evidence) -> Iterator[Violation]:
             yield Violation(lead_id, "effect-orphaned", f"{where}: its job was cancelled, and it was never undone")
 
 
+def effects_are_done_once(evidence: Evidence) -> Iterator[Violation]:
+    """One element instance has one effect, whatever key it was stored under."""
+    done: dict[tuple[str, int], list[str]] = defaultdict(list)
+    for (lead_id, element_id, loop), row in evidence.effects.items():
+        done[element_id, row["element_instance_key"]].append(f"{lead_id} {loop!r}")
+    for (element_id, key), found in done.items():
+        if len(found) > 1:
+            lead_id = found[0].split()[0]
+            yield Violation(lead_id, "effect-twice", f"{element_id} of element instance {key} is committed as {found}")
+
+
 def _redone(evidence: Evidence, step: Step) -> bool:
     """Whether another instance of the same element was completed on this effect."""
     return any(

@@ -20,8 +20,8 @@ def undone_where_due(evidence: Evidence) -> Iterator[Violation]:
         undo = evidence.effects.get((lead_id, handler, loop))
         what = f"{element_id} of round {loop}"
         if story.must_undo(evidence, lead_id, loop):
-            if lead_id in evidence.stopped and (undo is None or row["undone_at"] is None):
-                continue
+            if lead_id in evidence.stopped and (lead_id, "note_refusal", loop) not in evidence.effects:
+                continue  # its withdrawal is stopped half-way
             if row["undone_at"] is None:
                 yield Violation(lead_id, "undo-missing", f"{what} stands, though the round was given up")
             elif undo is None:
