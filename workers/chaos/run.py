@@ -23,8 +23,8 @@ from workers.chaos.stage import SERVING, Stage, open_stage
 from workers.settings import Settings
 
 LEDGER = "ledger.jsonl"
-PEOPLE_AFTER_SECONDS = 10.0
-"""People go on for so long after the last fault, so that what was held up is answered too."""
+PEOPLE_AFTER_SECONDS = 20.0
+"""People go on for so long after all is back, so that what was held up is answered too."""
 BACK_SECONDS = 300.0
 """The most that is waited until every program is ready again."""
 QUIET_SECONDS = 300.0
@@ -82,19 +82,23 @@ async def run(settings: Settings, plan: Plan, outcome: Outcome, say: Callable[[s
         async with open_load(settings, plan.schedule.seed, ledger) as load:
             injector = Injector(stage, say)
             outcome.done, outcome.missed = injector.done, injector.missed
+            people = asyncio.create_task(load.work())
             try:
                 await _hurt(stage, plan, load, injector, say)
+                say("everything is healed; waiting until it is back")
+                await _until_back(stage, injector, say)
+                await asyncio.sleep(PEOPLE_AFTER_SECONDS)
             finally:
+                people.cancel()
+                await asyncio.gather(people, return_exceptions=True)
                 await injector.heal()
-            say("everything is healed; waiting until it is back")
-            await _until_back(stage, injector, say)
             say("waiting until it is quiet")
             await _until_clean(stage, load.book, injector, outcome, say)
     outcome.seconds = time.monotonic() - began
 
 
 async def _hurt(stage: Stage, plan: Plan, load: Load, injector: Injector, say: Callable[[str], None]) -> None:
-    people = asyncio.create_task(load.work())
+    """Feed and carry out the schedule, then heal; returns when each lead was answered."""
     progress = asyncio.create_task(_progress(stage, load.book, injector, plan, say))
     try:
         async with asyncio.TaskGroup() as group:
@@ -102,11 +106,9 @@ async def _hurt(stage: Stage, plan: Plan, load: Load, injector: Injector, say: C
             await injector.run(plan.schedule)
             await injector.heal()
             await feeding
-        await asyncio.sleep(PEOPLE_AFTER_SECONDS)
     finally:
-        for task in (people, progress):
-            task.cancel()
-        await asyncio.gather(people, progress, return_exceptions=True)
+        progress.cancel()
+        await asyncio.gather(progress, return_exceptions=True)
 
 
 async def _progress(stage: Stage, book: Book, injector: Injector, plan: Plan, say: Callable[[str], None]) -> None:
