@@ -31,8 +31,6 @@ DATABASE, ENGINE = 1, 2
 SERVING = "workers.chaos.serving"
 DELIVERIES = 10
 """Twice the usual limit, as each delivery counts double."""
-REPAIR_SECONDS = 5.0
-"""Between two rounds of the repair policies."""
 ALWAYS = {day: [["00:00", "24:00"]] for day in ("mon", "tue", "wed", "thu", "fri", "sat", "sun")}
 
 
@@ -102,7 +100,7 @@ async def open_stage(
 
 
 def _programs(settings: Settings, found: Sequence[Program], links: dict[str, Link], serving: str) -> list[Program]:
-    """The usual programs, but: two workers, doubled jobs, each way through its link, repair; no upkeep of the scorer."""
+    """The usual programs, but: two workers, doubled jobs, each way through its link; no upkeep of the scorer."""
     result = []
     for program in found:
         if program.name == "upkeep":
@@ -116,7 +114,7 @@ def _programs(settings: Settings, found: Sequence[Program], links: dict[str, Lin
         result.append(one)
         if program.name == WORKERS[0]:
             result.append(_doubled(settings, _second(settings, program, links), serving))
-    return [*result, _repair()]
+    return result
 
 
 def _ways(settings: Settings, client: str, links: dict[str, Link]) -> dict[str, str]:
@@ -160,18 +158,6 @@ def _second(settings: Settings, worker: Program, links: dict[str, Link]) -> Prog
         ready=lambda: readiness.http_ok(f"http://127.0.0.1:{port}/readyz"),
         ports={name: port},
         environment={**worker.environment, **_ways(settings, name, links)},
-    )
-
-
-def _repair() -> Program:
-    return Program(
-        name="repair",
-        title="Repair policies",
-        phase=4,
-        command=lambda: (sys.executable, "-m", "workers", "ops", "repair", "run", "--every", str(REPAIR_SECONDS)),
-        ready=readiness.always,
-        ports={},
-        priority=700,
     )
 
 

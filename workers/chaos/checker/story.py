@@ -39,6 +39,8 @@ UNDONE: Final = {
     "recall_notice": "notice_recalled",
 }
 """Handler → the member of its result that says whether there was anything to undo."""
+OPERATIONS: Final = "operations"
+"""The business id of mails that tell operations of incidents and dead letters."""
 EXPLAINED: Final = (
     "Gave up after the last try",
     "times and never gave an answer",
@@ -54,12 +56,15 @@ def task_of(element_id: str) -> str:
 
 
 def mails_owed(evidence: Evidence) -> Iterator[tuple[str, str]]:
-    """Lead id and external id of each mail that the committed effects owe."""
+    """Lead id and external id of each mail that the committed effects owe, and of those to operations."""
     for row in evidence.tables["effects"]:
         task = task_of(row["element_id"])
         sent = task in {"notify_owner", "send_reminder", "send_escalation"}
         if sent or (task == "recall_notice" and _undid(row)):
             yield row["business_id"], external_id(row)
+    for row in evidence.tables["delivered"]:  # no effect stands behind these; whoever is told is told of incidents
+        if (row["channel"], row["business_id"]) == ("mail", OPERATIONS):
+            yield "-", row["external_id"]
 
 
 def changes_owed(evidence: Evidence) -> Iterator[tuple[str, str]]:
