@@ -6,7 +6,6 @@ A plant gets what sets an attribute: pytest's `monkeypatch.setattr`, or `setattr
 
 from __future__ import annotations
 
-import os
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -20,7 +19,6 @@ from workers.runtime.unit import Done
 from workers.runtime.zeebe import ZeebeClient
 
 Set = Callable[[Any, str, Any], None]
-KILLED = 137
 
 
 def deduplication_off(set_: Set) -> None:
@@ -48,8 +46,8 @@ def keys_without_case(set_: Set) -> None:
     set_(worker, "execute", again)
 
 
-def commit_after_completing(set_: Set, task: str = "write_owner", *, die: bool = False) -> None:
-    """The job is completed before its effect is committed; the first time, the worker is lost in between."""
+def commit_after_completing(set_: Set, task: str = "write_owner") -> None:
+    """The job is completed before its effect is committed; the first time, the connection is lost in between."""
     run_once, complete = unit._run_once, ZeebeClient.complete
     clients: list[ZeebeClient] = []
     lost: list[str] = []
@@ -65,8 +63,6 @@ def commit_after_completing(set_: Set, task: str = "write_owner", *, die: bool =
             await complete(clients[-1], work.job.key, result)
             if not lost:
                 lost.append(work.job.business_id)
-                if die:
-                    os._exit(KILLED)
                 raise psycopg.OperationalError("the connection is lost")
         return result
 

@@ -24,6 +24,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 SEED = int(os.environ.get("FAIRLEAD_TEST_CHAOS_SEED", "1"))
 MINUTES = 2.5
 FAULTS = 55
+LAUNCH = f"import sys;sys.path.insert(0,{str(Path(__file__).parent)!r});from planted import main;main()"
 
 
 def test_nothing_is_lost_or_done_twice_whatever_happens(tmp_path: Path) -> None:
@@ -50,9 +51,7 @@ def test_nothing_is_lost_or_done_twice_whatever_happens(tmp_path: Path) -> None:
 
 def test_a_planted_bug_is_caught_in_the_whole_stack(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FAIRLEAD_TEST_PLANT", "deduplication_off")
-    plan = Plan(
-        Schedule(1, 0.4, make(1, 0.4, 1).faults), rate_per_minute=60.0, serving="tests.chaos.planted", patience=5.0
-    )
+    plan = Plan(Schedule(1, 0.4, make(1, 0.4, 1).faults), rate_per_minute=60.0, serving=("-c", LAUNCH), patience=5.0)
     outcome = Outcome(plan)
     with own_place("fairlead-chaos-") as settings:
         asyncio.run(run(settings, plan, outcome, print))

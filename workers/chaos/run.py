@@ -44,8 +44,8 @@ class Plan:
 
     schedule: Schedule
     rate_per_minute: float
-    serving: str = SERVING
-    """The module that runs the workers."""
+    serving: tuple[str, ...] = SERVING
+    """What Python is told to run the workers by."""
     patience: float = QUIET_SECONDS
     """Seconds that are waited, at the most, until everything adds up."""
 

@@ -28,7 +28,8 @@ from workers.settings import Settings
 
 DATABASE, ENGINE = 1, 2
 """Phases after which the database and the engine are ready (`workers.engine.programs`)."""
-SERVING = "workers.chaos.serving"
+SERVING = ("-m", "workers.chaos.serving")
+"""What Python is told to run the workers by."""
 DELIVERIES = 10
 """Twice the usual limit, as each delivery counts double."""
 ALWAYS = {day: [["00:00", "24:00"]] for day in ("mon", "tue", "wed", "thu", "fri", "sat", "sun")}
@@ -49,11 +50,11 @@ class Stage:
 
 @contextlib.asynccontextmanager
 async def open_stage(
-    settings: Settings, *, leads: int, serving: str = SERVING, say: Callable[[str], None]
+    settings: Settings, *, leads: int, serving: Sequence[str] = SERVING, say: Callable[[str], None]
 ) -> AsyncIterator[Stage]:
     """Start everything; stop it and leave no process when done.
 
-    `leads` is how many will come: the team is given room for them. `serving` is the module that runs the workers.
+    `leads` is how many will come: the team is given room for them. `serving` is what Python is told to run the workers by.
 
     Raises:
         EngineError: something did not start.
@@ -99,7 +100,9 @@ async def open_stage(
             await asyncio.shield(asyncio.to_thread(stack.down))
 
 
-def _programs(settings: Settings, found: Sequence[Program], links: dict[str, Link], serving: str) -> list[Program]:
+def _programs(
+    settings: Settings, found: Sequence[Program], links: dict[str, Link], serving: Sequence[str]
+) -> list[Program]:
     """The usual programs, but: two workers, doubled jobs, each way through its link; no upkeep of the scorer."""
     result = []
     for program in found:
@@ -135,13 +138,13 @@ def _ways(settings: Settings, client: str, links: dict[str, Link]) -> dict[str, 
     return found
 
 
-def _doubled(settings: Settings, program: Program, serving: str) -> Program:
+def _doubled(settings: Settings, program: Program, serving: Sequence[str]) -> Program:
     """The program run by the module that doubles its jobs, with a log file of its own."""
     python, _, _, *arguments = program.command()
     log = settings.home.absolute() / "logs" / f"{program.name}.own.log"
     return replace(
         program,
-        command=lambda: (python, "-m", serving, *arguments),
+        command=lambda: (python, *serving, *arguments),
         environment={**program.environment, LOG: str(log)},
     )
 
