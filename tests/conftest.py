@@ -57,7 +57,7 @@ def dsn(postgres: str, template_database: str) -> Iterator[str]:
     yield from _database(postgres, template=template_database)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def copy_database(postgres: str) -> Callable[[str], Iterator[str]]:
     """Makes a copy of a database that lives as long as the iteration: for fixtures with a template of their own."""
     return lambda template: _database(postgres, template=template)

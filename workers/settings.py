@@ -85,6 +85,8 @@ class Settings(BaseSettings):
     """Where the pages of docs/runbooks are read (``…/incident.md``); None: at the gateway."""
     database_url: SecretStr | None = None
     """Any PostgreSQL DSN; None: the embedded server of the local stack."""
+    crm_database_url: SecretStr | None = None
+    """Another way to the database for the built-in CRM alone (schemas crm and routing); None: as `database_url`."""
     log_format: Literal["json", "console"] = "console"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     sales_calendar: str = "US"

@@ -1,4 +1,4 @@
-"""A stack of the benchmark's own: free ports, a temporary folder, and nothing else going on."""
+"""A stack of one's own, for benchmarks and chaos: free ports, a temporary folder, and nothing else going on."""
 
 from __future__ import annotations
 
@@ -31,18 +31,25 @@ def own_stack(*, engine_only: bool = False) -> Iterator[Settings]:
     Raises:
         StackFailed: it did not start.
     """
-    folder = Path(tempfile.mkdtemp(prefix="fairlead-bench-"))
-    folder.chmod(0o755)  # a PostgreSQL started by root runs as another user, who must reach its data
-    before = dict(os.environ)
-    # By the environment, because every process of the stack reads its settings there.
-    os.environ.update(_environment(folder))
-    try:
+    with own_place("fairlead-bench-") as settings:
         _fairlead("up", "--detach", "--engine-only" if engine_only else "--no-sample")
         try:
             _fairlead(*(("db", "upgrade") if engine_only else ("sample", "load")))
-            yield Settings()
+            yield settings
         finally:
             _fairlead("down", seconds=STOP_SECONDS)
+
+
+@contextlib.contextmanager
+def own_place(prefix: str, **more: str) -> Iterator[Settings]:
+    """Settings with free ports and a temporary folder, and ``more`` environment variables; nothing runs yet."""
+    folder = Path(tempfile.mkdtemp(prefix=prefix))
+    folder.chmod(0o755)  # a PostgreSQL started by root runs as another user, who must reach its data
+    before = dict(os.environ)
+    # By the environment, because every process of the stack reads its settings there.
+    os.environ.update(_environment(folder) | more)
+    try:
+        yield Settings()
     finally:
         os.environ.clear()
         os.environ.update(before)

@@ -61,7 +61,9 @@ async def close(resources: Resources) -> None:
 
 def _crm(resources: Resources) -> CrmDatabase:
     # The CRM is another system: a pool of its own, so that jobs that hold a connection never wait for each other's.
-    database: CrmDatabase = resources.cache.setdefault(_CRM, CrmDatabase(str(resources.pool.conninfo)))
+    apart = resources.settings.crm_database_url
+    conninfo = str(resources.pool.conninfo) if apart is None else apart.get_secret_value()
+    database: CrmDatabase = resources.cache.setdefault(_CRM, CrmDatabase(conninfo))
     return database
 
 

@@ -54,7 +54,8 @@ class Door:
             else:
                 if response.is_success:
                     return response
-                if response.status_code not in BUSY:
+                # Also a 409 says when to come back, if the request of the same key is still under way.
+                if response.status_code not in BUSY and "Retry-After" not in response.headers:
                     raise Refused(f"{path}: HTTP {response.status_code}, {_title(response)}")
                 told = response.headers.get("Retry-After", "")
                 wait = float(told) if told.isdecimal() else pause

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 PROGRAM = """
 import logging, structlog
@@ -55,3 +56,32 @@ def test_logs_hide_variables_and_personal_data() -> None:
     assert library["event"] == "slow: ***@***"
     for secret in ("ana@", "hunter2", "Ana called"):
         assert secret not in answer.stderr
+
+
+FULL_DISK = """
+import os, resource, sys, structlog
+os.dup2(os.open(sys.argv[1], os.O_WRONLY | os.O_CREAT | os.O_APPEND), 2)
+from workers.runtime import logs
+from workers.settings import Settings
+logs.configure(Settings(log_format="json"))
+log = structlog.get_logger()
+log.info("before", action="before")
+_, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
+for _ in range(1000):
+    log.info("on a full disk", action="lost")
+resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
+log.info("after", action="after")
+print("went on")
+"""
+
+
+def test_a_full_disk_costs_lines_and_nothing_else(tmp_path: Path) -> None:
+    file = tmp_path / "log"
+    answer = subprocess.run(
+        [sys.executable, "-c", FULL_DISK, str(file)], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert (answer.returncode, answer.stdout) == (0, "went on\n"), file.read_text()
+    text = file.read_text()
+    assert '"before"' in text
+    assert '"after"' in text

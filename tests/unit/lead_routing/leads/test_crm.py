@@ -7,12 +7,14 @@ from itertools import count
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
 from tests.unit.lead_routing.leads.casework import Casework
 from workers.lead_routing.adapters.crm import CrmDatabase, CrmDelivery
 from workers.lead_routing.ports.crm import CHANNEL, CrmDown
 from workers.runtime.errors import DependencyDown, PermanentError
 from workers.runtime.outbox import OutboxRow
+from workers.runtime.resources import Resources
 
 LEAD = {"name": "Ana Ruiz", "email": "ana@acme.es", "company": "Acme", "message": "secret", "attributes": {"x": 1}}
 _ids = count(1)
@@ -79,6 +81,17 @@ async def test_a_crm_that_is_away_is_tried_again() -> None:
     with pytest.raises(CrmDown):
         await CrmDelivery(away)(change("c1"))
     await away.close()
+
+
+async def test_the_crm_can_be_reached_another_way_than_our_database(case: Casework) -> None:
+    from workers.lead_routing import wiring  # noqa: PLC0415 - the same way to the CRM as the tasks have
+
+    away = SecretStr("host=127.0.0.1 port=1 dbname=none")
+    apart = Resources(case.resources.settings.model_copy(update={"crm_database_url": away}), case.resources.pool)
+    with pytest.raises(CrmDown):
+        await wiring.deliveries(apart)[CHANNEL](change("c1"))
+    await wiring.close(apart)
+    assert await case.sql("SELECT FROM crm.leads") == []
 
 
 async def test_a_crm_that_stays_away_is_left_alone_for_a_while() -> None:

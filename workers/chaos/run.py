@@ -1,0 +1,183 @@
+"""One run: a stack, load, faults by schedule, everything healed, quiet, and the verdict."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+import psycopg
+
+from workers.chaos.checker.checking import Verdict, check
+from workers.chaos.checker.engine import read_engine
+from workers.chaos.checker.evidence import Evidence, Ledger, read_mails, read_tables
+from workers.chaos.faults import Injector
+from workers.chaos.load import Book, Load, open_load
+from workers.chaos.schedule import Fault, Schedule
+from workers.chaos.stage import SERVING, Stage, open_stage
+from workers.settings import Settings
+
+LEDGER = "ledger.jsonl"
+PEOPLE_AFTER_SECONDS = 20.0
+"""People go on for so long after all is back, so that what was held up is answered too."""
+BACK_SECONDS = 300.0
+"""The most that is waited until every program is ready again."""
+QUIET_SECONDS = 300.0
+"""The most that is waited until everything adds up."""
+LOOK_SECONDS = 3.0
+AHEAD_SECONDS = 60.0
+"""After so long the clock is moved past the time-outs of jobs that were taken while it was ahead, once."""
+CLOCK_SPARE_SECONDS = 120.0
+PROGRESS_SECONDS = 30.0
+
+_PROGRESS = "SELECT state, count(*) FROM routing.leads GROUP BY state ORDER BY 2 DESC"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to do."""
+
+    schedule: Schedule
+    rate_per_minute: float
+    serving: tuple[str, ...] = SERVING
+    """What Python is told to run the workers by."""
+    patience: float = QUIET_SECONDS
+    """Seconds that are waited, at the most, until everything adds up."""
+
+
+@dataclass
+class Outcome:
+    """What a run gave."""
+
+    plan: Plan
+    done: list[Fault] = field(default_factory=list)
+    missed: list[Fault] = field(default_factory=list)
+    verdict: Verdict | None = None
+    """None: it never came to that."""
+    quiet_seconds: float | None = None
+    """From healed until everything added up; None: it never did."""
+    seconds: float = 0.0
+
+    @property
+    def clean(self) -> bool:
+        """Whether the checker looked at leads and found nothing wrong."""
+        return self.verdict is not None and not self.verdict.violations and self.verdict.counts["leads accepted"] > 0
+
+
+async def run(settings: Settings, plan: Plan, outcome: Outcome, say: Callable[[str], None]) -> None:
+    """Carry out the plan; `outcome` is filled while it goes on, so that an interruption loses nothing.
+
+    Raises:
+        EngineError, StackFailed: the stack did not start.
+    """
+    began = time.monotonic()
+    leads = round(plan.rate_per_minute * plan.schedule.minutes)
+    async with open_stage(settings, leads=leads, serving=plan.serving, say=say) as stage:
+        ledger = settings.home / LEDGER
+        async with open_load(settings, plan.schedule.seed, ledger) as load:
+            injector = Injector(stage, say)
+            outcome.done, outcome.missed = injector.done, injector.missed
+            people = asyncio.create_task(load.work())
+            try:
+                await _hurt(stage, plan, load, injector, say)
+                say("everything is healed; waiting until it is back")
+                await _until_back(stage, injector, say)
+                await asyncio.sleep(PEOPLE_AFTER_SECONDS)
+            finally:
+                people.cancel()
+                await asyncio.gather(people, return_exceptions=True)
+                await injector.heal()
+            say("waiting until it is quiet")
+            await _until_clean(stage, load.book, injector, outcome, say)
+    outcome.seconds = time.monotonic() - began
+
+
+async def _hurt(stage: Stage, plan: Plan, load: Load, injector: Injector, say: Callable[[str], None]) -> None:
+    """Feed and carry out the schedule, then heal; returns when each lead was answered."""
+    progress = asyncio.create_task(_progress(stage, load.book, injector, plan, say))
+    try:
+        async with asyncio.TaskGroup() as group:
+            feeding = group.create_task(load.feed(plan.rate_per_minute, plan.schedule.minutes * 60))
+            await injector.run(plan.schedule)
+            await injector.heal()
+            await feeding
+    finally:
+        progress.cancel()
+        await asyncio.gather(progress, return_exceptions=True)
+
+
+async def _progress(stage: Stage, book: Book, injector: Injector, plan: Plan, say: Callable[[str], None]) -> None:
+    """Say from time to time how far it is."""
+    began = time.monotonic()
+    while True:
+        await asyncio.sleep(PROGRESS_SECONDS)
+        try:
+            states = ", ".join(
+                f"{n} {state}" for state, n in await asyncio.to_thread(_rows, stage.settings.dsn, _PROGRESS)
+            )
+        except psycopg.Error as error:
+            states = f"the database does not answer ({type(error).__name__})"
+        of = len(plan.schedule.faults)
+        say(
+            f"{time.monotonic() - began:7.0f} s  == {len(injector.done)} of {of} faults, {len(book.accepted)} leads accepted, "
+            f"{len(book.withdrawn)} withdrawn: {states}"
+        )
+
+
+def _rows(dsn: str, query: str) -> list[tuple[str, int]]:
+    with psycopg.connect(dsn, connect_timeout=5, options="-c statement_timeout=5000") as connection:
+        return [(row[0], row[1]) for row in connection.execute(query.encode()).fetchall()]
+
+
+async def _until_back(stage: Stage, injector: Injector, say: Callable[[str], None]) -> None:
+    """Wait until every program is ready; one that never gets there is for the checker to tell."""
+    deadline = time.monotonic() + BACK_SECONDS
+    while time.monotonic() < deadline:
+        missing = {one.program.name: one.problem for one in await stage.stack.health() if one.problem is not None}
+        if not missing:
+            return
+        await injector.revive()
+        await asyncio.sleep(LOOK_SECONDS)
+    say(f"not back after {BACK_SECONDS:g} s: {missing}")
+
+
+async def _until_clean(
+    stage: Stage, book: Book, injector: Injector, outcome: Outcome, say: Callable[[str], None]
+) -> None:
+    """Judge until nothing is wrong any more, or the patience is over: what is under way looks wrong until it is through."""
+    began, patience = time.monotonic(), outcome.plan.patience
+    moved = False
+    said: Counter[str] | None = None
+    while (waited := time.monotonic() - began) < patience:
+        looked = time.monotonic()
+        with contextlib.suppress(psycopg.OperationalError, httpx.HTTPError):
+            outcome.verdict = await asyncio.to_thread(_judge, stage.settings, book)
+            wrong = Counter(violation.rule for violation in outcome.verdict.violations)
+            if not wrong and (not outcome.verdict.stopped or waited > patience / 2):
+                outcome.quiet_seconds = waited
+                return
+            if wrong != said:
+                under_way = ", ".join(f"{n} {rule}" for rule, n in wrong.most_common()) or "repairs under way"
+                say(f"{waited:7.0f} s  not yet: {under_way}")
+                said = wrong
+        if not moved and waited > AHEAD_SECONDS and injector.clock_ahead:
+            moved = True
+            say(f"           the clock goes on by {injector.clock_ahead + CLOCK_SPARE_SECONDS:g} s")
+            with contextlib.suppress(httpx.HTTPError):
+                await injector.move_clock(injector.clock_ahead + CLOCK_SPARE_SECONDS)
+        await asyncio.sleep(max(LOOK_SECONDS, time.monotonic() - looked))
+
+
+def _judge(settings: Settings, book: Book) -> Verdict:
+    """Read everything and judge it. The engine first: its search lags, and what it knows the database must know."""
+    zeebe = settings.zeebe
+    engine = read_engine(settings.camunda_url, zeebe.username, zeebe.password.get_secret_value())
+    tables = read_tables(settings.dsn)
+    mails = read_mails(Path(settings.home) / "mail")
+    ledger = Ledger(dict(book.accepted), frozenset(book.asked), frozenset(book.withdrawn))
+    return check(Evidence(tables, mails, engine, ledger))
