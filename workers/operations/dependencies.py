@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
 
 import psycopg
+from psycopg import AsyncConnection
 
 from workers.operations.policies import Dependency
 from workers.operations.repair import Probe
@@ -26,9 +29,18 @@ def probes(settings: Settings, pool: Pool, engine: ZeebeClient) -> Mapping[Depen
         except EngineBusy:
             return False
 
+    @asynccontextmanager
+    async def crm() -> AsyncIterator[AsyncConnection[Any]]:
+        if settings.crm_database_url is None:
+            async with pool.connection() as connection:
+                yield connection
+        else:  # it may be away alone
+            async with await AsyncConnection.connect(settings.crm_database_url.get_secret_value()) as apart:
+                yield apart
+
     async def crm_answers() -> bool:
         try:
-            async with asyncio.timeout(PATIENCE_SECONDS), pool.connection() as connection:
+            async with asyncio.timeout(PATIENCE_SECONDS), crm() as connection:
                 await connection.execute("SELECT FROM crm.leads LIMIT 1")
         except (psycopg.Error, TimeoutError):
             return False

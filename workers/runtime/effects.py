@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, LiteralString
 
 from psycopg import AsyncConnection, AsyncCursor
 from psycopg.rows import DictRow
@@ -22,7 +22,7 @@ async def claim(connection: AsyncConnection[DictRow], spec: TaskSpec, job: JobIn
         CaseClosed: the case was withdrawn before the effect happened.
     """
     async with connection.pipeline():  # one journey to the server for both
-        await lock_case(connection, job.business_id)
+        await lock_case(connection, job.business_id, alone=spec.closes)
         cursor = await _insert(connection, spec, job, fenced=not spec.after_close)
     if cursor.rowcount == 1:
         return None
@@ -45,10 +45,11 @@ async def claim(connection: AsyncConnection[DictRow], spec: TaskSpec, job: JobIn
     return row["result"] or {}
 
 
-async def lock_case(connection: AsyncConnection[DictRow], business_id: str) -> None:
-    """Keep the case from being closed while this transaction lasts."""
+async def lock_case(connection: AsyncConnection[DictRow], business_id: str, *, alone: bool = False) -> None:
+    """Keep the case from being closed while this transaction lasts; `alone`: and from anything else."""
+    lock: LiteralString = "pg_advisory_xact_lock" if alone else "pg_advisory_xact_lock_shared"
     # A statement of its own: only the next one's snapshot is sure to see a case that was closed while we waited.
-    await connection.execute("SELECT pg_advisory_xact_lock_shared(runtime.case_lock(%s))", (business_id,))
+    await connection.execute(f"SELECT {lock}(runtime.case_lock(%s))", (business_id,))
 
 
 async def insert(connection: AsyncConnection[DictRow], spec: TaskSpec, job: JobInfo, *, fenced: bool) -> bool:

@@ -60,6 +60,9 @@ class TaskSpec:
     """For a compensation handler: the name of the task (same context) whose recorded effect it undoes."""
     after_close: bool
     """Whether the task may still act on a withdrawn case (undo and book-keeping do)."""
+    closes: bool
+    """Whether the task closes its case. Then it has the case alone from the start: two deliveries of it that shared the
+    case until then would wait for each other."""
     timeout_seconds: float
     retry: Retry
     due: Callable[[Any], datetime | None] | None
@@ -80,6 +83,7 @@ def task(
     errors: tuple[type[BusinessError], ...] = (),
     undoes: str | None = None,
     after_close: bool = False,
+    closes: bool = False,
     timeout_seconds: float = 30.0,
     retry: Retry = Retry(),
     due: Callable[[Any], datetime | None] | None = None,
@@ -91,7 +95,9 @@ def task(
     """
 
     def record(function: F) -> F:
-        spec = _spec(function, business_id, effect, loop, errors, undoes, after_close, timeout_seconds, retry, due)
+        spec = _spec(
+            function, business_id, effect, loop, errors, undoes, after_close, closes, timeout_seconds, retry, due
+        )
         if spec.job_type in REGISTRY and REGISTRY[spec.job_type].function is not function:
             raise TypeError(f"Two functions want to be the task {spec.job_type}; rename one of them.")
         REGISTRY[spec.job_type] = spec
@@ -108,6 +114,7 @@ def _spec(
     errors: tuple[type[BusinessError], ...],
     undoes: str | None,
     after_close: bool,
+    closes: bool,
     timeout_seconds: float,
     retry: Retry,
     due: Callable[[Any], datetime | None] | None,
@@ -151,6 +158,7 @@ def _spec(
         errors=errors,
         undoes=undoes,
         after_close=after_close,
+        closes=closes,
         timeout_seconds=timeout_seconds,
         retry=retry,
         due=due,

@@ -212,6 +212,8 @@ class JobWork:
 
     async def close_case(self, reason: str) -> None:
         """Fence the case."""
+        if not self._spec.closes:
+            raise RuntimeError(f"{self._spec.job_type} does not declare that it closes its case; add `closes=True`.")
         await self.connection.execute(
             "INSERT INTO runtime.closed_cases (business_id, reason) VALUES (%s, %s) ON CONFLICT DO NOTHING",
             (self.job.business_id, reason),

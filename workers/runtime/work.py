@@ -65,6 +65,9 @@ class Work(Protocol):
     async def close_case(self, reason: str) -> None:
         """Fence the case: waits for effects under way in it; from this job's commit on, only tasks with
         ``after_close`` act on it. The same as inserting into `runtime.closed_cases`.
+
+        Raises:
+            RuntimeError: the task does not declare ``closes=True``.
         """
         ...
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
-from tests.unit.runtime.demo.cases import Cases
+from tests.unit.runtime.demo.cases import ROOT, Cases
 from tests.unit.runtime.demo.flow.tasks.book import NoRoom
 from tests.unit.runtime.demo.waiting import until
+from workers.runtime import discovery, task
 from workers.runtime.errors import CaseClosed, ContractError, TransientError
 
 
@@ -101,6 +103,18 @@ async def test_settling_waits_for_an_effect_under_way_and_undoes_it(cases: Cases
     assert await cases.booked() == 0
     assert await cases.rows("SELECT count(*) FROM runtime.timeline WHERE action = 'unbooked'") == [(2,)]
     assert await cases.rows("SELECT count(*) FROM runtime.effects WHERE task = 'flow.unbook'") == [(2,)]
+
+
+async def test_two_deliveries_that_close_a_case_do_not_wait_for_each_other(cases: Cases) -> None:
+    done = await asyncio.gather(*(cases.run("settle", key=key) for key in (1, 2)))
+    assert sorted(one.repeated for one in done) == [False, True]
+
+
+async def test_who_does_not_say_so_may_not_close_a_case(cases: Cases, monkeypatch: pytest.MonkeyPatch) -> None:
+    spec = discovery.find("flow.settle", ROOT)
+    monkeypatch.setitem(task.REGISTRY, spec.job_type, replace(spec, closes=False))
+    with pytest.raises(RuntimeError, match="closes=True"):
+        await cases.run("settle")
 
 
 async def test_idempotent_runs_again_and_says_it_once(cases: Cases) -> None:

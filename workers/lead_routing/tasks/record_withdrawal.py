@@ -21,7 +21,7 @@ class RecordWithdrawalOutput(Contract):
     withdrawn_at: datetime
 
 
-@task(business_id="lead_id", effect="once", after_close=True)
+@task(business_id="lead_id", effect="once", after_close=True, closes=True)
 async def record_withdrawal(given: RecordWithdrawalInput, ports: LeadRoutingPorts) -> RecordWithdrawalOutput:
     """Fence the case, after waiting for effects under way, and mark the lead as withdrawn.
 

@@ -12,7 +12,7 @@ class SettleOutput(Contract):
     settled: list[str]
 
 
-@task(business_id="case_id", effect="once", after_close=True)
+@task(business_id="case_id", effect="once", after_close=True, closes=True)
 async def settle(given: SettleInput, ports: FlowPorts) -> SettleOutput:
     await ports.work.close_case("withdrawn")
     return SettleOutput(settled=await ports.work.undo_leftovers())
