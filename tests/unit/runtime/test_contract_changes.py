@@ -76,6 +76,7 @@ def given(
         errors=errors,
         undoes=undoes,
         after_close=after_close,
+        closes=False,
         timeout_seconds=timeout_seconds,
         retry=Retry(),
         due=None,
