@@ -149,6 +149,8 @@ class WorkerLimits(BaseModel):
     urgent_seconds: float = 3_600.0
     """A waiting job goes first if it is due in less than this time, or has been for less."""
     drain_seconds: float = 20.0
+    hold_seconds: float = Field(default=30.0, gt=0)
+    """A job is taken for no longer than this (and 15 s), and taken again while it is worked on."""
     max_deliveries: int = 5
     """How often a job is started that never gives an answer, before it becomes an incident."""
 

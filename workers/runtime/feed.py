@@ -27,7 +27,7 @@ from workers.runtime.housekeeping import ended
 from workers.runtime.journal import GRACE_SECONDS
 from workers.runtime.limit import Limits
 from workers.runtime.task import TaskSpec
-from workers.runtime.worker import Worker, job_timeout
+from workers.runtime.worker import Worker
 from workers.runtime.zeebe import ZeebeClient
 from workers.runtime.zeebe_types import EngineBusy, Job, JobGone, Overloaded, Refused
 from workers.settings import WorkerLimits
@@ -132,7 +132,7 @@ class Feed:
         jobs = self._client.stream(
             spec.job_type,
             worker=self._name,
-            timeout_seconds=job_timeout(spec),
+            timeout_seconds=self._worker.job_timeout(spec),
             variables=tracing.fetched(spec.input_model.model_fields),
             on_open=lambda: self._opened(spec),
         )
@@ -167,7 +167,7 @@ class Feed:
                 jobs = await self._client.activate(
                     spec.job_type,
                     worker=self._name,
-                    timeout_seconds=job_timeout(spec),
+                    timeout_seconds=self._worker.job_timeout(spec),
                     variables=tracing.fetched(spec.input_model.model_fields),
                     at_most=free,
                 )
@@ -254,13 +254,13 @@ class Feed:
 
     def _age(self, waiting: Waiting) -> float:
         """Seconds of the job's time with the engine that are gone."""
-        age = self._ages.seconds(waiting.job, job_timeout(waiting.spec))
+        age = self._ages.seconds(waiting.job, self._worker.job_timeout(waiting.spec))
         return age if waiting.extended_at is None else time.monotonic() - waiting.extended_at
 
     async def _extend(self, waiting: Waiting) -> bool:
         """Give the job its full time again; False if it is not ours any more."""
         try:
-            await self._client.extend(waiting.job.key, job_timeout(waiting.spec))
+            await self._client.extend(waiting.job.key, self._worker.job_timeout(waiting.spec))
         except JobGone:
             log.info("job timed out before a slot was free", action="job_too_late", job_key=waiting.job.key)
             return False
@@ -275,7 +275,9 @@ class Feed:
         while True:
             await asyncio.sleep(KEEP_SECONDS)
             for waiting in self._backlog:
-                if self._age(waiting) > KEEP_SHARE * job_timeout(waiting.spec) and not await self._extend(waiting):
+                if self._age(waiting) > KEEP_SHARE * self._worker.job_timeout(waiting.spec) and not await self._extend(
+                    waiting
+                ):
                     self._backlog.drop(waiting)
 
     async def _dry_out(self, polls: list[asyncio.Task[None]]) -> None:

@@ -26,6 +26,7 @@ JOBS_REDELIVERED = Counter("fairlead_jobs_redelivered", "Jobs delivered before w
 JOBS_POISON = Counter("fairlead_jobs_poison", "Jobs refused, as they were delivered too often.", ["task"])
 JOBS_RUNNING = Gauge("fairlead_jobs_running", "Jobs at work in this process.")
 JOBS_LATE = Counter("fairlead_jobs_extended", "Jobs that had waited long for a free slot, so that time was added.")
+JOBS_HELD = Counter("fairlead_jobs_held", "Times a job at work was given more time by the engine.")
 JOBS_WAITING = Gauge(
     "fairlead_jobs_waiting", "Jobs taken that wait for a free slot: pushed or found.", ["task", "origin"]
 )

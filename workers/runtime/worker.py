@@ -17,6 +17,7 @@ import structlog
 from workers.runtime import metrics, tracing
 from workers.runtime.answers import Answers, Outcome, database_away
 from workers.runtime.discovery import ROOT
+from workers.runtime.holding import held
 from workers.runtime.journal import GRACE_SECONDS, Journal
 from workers.runtime.resources import Resources
 from workers.runtime.task import Contract, TaskSpec
@@ -26,11 +27,6 @@ from workers.runtime.zeebe import ZeebeClient
 from workers.runtime.zeebe_types import EngineBusy, Job, JobGone, JobNotFound, Refused
 
 log = structlog.get_logger()
-
-
-def job_timeout(spec: TaskSpec) -> float:
-    """Seconds after which the engine gives the task's job to somebody else."""
-    return spec.timeout_seconds + GRACE_SECONDS
 
 
 class Worker:
@@ -43,6 +39,10 @@ class Worker:
         self._journal = Journal(resources.pool, resources.settings.worker.max_deliveries)
         self.answers = Answers(client, resources.settings.runbook)
         """How the engine is told what became of jobs."""
+
+    def job_timeout(self, spec: TaskSpec) -> float:
+        """Seconds after which the engine gives a job of the task to somebody else, unless it is extended."""
+        return min(spec.timeout_seconds, self._resources.settings.worker.hold_seconds) + GRACE_SECONDS
 
     async def close(self) -> None:
         """Finish the book-keeping of answered jobs; call it when no job is running any more."""
@@ -99,8 +99,15 @@ class Worker:
             info = _info(spec, job, given)
             structlog.contextvars.bind_contextvars(business_id=info.business_id)
             tracing.mark({"fairlead.business_id": info.business_id})
-            async with asyncio.timeout(spec.timeout_seconds):
-                done = await execute(spec, given, info, self._resources, self._root, self._journal)
+            try:
+                async with (
+                    held(self._client, job.key, self.job_timeout(spec)),
+                    asyncio.timeout(spec.timeout_seconds),
+                ):
+                    done = await execute(spec, given, info, self._resources, self._root, self._journal)
+            except JobGone:
+                await self._gone(spec, info)  # it may have been committed in the moment in which it was stopped
+                raise
             await self._complete(spec, info, done)
         except JobGone:
             raise
@@ -118,14 +125,17 @@ class Worker:
         try:
             await self.answers.complete(spec, job.key, done.result)
         except JobNotFound:
-            if spec.effect == "once":
-                await self._journal.gone(job)
-            else:
-                self._journal.confirmed(job.key)
+            await self._gone(spec, job)
             raise
         self._journal.confirmed(job.key)
         if done.repeated:
             await self._journal.stands(job)
+
+    async def _gone(self, spec: TaskSpec, job: JobInfo) -> None:
+        if spec.effect == "once":
+            await self._journal.gone(job)
+        else:
+            self._journal.confirmed(job.key)
 
 
 def _span(spec: TaskSpec, job: Job) -> AbstractContextManager[None]:
