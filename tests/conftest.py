@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -43,6 +44,26 @@ def template_database(postgres: str) -> str:
         connection.execute("CREATE DATABASE fairlead_template")
     upgrade(make_conninfo(postgres, dbname="fairlead_template"))
     return "fairlead_template"
+
+
+@pytest.fixture(scope="session")
+def database_with_model(postgres: str, template_database: str) -> str:
+    """Name of a migrated database that holds a trained scorer, to copy from."""
+    dsn = make_conninfo(postgres, dbname="fairlead_with_model")
+    with psycopg.connect(postgres, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE fairlead_with_model TEMPLATE {template_database}".encode())
+
+    from workers.sample.scorer import prepare  # noqa: PLC0415 - LightGBM, which most tests do without
+
+    async def train() -> None:
+        pool = await open_pool(dsn, min_size=1, max_size=2)
+        try:
+            await prepare(pool, seed=7)
+        finally:
+            await pool.close()
+
+    asyncio.run(train())
+    return "fairlead_with_model"
 
 
 @pytest.fixture

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.process.conftest import database_with_model, dsn
+from tests.process.conftest import dsn
 from workers.engine.embedded import EmbeddedEngine
 
-__all__ = ["database_with_model", "dsn", "engine"]
+__all__ = ["dsn", "engine"]
 
 
 @pytest.fixture

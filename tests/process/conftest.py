@@ -6,18 +6,14 @@ report, which `test_zz_coverage` holds at 100 %.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import psycopg
 import pytest
 
 from tests.process.house import House, open_house
 from workers.engine.embedded import EmbeddedEngine
-from workers.runtime.database import open_pool
-from workers.sample.scorer import prepare
 
 PROCESSES = [file.stem for file in sorted(Path("bpmn").glob("*.bpmn"))]
 
@@ -55,24 +51,6 @@ def engine() -> Iterator[EmbeddedEngine]:
             SEEN.elements[process] |= running.completed_elements(process)
             SEEN.flows[process] |= running.taken_flows(process)
         SEEN.tests += 1
-
-
-@pytest.fixture(scope="session")
-def database_with_model(postgres: str, template_database: str) -> str:
-    """Name of a migrated database that holds a trained scorer, to copy from."""
-    dsn = psycopg.conninfo.make_conninfo(postgres, dbname="fairlead_with_model")
-    with psycopg.connect(postgres, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE fairlead_with_model TEMPLATE {template_database}".encode())
-
-    async def train() -> None:
-        pool = await open_pool(dsn, min_size=1, max_size=2)
-        try:
-            await prepare(pool, seed=7)
-        finally:
-            await pool.close()
-
-    asyncio.run(train())
-    return "fairlead_with_model"
 
 
 @pytest.fixture
