@@ -1,0 +1,65 @@
+"""From base forecasts to what is published at one origin: champions, reconciled, with intervals.
+
+The same function makes the forecast of today and the ones that would have been published at earlier origins, each from
+what was known there. That is what the published accuracy is measured on.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from workers.forecast_review.forecasting.choosing import Choice, choose, usable
+from workers.forecast_review.forecasting.fitting import Base
+from workers.forecast_review.forecasting.history import Floats
+from workers.forecast_review.forecasting.intervals import half_widths
+from workers.forecast_review.forecasting.models import GATE
+from workers.forecast_review.forecasting.reconciling import METHOD, reconcile
+
+
+@dataclass(frozen=True)
+class Published:
+    """One origin's forecast for all nodes."""
+
+    choices: list[Choice]
+    base: Floats
+    """nodes x horizon: the champions' forecasts before reconciliation."""
+    value: Floats
+    """nodes x horizon: adds up."""
+    half: Floats
+    """levels x nodes x horizon: half-widths of the intervals; NaN where there is no record."""
+
+
+def publish(base: Base, at: int, *, margin: float, seed: int, method: str = METHOD) -> Published:
+    """What is published at the origin in place `at`."""
+    choices = choose(base, at, margin=margin)
+    models = [base.model(choice.champion) for choice in choices]
+    now = _of_champions(base, at, models)
+    places = usable(base, at)
+    past = [_of_champions(base, o, models) for o in places]
+    # A series that had not begun had no error, not a perfect forecast.
+    actuals = [np.where(base.length[o][:, None] > 0, base.actuals[o], np.nan) for o in places]
+    errors = [actual - then for actual, then in zip(actuals, past, strict=True)]
+    cases = np.concatenate(errors, axis=1) if errors else np.empty((len(models), 0))
+
+    def adding_up(forecast: Floats) -> Floats:
+        return reconcile(base.hierarchy, forecast, cases, base.recent[at], seed=seed, method=method)
+
+    # As they would have added up then: errors of what is published, not of its parts.
+    then = [actual - adding_up(forecast) for actual, forecast in zip(actuals, past, strict=True)]
+    shape = (0, len(models), base.horizon)
+    half = half_widths(
+        np.stack(then) if then else np.empty(shape),
+        base.recent[places] if places else np.empty(shape[:2]),
+        base.recent[at],
+        sums=base.hierarchy.sums,
+    )
+    return Published(choices, now, adding_up(now), half)
+
+
+def _of_champions(base: Base, at: int, models: list[int]) -> Floats:
+    """Each node's champion at an origin; the seasonal naive forecast, or nothing yet (0), where there was none."""
+    found = base.forecasts[at, np.arange(len(models)), models]
+    naive = base.forecasts[at, :, base.model(GATE)]
+    return np.nan_to_num(np.where(np.isfinite(found).all(axis=1, keepdims=True), found, naive))
