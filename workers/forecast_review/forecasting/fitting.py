@@ -22,7 +22,7 @@ from workers.forecast_review.forecasting.checks import Thresholds, fill
 from workers.forecast_review.forecasting.hierarchy import Hierarchy
 from workers.forecast_review.forecasting.history import Floats, History, Series
 from workers.forecast_review.forecasting.metrics import seasonal_scale
-from workers.forecast_review.forecasting.models import COMBINED, LSTM, combine, forecast_one
+from workers.forecast_review.forecasting.models import COMBINED, LSTM, SINGLE, Fits, combine
 from workers.forecast_review.forecasting.months import YEAR
 from workers.forecast_review.forecasting.repairs import clean
 
@@ -123,19 +123,14 @@ def sum_up(hierarchy: Hierarchy, bottom: Mapping[str, Known | None]) -> dict[str
 
 
 def fit_node(models: Sequence[str], horizon: int, known: Sequence[Known | None]) -> Floats:
-    """One node's base forecasts: origins x models x horizon."""
+    """One node's base forecasts by single models: origins x models x horizon; other rows are NaN."""
     found = np.full((len(known), len(models), horizon), np.nan)
+    fits = Fits([name for name in models if name in SINGLE], horizon)
     for o, part in enumerate(known):
         if part is None:
             continue
-        single = {
-            name: forecast_one(name, part.values, part.start, horizon)
-            for name in models
-            if name not in (*COMBINED, LSTM)
-        }
-        for m, name in enumerate(models):
-            if name in single:
-                found[o, m] = single[name]
+        for name, forecast in fits.at(part.values, part.start, left=len(known) - 1 - o).items():
+            found[o, models.index(name)] = forecast
     return found
 
 

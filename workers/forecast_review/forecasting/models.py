@@ -4,10 +4,7 @@ statsforecast (Nixtla) gives all but Prophet (`prophet_model`) and the LSTM (`ls
 rule that bounds their cost and keeps old regimes out:
 
 - A model learns from the last `WINDOW` months; Prophet, which has change points of its own, from all.
-- AutoARIMA searches stepwise (Hyndman & Khandakar 2008) with the sum of squares in place of the likelihood, p and q up
-  to 3, P and Q up to 1; the model that is chosen is then fitted by likelihood. A seasonal state of 12 or 24 months is
-  what made it slow.
-- AutoARIMA and MSTL work on logarithms where all values are positive.
+- AutoARIMA has a rule of its own (`arima`); MSTL works on logarithms where all values are positive, as ARIMA does.
 """
 
 from __future__ import annotations
@@ -17,8 +14,9 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
-from statsforecast.models import MSTL, AutoARIMA, AutoCES, AutoETS, DynamicOptimizedTheta, SeasonalNaive
+from statsforecast.models import MSTL, AutoCES, AutoETS, DynamicOptimizedTheta, SeasonalNaive
 
+from workers.forecast_review.forecasting.arima import SEARCH_EVERY, Orders, refit, search
 from workers.forecast_review.forecasting.errors import PlanError
 from workers.forecast_review.forecasting.history import Floats
 from workers.forecast_review.forecasting.months import YEAR
@@ -28,6 +26,7 @@ WINDOW = 15 * YEAR
 LEAST = 2 * YEAR
 """Months from which models can be told apart; below it there is only the naive forecast."""
 GATE = "seasonal_naive"
+ARIMA = "arima"
 LSTM = "lstm"
 _ABSURD = 10.0
 """A forecast beyond this many times the largest value seen is a failed fit."""
@@ -60,8 +59,7 @@ def _mstl(values: Floats, _start: int, horizon: int) -> Floats:
 
 
 def _arima(values: Floats, _start: int, horizon: int) -> Floats:
-    model = AutoARIMA(season_length=YEAR, approximation=True, max_p=3, max_q=3, max_P=1, max_Q=1)
-    return _on_logs(lambda part: _mean(model, part, horizon), values[-WINDOW:])
+    return search(values[-WINDOW:], horizon)[0]
 
 
 SINGLE: Mapping[str, Model] = {
@@ -70,7 +68,7 @@ SINGLE: Mapping[str, Model] = {
     "ces": _ces,
     "ets": _ets,
     "mstl": _mstl,
-    "arima": _arima,
+    ARIMA: _arima,
     "prophet": prophet,
 }
 """From the simplest on; the order decides between models that are as good as each other."""
@@ -105,19 +103,43 @@ def candidates(single: Sequence[str]) -> tuple[str, ...]:
     return (*ordered, *(name for name, parts in COMBINED.items() if set(parts) <= set(ordered)))
 
 
-def forecast_one(name: str, values: Floats, start: int, horizon: int) -> Floats:
-    """One model's forecast: NaN where it cannot be fitted or gives absurd values; not negative where history is not."""
-    if name != GATE and len(values) < LEAST:
-        return np.full(horizon, np.nan)
-    if not values.any():
-        return np.zeros(horizon)
-    try:
-        with warnings.catch_warnings(), np.errstate(all="ignore"):
-            warnings.simplefilter("ignore")
-            found = np.asarray(SINGLE[name](values, start, horizon), dtype=np.float64)
-    except Exception:  # noqa: BLE001 - a model may fail on one series in any way; the others go on
-        return np.full(horizon, np.nan)
-    return plausible(found, values)
+class Fits:
+    """The single models on one node, origin after origin, the oldest first."""
+
+    def __init__(self, names: Sequence[str], horizon: int) -> None:
+        self.names = names
+        self.horizon = horizon
+        self._orders: Orders | None = None
+
+    def at(self, values: Floats, start: int, *, left: int) -> dict[str, Floats]:
+        """Each model's forecast at one origin.
+
+        It is NaN where a model cannot be fitted or gives absurd values, and not negative where the history is not.
+        `left` is the number of origins to come: at the last one everything is searched anew.
+        """
+        if left % SEARCH_EVERY == 0:
+            self._orders = None
+        return {name: self._one(name, values, start) for name in self.names}
+
+    def _one(self, name: str, values: Floats, start: int) -> Floats:
+        if name != GATE and len(values) < LEAST:
+            return np.full(self.horizon, np.nan)
+        if not values.any():
+            return np.zeros(self.horizon)
+        try:
+            with warnings.catch_warnings(), np.errstate(all="ignore"):
+                warnings.simplefilter("ignore")
+                found = self._arima(values) if name == ARIMA else SINGLE[name](values, start, self.horizon)
+        except Exception:  # noqa: BLE001 - a model may fail on one series in any way; the others go on
+            return np.full(self.horizon, np.nan)
+        return plausible(np.asarray(found, dtype=np.float64), values)
+
+    def _arima(self, values: Floats) -> Floats:
+        part = values[-WINDOW:]
+        if self._orders is not None:
+            return refit(part, self.horizon, self._orders)
+        found, self._orders = search(part, self.horizon)
+        return found
 
 
 def plausible(found: Floats, values: Floats) -> Floats:
