@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
+import random
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from math import isnan
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +16,7 @@ import typer
 from workers.cli._support import database, plainly, print_table
 
 if TYPE_CHECKING:
+    import pandas as pd
     from psycopg import AsyncConnection
     from psycopg.rows import DictRow
 
@@ -47,6 +50,14 @@ def read(data: str, layout: str | None, hierarchy: str | None) -> Reading:
     columns = [name.strip() for name in (hierarchy or "").split(",")]
     declared = load_layout(layout) if layout is not None else infer_layout(data, columns)
     return read_history(data, declared, today=dt.datetime.now(dt.UTC).date())
+
+
+def sample(history: History, count: int | None, seed: int) -> History:
+    """All series, or so many drawn by a seed."""
+    if count is None or count >= len(history.series):
+        return history
+    chosen = random.Random(seed).sample(sorted(history.series), count)  # noqa: S311 - a draw, no secret
+    return replace(history, series={name: history.series[name] for name in chosen})
 
 
 def plan(*, horizon: int, models: str | None, lstm: bool, origins: int, seed: int, processes: int | None) -> Plan:
@@ -162,9 +173,8 @@ def show(forecast: Forecast, *, rows: int, segments: Sequence[str] | None) -> No
     print_table(title, ["segment", "sum", "year before", "80 %", "champion", "MASE", "findings"], body)
 
 
-def print_accuracy(forecast: Forecast) -> None:
+def print_accuracy(table: pd.DataFrame) -> None:
     """Errors of the pipeline and of each model alone, in the same run."""
-    table = forecast.accuracy
     if not table["series"].max():
         typer.echo("No series has the history for a backtest: accuracy is not known.")
         return

@@ -53,7 +53,7 @@ def run(
             forecast = run_forecast(reading.history, plan, problems=reading.problems, tell=tell)
         file = support.keep(forecast, out, store=store)
         support.show(forecast, rows=rows, segments=segment)
-        support.print_accuracy(forecast)
+        support.print_accuracy(forecast.accuracy)
         support.export(forecast, csv=csv, parquet=parquet, chart=chart, segments=segment)
         typer.echo(f"Version {forecast.version}, kept in {file}" + (" and in the database." if store else "."))
 
@@ -86,7 +86,7 @@ def accuracy(
     with support.plain_errors():
         forecast = support.find(version)
         if data is None:
-            support.print_accuracy(forecast)
+            support.print_accuracy(forecast.accuracy)
             return
         support.print_judged(forecast, support.read(data, layout, hierarchy).history, rows)
 

@@ -25,7 +25,12 @@ def test_a_clean_series_has_no_findings() -> None:
 
 @pytest.mark.parametrize(
     ("spot", "value", "rule"),
-    [(40, np.nan, "gap"), (40, CLEAN[40] * 10, "outlier"), (40, CLEAN[40] / 1000, "outlier"), (40, -CLEAN[40], "negative")],
+    [
+        (40, np.nan, "gap"),
+        (40, CLEAN[40] * 10, "outlier"),
+        (40, CLEAN[40] / 1000, "outlier"),
+        (40, -CLEAN[40], "negative"),
+    ],
 )
 def test_a_fault_is_found_where_it_is_and_repaired_to_about_what_it_was(spot: int, value: float, rule: str) -> None:
     numbers = CLEAN.copy()

@@ -20,7 +20,12 @@ def test_the_hierarchy_holds_total_regions_groups_and_bottom() -> None:
     tree = build(crossed())
     assert tree.nodes[0] == "total"
     assert tree.summing[0].sum() == 12
-    assert [n for n, level in zip(tree.nodes, tree.levels, strict=True) if level == "region"] == ["r0", "r1", "r2", "r3"]
+    assert [n for n, level in zip(tree.nodes, tree.levels, strict=True) if level == "region"] == [
+        "r0",
+        "r1",
+        "r2",
+        "r3",
+    ]
     assert tree.summing[tree.nodes.index("*/s1")].sum() == 4
     assert tree.bottom == tuple(sorted(crossed().series))
     np.testing.assert_array_equal(tree.summing[tree.sums :], np.eye(12))
