@@ -22,6 +22,7 @@ from workers.forecast_review.forecasting.fitting import Tell
 from workers.forecast_review.forecasting.history import Floats, History, Series
 from workers.forecast_review.forecasting.models import LEAST
 from workers.forecast_review.forecasting.plan import Plan
+from workers.forecast_review.forecasting.prophet_model import load_prophet
 from workers.forecast_review.forecasting.running import run_forecast
 
 _EVERY = 0.25
@@ -103,11 +104,7 @@ def prophet_alone(history: History, plan: Plan, tell: Tell) -> Floats:
 
 
 def _one_series(series: Series, *, origins: Sequence[int], horizon: int) -> list[list[float]]:
-    import logging  # noqa: PLC0415 - with Prophet, in the process that works
-
-    from prophet import Prophet  # noqa: PLC0415 - likewise
-
-    logging.getLogger("cmdstanpy").disabled = True
+    prophet = load_prophet()
     found = []
     # And one more fit for the forecast of today, as our run makes one; there is nothing yet to hold it against.
     for origin in [*origins, series.end]:
@@ -115,7 +112,7 @@ def _one_series(series: Series, *, origins: Sequence[int], horizon: int) -> list
         if np.isfinite(known).sum() < LEAST:
             continue
         days = [months.first_day(series.start + i) for i in range(len(known) + horizon)]
-        model = Prophet()
+        model = prophet()
         model.fit(pd.DataFrame({"ds": days[: len(known)], "y": known}), seed=1)
         forecast: Floats = model.predict(pd.DataFrame({"ds": days[len(known) :]}))["yhat"].to_numpy()
         actual = series.values[len(known) : len(known) + horizon]

@@ -109,8 +109,8 @@ def sum_up(hierarchy: Hierarchy, bottom: Mapping[str, Known | None]) -> dict[str
     """All nodes of one origin; a sum starts with its oldest part, where the younger ones count as nothing yet."""
     there = {name: known for name, known in bottom.items() if known is not None}
     found: dict[str, Known | None] = {}
-    for node, members in zip(hierarchy.nodes, hierarchy.summing, strict=True):
-        parts = [there[hierarchy.bottom[j]] for j in np.flatnonzero(members) if hierarchy.bottom[j] in there]
+    for place, node in enumerate(hierarchy.nodes):
+        parts = [there[name] for name in hierarchy.members(place) if name in there]
         if not parts:
             found[node] = None
             continue
@@ -196,8 +196,8 @@ def _actuals(truth: History, hierarchy: Hierarchy, origins: Sequence[int], horiz
                     found[o, j, step] = 0.0
                 elif place < len(one.values):
                     found[o, j, step] = one.values[place]
-    summed = np.einsum("nb,obh->onh", hierarchy.summing, np.nan_to_num(found))
-    unknown = np.einsum("nb,obh->onh", hierarchy.summing, np.isnan(found).astype(np.float64)) > 0
+    summed = np.stack([hierarchy.summing @ at for at in np.nan_to_num(found)])
+    unknown = np.stack([hierarchy.summing @ at for at in np.isnan(found).astype(np.float64)]) > 0
     return np.where(unknown, np.nan, summed)
 
 

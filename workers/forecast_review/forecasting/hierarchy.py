@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.sparse import csr_matrix
 
-from workers.forecast_review.forecasting.history import SEPARATOR, TOTAL, Floats, History
+from workers.forecast_review.forecasting.history import SEPARATOR, TOTAL, History
 
 ACROSS = "*"
 """Stands in a group's name for a level that is summed over: ``*/Food retailing``."""
@@ -20,29 +20,23 @@ class Hierarchy:
     nodes: tuple[str, ...]
     levels: tuple[str, ...]
     """Level of each node: ``total``, a level's name, or a group's names joined by ``*``."""
-    summing: Floats
-    """nodes x bottom, 1 where the node contains the segment (S in Hyndman et al. 2011); its last rows are the identity."""
+    summing: csr_matrix
+    """nodes x bottom, sparse, 1 where the node contains the segment (S in Hyndman et al. 2011); its last rows are the identity."""
 
     @property
     def bottom(self) -> tuple[str, ...]:
         """The segments that nothing is below."""
-        return self.nodes[len(self.nodes) - self.summing.shape[1] :]
+        return self.nodes[self.sums :]
 
     @property
     def sums(self) -> int:
         """How many nodes are sums; they come first."""
-        return len(self.nodes) - self.summing.shape[1]
+        return len(self.nodes) - int(self.summing.shape[1])
 
-    def among(self, present: Mapping[str, object]) -> Hierarchy:
-        """The hierarchy over those bottom segments that are present; sums over none of them are gone."""
-        keep = np.array([name in present for name in self.bottom])
-        rows = self.summing[:, keep].any(axis=1)
-        chosen = [i for i, kept in enumerate(rows) if kept]
-        return Hierarchy(
-            tuple(self.nodes[i] for i in chosen),
-            tuple(self.levels[i] for i in chosen),
-            self.summing[np.ix_(chosen, np.flatnonzero(keep))],
-        )
+    def members(self, node: int) -> tuple[str, ...]:
+        """The bottom segments below a node, by its place."""
+        part = slice(self.summing.indptr[node], self.summing.indptr[node + 1])
+        return tuple(self.bottom[j] for j in self.summing.indices[part])
 
 
 def build(history: History) -> Hierarchy:
@@ -65,10 +59,10 @@ def build(history: History) -> Hierarchy:
     order = {level: depth for depth, level in enumerate((TOTAL, *history.levels))}
     rows = sorted(sums.items(), key=lambda item: (order.get(item[1][1], len(order)), item[1][0]))
     place = {name: i for i, name in enumerate(bottom)}
-    summing = np.zeros((len(rows) + len(bottom), len(bottom)))
-    for i, (names, _) in enumerate(rows):
-        summing[i, [place[name] for name in names]] = 1.0
-    summing[len(rows) :] = np.eye(len(bottom))
+    columns = [sorted(place[name] for name in names) for names, _ in rows] + [[i] for i in range(len(bottom))]
+    ends = np.cumsum([0, *(len(part) for part in columns)])
+    inner = np.concatenate(columns)
+    summing = csr_matrix((np.ones(len(inner)), inner, ends), shape=(len(columns), len(bottom)))
     return Hierarchy(
         (*(key[0] for _, key in rows), *bottom),
         (*(key[1] for _, key in rows), *(_level(history, len(history.series[name].path)) for name in bottom)),

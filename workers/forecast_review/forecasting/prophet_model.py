@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,14 +12,19 @@ from workers.forecast_review.forecasting import months
 from workers.forecast_review.forecasting.history import Floats
 
 
-def prophet(values: Floats, start: int, horizon: int) -> Floats:
-    """Forecasts of Prophet; `start` is the number of the first value's month."""
+def load_prophet() -> Any:  # Any: Prophet ships no types
+    """The class, imported without the messages that are none of ours: Stan's progress, a missing plotly."""
+    for name in ("cmdstanpy", "prophet.plot"):
+        logging.getLogger(name).disabled = True
     from prophet import Prophet  # noqa: PLC0415 - seconds that a run without it need not wait
 
-    # Stan's progress on standard output is no message of ours.
-    logging.getLogger("cmdstanpy").disabled = True
+    return Prophet
+
+
+def prophet(values: Floats, start: int, horizon: int) -> Floats:
+    """Forecasts of Prophet; `start` is the number of the first value's month."""
     days = [months.first_day(start + i) for i in range(len(values) + horizon)]
-    model = Prophet(uncertainty_samples=0)
+    model = load_prophet()(uncertainty_samples=0)
     model.fit(pd.DataFrame({"ds": days[: len(values)], "y": values}), seed=1)
     found: Floats = model.predict(pd.DataFrame({"ds": days[len(values) :]}))["yhat"].to_numpy(dtype=np.float64)
     return found

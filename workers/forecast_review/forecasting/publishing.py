@@ -43,19 +43,19 @@ def publish(base: Base, at: int, *, margin: float, seed: int, method: str = METH
     errors = [actual - then for actual, then in zip(actuals, past, strict=True)]
     cases = np.concatenate(errors, axis=1) if errors else np.empty((len(models), 0))
 
-    def adding_up(forecast: Floats) -> Floats:
-        return reconcile(base.hierarchy, forecast, cases, base.recent[at], seed=seed, method=method)
-
-    # As they would have added up then: errors of what is published, not of its parts.
-    then = [actual - adding_up(forecast) for actual, forecast in zip(actuals, past, strict=True)]
+    # Earlier forecasts as they would have added up: errors are those of what is published, not of its parts.
+    together = np.concatenate([now, *past], axis=1)
+    whole = reconcile(base.hierarchy, together, cases, base.recent[at], seed=seed, method=method)
+    value, *then = np.split(whole, len(places) + 1, axis=1)
+    missed = [actual - one for actual, one in zip(actuals, then, strict=True)]
     shape = (0, len(models), base.horizon)
     half = half_widths(
-        np.stack(then) if then else np.empty(shape),
+        np.stack(missed) if missed else np.empty(shape),
         base.recent[places] if places else np.empty(shape[:2]),
         base.recent[at],
         sums=base.hierarchy.sums,
     )
-    return Published(choices, now, adding_up(now), half)
+    return Published(choices, now, value, half)
 
 
 def _of_champions(base: Base, at: int, models: list[int]) -> Floats:

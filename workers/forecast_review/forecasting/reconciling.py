@@ -6,7 +6,6 @@ import warnings
 
 import numpy as np
 from hierarchicalforecast.methods import BottomUp, MinTrace, MinTraceSparse
-from scipy.sparse import csr_matrix
 
 from workers.forecast_review.forecasting.hierarchy import Hierarchy
 from workers.forecast_review.forecasting.history import Floats
@@ -37,7 +36,7 @@ def reconcile(
         return base
     summing = hierarchy.summing
     if method == "bottom_up":
-        found = BottomUp().fit_predict(S=summing, y_hat=base)["mean"]
+        found = BottomUp().fit_predict(S=summing.toarray(), y_hat=base)["mean"]
     else:
         cases = stand_in(errors, spare, seed)
         # Errors stand for "actual minus fitted": only their covariance is used.
@@ -45,9 +44,9 @@ def reconcile(
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             if len(hierarchy.nodes) <= DENSE:
-                found = MinTrace(method).fit_predict(S=summing, y_hat=base, **known)["mean"]
+                found = MinTrace(method).fit_predict(S=summing.toarray(), y_hat=base, **known)["mean"]
             else:
-                found = MinTraceSparse("wls_var").fit_predict(S=csr_matrix(summing), y_hat=base, **known)["mean"]
+                found = MinTraceSparse("wls_var").fit_predict(S=summing, y_hat=base, **known)["mean"]
     bottom = np.asarray(found, dtype=np.float64)[hierarchy.sums :]
     if (base >= 0).all():
         bottom = np.maximum(bottom, 0.0)
