@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from workers.forecast_review.forecasting import months
 from workers.forecast_review.forecasting.history import Floats
 
 
-def load_prophet() -> Any:  # Any: Prophet ships no types
+def load_prophet() -> Callable[..., Any]:  # Any: Prophet ships no types
     """The class, imported without the messages that are none of ours: Stan's progress, a missing plotly."""
     for name in ("cmdstanpy", "prophet.plot"):
         logging.getLogger(name).disabled = True

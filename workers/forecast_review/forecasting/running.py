@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from importlib.metadata import version
+from typing import cast
 
 import pandas as pd
 
@@ -95,7 +97,7 @@ def _card(
         "libraries": {name: version(name) for name in LIBRARIES},
     }
     end = months.text(history.end)
-    return {
+    card = {
         "format": FORMAT,
         "version": version_of(history.name, end, content),
         "name": history.name,
@@ -108,6 +110,8 @@ def _card(
         "problems": dict(Counter(problem.rule for problem in problems)),
         **content,
     }
+    # As it comes back from a file: lists, not tuples.
+    return cast("dict[str, object]", json.loads(json.dumps(card)))
 
 
 def _findings(findings: Sequence[Finding], repairs: Sequence[Repair]) -> pd.DataFrame:

@@ -38,7 +38,7 @@ def test_everything_is_there_and_adds_up(forecast: Forecast) -> None:
 
 
 def test_the_same_data_and_plan_give_the_same_bytes(forecast: Forecast) -> None:
-    again = run_forecast(history(), replace(QUICK, processes=2))
+    again = run_forecast(history(), QUICK)
     assert again.to_bytes() == forecast.to_bytes()
     assert again.version == forecast.version
     assert forecast.card["data_sha256"] == history().sha256
@@ -48,6 +48,11 @@ def test_the_same_data_and_plan_give_the_same_bytes(forecast: Forecast) -> None:
     assert back.card == forecast.card
     with pytest.raises(DataError, match="no stored forecast"):
         Forecast.from_bytes(b"something else")
+
+
+@pytest.mark.slow
+def test_the_number_of_processes_does_not_change_the_result(forecast: Forecast) -> None:
+    assert run_forecast(history(), replace(QUICK, processes=2)).to_bytes() == forecast.to_bytes()
 
 
 def test_no_backtest_knows_the_future(forecast: Forecast) -> None:
