@@ -179,8 +179,8 @@ def print_accuracy(table: pd.DataFrame) -> None:
         typer.echo("No series has the history for a backtest: accuracy is not known.")
         return
     body = [
-        [row.model, f"{row.smape:.2f}", f"{row.mase:.3f}", f"{row.wape:.2f}", f"{row.bias:+.2f}", *("" if isnan(value) else f"{value:.1f}" for value in (row.cover80, row.cover95))]
-        for row in table.itertuples()
+        [str(row["model"]), f"{row['smape']:.2f}", f"{row['mase']:.3f}", f"{row['wape']:.2f}", f"{row['bias']:+.2f}", *("" if isnan(row[key]) else f"{row[key]:.1f}" for key in ("cover80", "cover95"))]
+        for row in table.to_dict("records")
     ]  # fmt: skip
     first = table.iloc[0]
     title = f"Mean of {first['series']} series at {first['origins']} rolling origins; nothing later was known"

@@ -15,7 +15,7 @@ import numpy as np
 from statsmodels.tsa.seasonal import STL
 
 from workers.forecast_review.forecasting import months
-from workers.forecast_review.forecasting.history import Floats, History, Series
+from workers.forecast_review.forecasting.history import Floats, History, Mask, Series
 
 Severity = Literal["info", "warning", "error"]
 _MAD = 1.4826
@@ -94,7 +94,7 @@ def check_series(series: Series, end: int, thresholds: Thresholds = DEFAULTS) ->
 
 
 def _single(
-    series: Series, values: Floats, expected: Floats, odd: Floats, late: int, thresholds: Thresholds
+    series: Series, values: Floats, expected: Floats, odd: Mask, late: int, thresholds: Thresholds
 ) -> Iterator[Finding]:
     """Findings of single months."""
     negative = _negative(values)
@@ -116,24 +116,24 @@ def _single(
         )
 
 
-def _negative(values: Floats) -> Floats:
+def _negative(values: Floats) -> Mask:
     """Where a value is negative in a series that otherwise is not (at most one month in twenty)."""
-    below: Floats = values < 0
+    below: Mask = values < 0
     return below if below.sum() * 20 <= np.isfinite(values).sum() else np.zeros_like(below)
 
 
-def _outliers(values: Floats, expected: Floats, thresholds: Thresholds) -> Floats:
+def _outliers(values: Floats, expected: Floats, thresholds: Thresholds) -> Mask:
     known = np.isfinite(values)
     residual = np.abs(values - expected)
     # A spread that follows the level: a series that grew tenfold is not judged by its early years.
     level = np.maximum(np.abs(expected), np.nanmedian(np.abs(values)) * 0.05)
     relative = residual / np.where(level > 0, level, 1.0)
     spread = _MAD * np.median(relative[known])
-    far: Floats = known & (relative > thresholds.outlier * spread) & (relative > thresholds.outlier_share)
+    far: Mask = known & (relative > thresholds.outlier * spread) & (relative > thresholds.outlier_share)
     return far
 
 
-def _shifts(series: Series, values: Floats, expected: Floats, odd: Floats, thresholds: Thresholds) -> Iterator[Finding]:
+def _shifts(series: Series, values: Floats, expected: Floats, odd: Mask, thresholds: Thresholds) -> Iterator[Finding]:
     """Where the level jumps and stays: medians of the years before and after, season taken out by comparing like months."""
     year = months.YEAR
     clean = np.where(odd | np.isnan(values), expected, values)

@@ -16,7 +16,7 @@ import numpy as np
 
 from workers.forecast_review.forecasting.fitting import Base
 from workers.forecast_review.forecasting.history import Floats
-from workers.forecast_review.forecasting.models import GATE
+from workers.forecast_review.forecasting.models import GATE, LEAST
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,9 @@ def choose(base: Base, at: int, *, margin: float) -> list[Choice]:
     if not places:
         return [_unproved() for n in range(len(base.hierarchy.nodes))]
     errors = origin_errors(base, places)
-    errors = np.where(there[None], errors, np.nan)
+    # Where a series was too young for models, the gate ran alone: that is no comparison.
+    old_enough = base.length[places] >= LEAST
+    errors = np.where(there[None] & old_enough[:, :, None], errors, np.nan)
     score = shrunk(errors)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # nothing known: NaN

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -63,8 +65,8 @@ def segment_facts(forecast: Forecast, previous: Forecast | None = None) -> list[
     points = dict(iter(forecast.points.groupby("segment", sort=False)))
     history = {name: _by_month(part, "value") for name, part in forecast.history.groupby("segment", sort=False)}
     tests = dict(iter(forecast.backtests.groupby("segment", sort=False)))
-    chosen = forecast.choices.set_index("segment")
-    found_in = forecast.findings["series"].value_counts()
+    chosen = {row["segment"]: row for row in forecast.choices.to_dict("records")}
+    found_in = Counter(forecast.findings["series"])
     bottom = float(forecast.points.loc[forecast.points["segment"] == TOTAL, "value"].sum()) or sum(
         float(part["value"].sum()) for name, part in points.items()
     )
@@ -75,8 +77,10 @@ def segment_facts(forecast: Forecast, previous: Forecast | None = None) -> list[
         total = float(values.sum())
         width = (part["hi80"] - part["lo80"]).to_numpy() / 2
         uncertainty = float(width.mean() / values.mean()) if np.isfinite(width).all() and values.mean() > 0 else None
-        choice = chosen.loc[name]
-        change = before.compare(str(name), part, history[name], str(choice["champion"])) if before else {}
+        choice = chosen[name]
+        change: dict[str, Any] = {}  # Any: fields of SegmentFacts
+        if before is not None:
+            change = before.compare(str(name), part, history[name], str(choice["champion"]))
         growth = _growth(part, history[name])
         unsure = uncertainty is None or uncertainty > UNSURE
         why = [*_unsure_why(uncertainty, str(choice["champion"])), *change.pop("why", ())]
@@ -91,7 +95,7 @@ def segment_facts(forecast: Forecast, previous: Forecast | None = None) -> list[
                 champion=str(choice["champion"]),
                 mase=_number(choice["mase"]),
                 bias=_bias(tests.get(name)),
-                findings=int(found_in.get(name, 0)),
+                findings=found_in[name],
                 unsure=unsure,
                 off=change.pop("off", False),
                 why=tuple(why),
@@ -109,7 +113,7 @@ class _Previous:
         self.history = {n: _by_month(part, "value") for n, part in forecast.history.groupby("segment", sort=False)}
         self.chosen = forecast.choices.set_index("segment")["champion"]
 
-    def compare(self, name: str, part: pd.DataFrame, history: pd.Series[float], champion: str) -> dict[str, object]:
+    def compare(self, name: str, part: pd.DataFrame, history: pd.Series[float], champion: str) -> dict[str, Any]:
         """The fields of `SegmentFacts` that need a previous version."""
         if name not in self.points:
             return {"why": ("the segment is new",)}
@@ -120,7 +124,7 @@ class _Previous:
         former = self.history[name]
         shared = history.index.intersection(former.index)
         revised = int((~np.isclose(history[shared], former[shared], rtol=1e-9)).sum())
-        out: dict[str, object] = {"previous_champion": str(self.chosen[name]), "revised": revised}
+        out: dict[str, Any] = {"previous_champion": str(self.chosen[name]), "revised": revised}
         why: list[str] = []
         if len(came):
             expected, actual = float(old.loc[came, "value"].sum()), float(history[came].sum())

@@ -7,13 +7,13 @@ first; only then is it checked, repaired, summed up over the hierarchy and given
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from multiprocessing import get_context
-from typing import TypeVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,11 +26,9 @@ from workers.forecast_review.forecasting.models import COMBINED, LSTM, SINGLE, F
 from workers.forecast_review.forecasting.months import YEAR
 from workers.forecast_review.forecasting.repairs import clean
 
-A = TypeVar("A")
-B = TypeVar("B")
 Tell = Callable[[int, int, str], None]
 """(done, total, name): what is being worked on."""
-Run = Callable[[Callable[[A], B], Iterable[A]], Iterator[B]]
+Run = Callable[..., Iterator[Any]]  # Any: whatever the function given gives, as with `map`
 
 
 @dataclass(frozen=True)
@@ -53,9 +51,9 @@ class Base:
     actuals: Floats
     """origins x nodes x horizon, never repaired; NaN where not known (all of the last origin)."""
     scale: Floats
-    """origins x nodes: mean absolute seasonal difference of all that was known (the denominator of MASE)."""
+    """origins x nodes: mean absolute seasonal difference of all that was known, as delivered (MASE's denominator)."""
     recent: Floats
-    """The same over the last five years: how wide errors are at today's level."""
+    """The same over the last five years of what the models saw: how wide errors are at today's level."""
     length: NDArray[np.int64]
     """origins x nodes: months known."""
 
@@ -70,7 +68,7 @@ class Base:
 
 
 @contextmanager
-def workers(processes: int) -> Iterator[Run[A, B]]:
+def workers(processes: int) -> Iterator[Run]:
     """A parallel `map` that keeps the order; with one process it is the plain one."""
     if processes == 1:
         yield map
@@ -152,8 +150,8 @@ def fit_all(
     with workers(processes) as run:
         cleaned = []
         prepare = partial(known_at, origins=origins, thresholds=thresholds)
-        for i, known in enumerate(run(prepare, [history.series[name] for name in bottom]), start=1):
-            cleaned.append(known)
+        for i, one in enumerate(run(prepare, [history.series[name] for name in bottom]), start=1):
+            cleaned.append(one)
             tell(i, len(bottom), "checking and repairing")
         by_origin = [
             sum_up(hierarchy, {name: cleaned[j][o] for j, name in enumerate(bottom)}) for o in range(len(origins))
@@ -172,13 +170,15 @@ def fit_all(
     for m, name in enumerate(models):
         if name in COMBINED:
             forecasts[:, :, m] = combine({part: forecasts[:, :, models.index(part)] for part in COMBINED[name]}, name)
+    untouched = {name: known_at(truth.series[name], origins, None) for name in bottom}
+    as_delivered = [sum_up(hierarchy, {name: untouched[name][o] for name in bottom}) for o in range(len(origins))]
     return Base(
         hierarchy,
         tuple(origins),
         tuple(models),
         forecasts,
         _actuals(truth, hierarchy, origins, horizon),
-        np.array([[_scale(at[node]) for node in nodes] for at in by_origin]),
+        np.array([[_scale(at[node]) for node in nodes] for at in as_delivered]),
         np.array([[_scale(at[node], years=5) for node in nodes] for at in by_origin]),
         np.array([[0 if (known := at[node]) is None else len(known.values) for node in nodes] for at in by_origin]),
     )

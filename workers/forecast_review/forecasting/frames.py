@@ -83,7 +83,7 @@ def accuracy(base: Base, published: Mapping[int, Published]) -> pd.DataFrame:
     rows = []
     for name in (PUBLISHED, *base.models):
         measured = [_measure(base, published[at], at, n, name) for at, n in cases]
-        means = np.nanmean(np.array(measured), axis=0) if measured else np.full(6, np.nan)
+        means = pd.DataFrame(measured, columns=range(6), dtype=np.float64).mean()
         rows.append([name, *means, len({n for _, n in cases}), len({at for at, _ in cases})])
     columns = ["model", "smape", "mase", "wape", "bias", *(f"cover{level}" for level in LEVELS), "series", "origins"]
     return pd.DataFrame(rows, columns=columns)
@@ -113,11 +113,9 @@ def history(hierarchy: Hierarchy, raw: History, repaired: History) -> pd.DataFra
         after, was = filled[node], before[node]
         if after is None or was is None:
             continue
-        raw_values = np.full(len(after.values), np.nan)
-        raw_values[: len(was.values)] = was.values[: len(after.values)]
         days = pd.to_datetime([months.first_day(after.start + i) for i in range(len(after.values))])
         parts.append(
-            pd.DataFrame({"segment": node, "level": level, "month": days, "value": after.values, "raw": raw_values})
+            pd.DataFrame({"segment": node, "level": level, "month": days, "value": after.values, "raw": was.values})
         )
     return pd.concat(parts, ignore_index=True)
 
@@ -134,7 +132,11 @@ def failed(base: Base, at: int) -> Iterator[Problem]:
 
 
 def _known(history: History) -> dict[str, Known | None]:
-    return {name: Known(one.start, one.values) for name, one in history.series.items()}
+    end = history.end
+    return {
+        name: Known(one.start, np.concatenate([one.values, np.full(end - one.end, np.nan)]))
+        for name, one in history.series.items()
+    }
 
 
 def _index(base: Base, at: int) -> dict[str, object]:

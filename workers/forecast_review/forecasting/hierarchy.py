@@ -53,9 +53,9 @@ def build(history: History) -> Hierarchy:
         for key in keys:
             members.setdefault(key, set()).add(name)
     sums: dict[frozenset[str], tuple[str, str]] = {}
-    for key, names in members.items():
-        if len(names) > 1:
-            sums.setdefault(frozenset(names), key)
+    for key, below in members.items():
+        if len(below) > 1:
+            sums.setdefault(frozenset(below), key)
     order = {level: depth for depth, level in enumerate((TOTAL, *history.levels))}
     rows = sorted(sums.items(), key=lambda item: (order.get(item[1][1], len(order)), item[1][0]))
     place = {name: i for i, name in enumerate(bottom)}

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from workers.forecast_review.forecasting import months
 
 Floats = NDArray[np.float64]
+Mask = NDArray[np.bool_]
 
 SEPARATOR = "/"
 """Between the levels of a segment's name."""

@@ -17,8 +17,8 @@ from workers.forecast_review.forecasting.history import Floats
 LEVELS = (80, 95)
 """Percent that the intervals are to cover."""
 _PRIOR = 4.0
-"""Errors of months ahead are alike, so that an origin is worth few independent ones; a series' own spread counts as if it
-had this many origins less than the others' together."""
+"""Origins of its own at which a series' spread counts as much as that of all: the months ahead of one origin miss together,
+so that an origin says little."""
 
 
 def half_widths(errors: Floats, scales: Floats, now: Floats, *, sums: int) -> Floats:
@@ -42,12 +42,14 @@ def half_widths(errors: Floats, scales: Floats, now: Floats, *, sums: int) -> Fl
             continue
         growth = _growth(mine)
         flat = mine / growth
-        own = _own(flat)
-        level = np.quantile  # the finite-sample rank is put in below
-        known = (flat / own[None, :, None])[np.isfinite(flat)]
+        # Each error is judged by the other origins' factor, as a future one will be.
+        known = (flat / _own(flat, leave_out=True)[:, :, None])[np.isfinite(flat)]
+        own = _own(flat)[0]
         for q, percent in enumerate(LEVELS):
+            # The rank that holds for a finite number of scores.
             rank = min(1.0, np.ceil((len(known) + 1) * percent / 100) / len(known))
-            found[q, part] = level(known, rank) * own[:, None] * growth[None, :] * now[part, None]
+            quantile = float(np.quantile(known, rank))
+            found[q, part] = quantile * own[:, None] * growth[None, :] * now[part, None]
     return found
 
 
@@ -66,13 +68,19 @@ def _growth(scores: Floats) -> Floats:
     return grown
 
 
-def _own(scores: Floats) -> Floats:
-    """Each node's factor: its mean score, shrunk towards the mean of all."""
+def _own(scores: Floats, *, leave_out: bool = False) -> Floats:
+    """Each node's factor: its mean score, shrunk towards the mean of all.
+
+    One row, from all origins; or with `leave_out` a row an origin, each from the others.
+    """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)
         by_origin = np.nanmean(scores, axis=2)
         overall = float(np.nanmean(by_origin))
-        mine = np.nanmean(by_origin, axis=0)
-    count = np.isfinite(by_origin).sum(axis=0)
-    factor: Floats = (count * np.nan_to_num(mine) + _PRIOR * overall) / (count + _PRIOR)
+    there = np.isfinite(by_origin)
+    total = np.nansum(by_origin, axis=0, keepdims=True)
+    count = there.sum(axis=0, keepdims=True)
+    if leave_out:
+        total, count = total - np.nan_to_num(by_origin), count - there
+    factor: Floats = (total + _PRIOR * overall) / (count + _PRIOR)
     return np.maximum(factor, 1e-12)

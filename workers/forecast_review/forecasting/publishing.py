@@ -45,7 +45,9 @@ def publish(base: Base, at: int, *, margin: float, seed: int, method: str = METH
 
     # Earlier forecasts as they would have added up: errors are those of what is published, not of its parts.
     together = np.concatenate([now, *past], axis=1)
-    whole = reconcile(base.hierarchy, together, cases, base.recent[at], seed=seed, method=method)
+    # What has not begun is nothing for certain, and must not be given a part of the others.
+    spare = np.where(base.length[at] > 0, base.recent[at], 0.0)
+    whole = reconcile(base.hierarchy, together, cases, spare, seed=seed, method=method)
     value, *then = np.split(whole, len(places) + 1, axis=1)
     missed = [actual - one for actual, one in zip(actuals, then, strict=True)]
     shape = (0, len(models), base.horizon)

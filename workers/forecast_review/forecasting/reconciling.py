@@ -24,7 +24,7 @@ def reconcile(
         hierarchy: the sums.
         base: nodes x months, all finite.
         errors: nodes x cases: errors of the same models at earlier origins; NaN where there was none.
-        spare: size of a node's errors where it has no record, one number a node.
+        spare: size of a node's errors where it has no record, one number a node; 0 where its forecast is certain.
         seed: of what stands in for missing errors.
         method: a method of `MinTrace`, or ``bottom_up``.
 
@@ -60,8 +60,8 @@ def stand_in(errors: Floats, spare: Floats, seed: int) -> Floats:
     """
     if not errors.shape[1]:
         errors = np.full((len(errors), 2), np.nan)
-    size = np.where(np.isfinite(spare) & (spare > 0), spare, np.nan)
-    size = np.where(np.isfinite(size), size, np.nanmedian(size) if np.isfinite(size).any() else 1.0)
+    typical = float(np.nanmedian(spare[spare > 0])) if (spare > 0).any() else 1.0
+    size = np.maximum(np.where(np.isfinite(spare), spare, typical), 1e-3 * typical)
     drawn = np.random.default_rng(seed).normal(size=errors.shape) * size[:, None]
     # Equal errors in every case have no variance; the smallest part of the size keeps the matrix regular.
     return np.where(np.isfinite(errors), errors, drawn) + 1e-6 * drawn

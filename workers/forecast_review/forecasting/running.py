@@ -119,7 +119,9 @@ def _findings(findings: Sequence[Finding], repairs: Sequence[Repair]) -> pd.Data
     return pd.DataFrame(
         {
             "series": [f.series for f in findings],
-            "month": pd.to_datetime([None if f.month is None else months.first_day(f.month) for f in findings]),
+            "month": pd.Series(
+                [None if f.month is None else months.first_day(f.month) for f in findings], dtype="datetime64[ns]"
+            ),
             "rule": [f.rule for f in findings],
             "severity": [f.severity for f in findings],
             "text": [f.text for f in findings],

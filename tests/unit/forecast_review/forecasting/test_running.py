@@ -11,7 +11,7 @@ from workers.forecast_review.forecasting import models
 from workers.forecast_review.forecasting.errors import DataError, PlanError
 from workers.forecast_review.forecasting.fitting import Known, fit_node
 from workers.forecast_review.forecasting.forecast import Forecast
-from workers.forecast_review.forecasting.history import History
+from workers.forecast_review.forecasting.history import Floats, History
 from workers.forecast_review.forecasting.plan import Plan
 from workers.forecast_review.forecasting.running import run_forecast
 
@@ -80,15 +80,15 @@ def test_no_backtest_knows_the_future(forecast: Forecast) -> None:
 def test_faults_are_repaired_and_the_actuals_are_not() -> None:
     made = history()
     numbers = made.series["r0/s0"].values.copy()
-    numbers[[70, 116]] *= 12
+    numbers[[70, 100]] *= 12
     broken = replace(made, series={**made.series, "r0/s0": replace(made.series["r0/s0"], values=numbers)})
     found = run_forecast(broken, QUICK)
     assert found.card["findings"] == {"outlier": 2}
     rows = found.history[found.history["segment"] == "r0/s0"].reset_index()
-    assert rows["raw"][116] == numbers[116]
-    assert rows["value"][116] < numbers[116] / 6
+    assert rows["raw"][100] == numbers[100]
+    assert rows["value"][100] < numbers[100] / 6
     actual = found.backtests[found.backtests["segment"] == "r0/s0"]
-    assert numbers[116] in actual["actual"].to_numpy()
+    assert numbers[100] in actual["actual"].to_numpy()
     as_delivered = run_forecast(broken, replace(QUICK, clean=False))
     truth = run_forecast(broken, QUICK, truth=made).accuracy.set_index("model")["mase"]
     raw = run_forecast(broken, replace(QUICK, clean=False), truth=made).accuracy.set_index("model")["mase"]
@@ -97,14 +97,14 @@ def test_faults_are_repaired_and_the_actuals_are_not() -> None:
 
 
 def test_one_series_that_cannot_be_fitted_does_not_stop_the_rest(monkeypatch: pytest.MonkeyPatch) -> None:
-    def fails(numbers: models.Floats, start: int, horizon: int) -> models.Floats:
+    def fails(numbers: Floats, start: int, horizon: int) -> Floats:
         if numbers[0] == marked:
             raise np.linalg.LinAlgError
         return models.seasonal_naive(numbers, start, horizon) * 1.01
 
     made = history()
     marked = made.series["r0/s1"].values[0]
-    monkeypatch.setitem(models.SINGLE, "theta", fails)  # type: ignore[arg-type]  # a Mapping for its readers
+    monkeypatch.setitem(models.SINGLE, "theta", fails)
     found = run_forecast(made, replace(QUICK, models=("theta",)))
     assert found.problems["rule"].tolist() == ["model_failed"]
     assert "r0/s1: theta" in found.problems["text"][0]
