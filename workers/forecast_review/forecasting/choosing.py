@@ -84,17 +84,18 @@ def choose(base: Base, at: int, *, margin: float) -> list[Choice]:
 def shrunk(errors: Floats) -> Floats:
     """Relative error of each model on each node, shrunk towards its mean over the nodes: nodes x models.
 
-    `errors` is origins x nodes x models. Errors at one origin are divided by their mean over the models, so that a hard
-    year counts as much as an easy one.
+    `errors` is origins x nodes x models. Errors at one origin are divided by their median over the models, so that a hard
+    year counts as much as an easy one. How much of the differences is noise is the median over the models too: a hopeless
+    model, bad everywhere in its own way, must not say how far the good ones can be told apart.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # nothing known: NaN
-        relative = errors / np.nanmean(errors, axis=2, keepdims=True)
+        relative = errors / np.nanmedian(errors, axis=2, keepdims=True)
         own = np.nanmean(relative, axis=0)
         overall = np.nanmean(own, axis=0)
         count = np.isfinite(relative).sum(axis=0)
-        noise = np.nanmean(np.nanvar(relative, axis=0, ddof=1)) if len(errors) > 1 else np.inf
-        spread = np.nanmean(np.nanvar(own, axis=0))
+        noise = np.nanmedian(np.nanmean(np.nanvar(relative, axis=0, ddof=1), axis=0)) if len(errors) > 1 else np.inf
+        spread = np.nanmedian(np.nanvar(own, axis=0))
     if not np.isfinite(noise):
         # One origin cannot say how noisy it is.
         return np.where(np.isfinite(own), overall, np.nan)

@@ -22,7 +22,7 @@ from workers.forecast_review.forecasting.checks import Thresholds, fill
 from workers.forecast_review.forecasting.hierarchy import Hierarchy
 from workers.forecast_review.forecasting.history import Floats, History, Series
 from workers.forecast_review.forecasting.metrics import seasonal_scale
-from workers.forecast_review.forecasting.models import COMBINED, LSTM, SINGLE, Fits, combine
+from workers.forecast_review.forecasting.models import LSTM, SINGLE, Fits, combine
 from workers.forecast_review.forecasting.months import YEAR
 from workers.forecast_review.forecasting.repairs import clean
 
@@ -168,8 +168,8 @@ def fit_all(
             tell(o, len(origins), "training the LSTM")
             forecasts[o, :, models.index(LSTM)] = fit_lstm([at[node] for node in nodes], horizon, seed=seed)
     for m, name in enumerate(models):
-        if name in COMBINED:
-            forecasts[:, :, m] = combine({part: forecasts[:, :, models.index(part)] for part in COMBINED[name]}, name)
+        if name not in (*SINGLE, LSTM):
+            forecasts[:, :, m] = combine({part: forecasts[:, :, p] for p, part in enumerate(models)}, name)
     untouched = {name: known_at(truth.series[name], origins, None) for name in bottom}
     as_delivered = [sum_up(hierarchy, {name: untouched[name][o] for name in bottom}) for o in range(len(origins))]
     return Base(

@@ -73,13 +73,17 @@ SINGLE: Mapping[str, Model] = {
 }
 """From the simplest on; the order decides between models that are as good as each other."""
 
-COMBINED: Mapping[str, tuple[str, ...]] = {
+MEDIANS: Mapping[str, tuple[str, ...]] = {
     "median_4": ("arima", "ets", "theta", "ces"),
     "median_5": ("arima", "ets", "theta", "ces", "mstl"),
-    "median_6": ("arima", "ets", "theta", "ces", "mstl", "prophet"),
 }
 """Medians, month by month. The first is the "simple combination of univariate models" of Petropoulos & Svetunkov
 (2020), sixth of the M4 competition."""
+
+BLENDS: Mapping[str, float] = {"blend_25": 0.25, "blend_50": 0.5}
+"""Means of the last median and the seasonal naive forecast, with this share of the latter (Bates & Granger 1969: what errs
+in different ways errs less together). They hold on to the last year where trends break off."""
+BLENDED = "median_5"
 
 QUICK = (GATE, "theta", "ces", "mstl")
 """What competes where there are too many series for all."""
@@ -100,7 +104,8 @@ def candidates(single: Sequence[str]) -> tuple[str, ...]:
         if name not in known_models():
             raise PlanError(f"there is no model {name!r}; there are {', '.join(known_models())}")
     ordered = [name for name in known_models() if name in single or name == GATE]
-    return (*ordered, *(name for name, parts in COMBINED.items() if set(parts) <= set(ordered)))
+    medians = [name for name, parts in MEDIANS.items() if set(parts) <= set(ordered)]
+    return (*ordered, *medians, *(BLENDS if BLENDED in medians else ()))
 
 
 class Fits:
@@ -151,8 +156,13 @@ def plausible(found: Floats, values: Floats) -> Floats:
 
 
 def combine(by_model: Mapping[str, Floats], name: str) -> Floats:
-    """The median of the parts that could be fitted (at least two), for arrays of any equal shape."""
-    parts = np.stack([by_model[part] for part in COMBINED[name]])
+    """A combination of arrays of any equal shape.
+
+    A median takes the parts that could be fitted, at least two; a blend is NaN where its median is.
+    """
+    if name in BLENDS:
+        return (1 - BLENDS[name]) * by_model[BLENDED] + BLENDS[name] * by_model[GATE]
+    parts = np.stack([by_model[part] for part in MEDIANS[name]])
     enough = np.isfinite(parts).sum(axis=0) >= 2
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # all parts NaN is what `enough` is for
