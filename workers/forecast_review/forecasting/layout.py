@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from importlib import resources
 from pathlib import Path
 from typing import Annotated, Self
 
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
+from workers import shipped
 from workers.forecast_review.forecasting.errors import LayoutError
 
 
@@ -101,22 +101,19 @@ class Layout(_Frozen):
         return (*self.segments, *self.month.columns, self.value.column, *self.only)
 
 
+_SHIPPED = ("workers.forecast_review.forecasting", "layouts")
+
+
 def load_layout(source: Path | str) -> Layout:
     """Read a layout file; a bare name (``retail_turnover``) means one shipped with Fairlead.
 
     Raises:
         LayoutError: if it is missing, is no YAML, or contradicts itself.
     """
-    shipped = resources.files("workers.forecast_review.forecasting") / "layouts" / f"{source}.yaml"
-    path = Path(source)
-    if path.is_file():
-        text = path.read_text(encoding="utf-8")
-    elif shipped.is_file():
-        text = shipped.read_text(encoding="utf-8")
-    else:
-        raise LayoutError(
-            f"there is no layout {str(source)!r}; give a YAML file or one of: {', '.join(shipped_layouts())}"
-        )
+    text = shipped.read(source, *_SHIPPED)
+    if text is None:
+        there = ", ".join(shipped_layouts())
+        raise LayoutError(f"there is no layout {str(source)!r}; give a YAML file or one of: {there}")
     try:
         return Layout.model_validate(yaml.safe_load(text))
     except yaml.YAMLError as error:
@@ -128,5 +125,4 @@ def load_layout(source: Path | str) -> Layout:
 
 def shipped_layouts() -> list[str]:
     """Names of the layouts that come with Fairlead."""
-    folder = resources.files("workers.forecast_review.forecasting") / "layouts"
-    return sorted(item.name.removesuffix(".yaml") for item in folder.iterdir() if item.name.endswith(".yaml"))
+    return shipped.names(*_SHIPPED)
