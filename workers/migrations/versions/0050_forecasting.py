@@ -3,7 +3,7 @@
 from alembic import op
 
 revision = "0050"
-down_revision = "0020"
+down_revision = "0060"
 
 
 def upgrade() -> None:
