@@ -15,7 +15,7 @@ from workers.forecast_review.forecasting.fitting import Base
 from workers.forecast_review.forecasting.history import Floats
 from workers.forecast_review.forecasting.intervals import half_widths
 from workers.forecast_review.forecasting.models import GATE
-from workers.forecast_review.forecasting.reconciling import METHOD, reconcile
+from workers.forecast_review.forecasting.reconciling import reconcile
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Published:
     """levels x nodes x horizon: half-widths of the intervals; NaN where there is no record."""
 
 
-def publish(base: Base, at: int, *, margin: float, seed: int, method: str = METHOD) -> Published:
+def publish(base: Base, at: int, *, margin: float, seed: int) -> Published:
     """What is published at the origin in place `at`."""
     choices = choose(base, at, margin=margin)
     models = [base.model(choice.champion) for choice in choices]
@@ -47,7 +47,7 @@ def publish(base: Base, at: int, *, margin: float, seed: int, method: str = METH
     together = np.concatenate([now, *past], axis=1)
     # What has not begun is nothing for certain, and must not be given a part of the others.
     spare = np.where(base.length[at] > 0, base.recent[at], 0.0)
-    whole = reconcile(base.hierarchy, together, cases, spare, seed=seed, method=method)
+    whole = reconcile(base.hierarchy, together, cases, spare, seed=seed)
     value, *then = np.split(whole, len(places) + 1, axis=1)
     missed = [actual - one for actual, one in zip(actuals, then, strict=True)]
     shape = (0, len(models), base.horizon)

@@ -5,19 +5,19 @@ from __future__ import annotations
 import warnings
 
 import numpy as np
-from hierarchicalforecast.methods import BottomUp, MinTrace, MinTraceSparse
+from hierarchicalforecast.methods import MinTrace, MinTraceSparse
 
 from workers.forecast_review.forecasting.hierarchy import Hierarchy
 from workers.forecast_review.forecasting.history import Floats
 
 DENSE = 1_500
-"""Nodes up to which the covariance of all errors is estimated (shrunk); above, variances only, on sparse matrices."""
-METHOD = "mint_shrink"
+"""Nodes up to which the matrices are dense; above, sparse ones, solved step by step."""
+METHOD = "wls_var"
+"""MinT by the variances of the errors alone. Errors at a few origins, a horizon each, are too few and too alike for the
+covariance of all nodes, even shrunk: on the retail series it made the bottom 5 % worse (docs/forecast.md)."""
 
 
-def reconcile(
-    hierarchy: Hierarchy, base: Floats, errors: Floats, spare: Floats, *, seed: int, method: str = METHOD
-) -> Floats:
+def reconcile(hierarchy: Hierarchy, base: Floats, errors: Floats, spare: Floats, *, seed: int) -> Floats:
     """Make forecasts add up.
 
     Args:
@@ -26,7 +26,6 @@ def reconcile(
         errors: nodes x cases: errors of the same models at earlier origins; NaN where there was none.
         spare: size of a node's errors where it has no record, one number a node; 0 where its forecast is certain.
         seed: of what stands in for missing errors.
-        method: a method of `MinTrace`, or ``bottom_up``.
 
     Returns:
         nodes x months; every sum is the sum of its parts to the last bit that addition leaves. Not negative where `base`
@@ -35,18 +34,15 @@ def reconcile(
     if hierarchy.sums == 0:
         return base
     summing = hierarchy.summing
-    if method == "bottom_up":
-        found = BottomUp().fit_predict(S=summing.toarray(), y_hat=base)["mean"]
-    else:
-        cases = stand_in(errors, spare, seed)
-        # Errors stand for "actual minus fitted": only their covariance is used.
-        known = {"y_insample": cases, "y_hat_insample": np.zeros_like(cases)}
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            if len(hierarchy.nodes) <= DENSE:
-                found = MinTrace(method).fit_predict(S=summing.toarray(), y_hat=base, **known)["mean"]
-            else:
-                found = MinTraceSparse("wls_var").fit_predict(S=summing, y_hat=base, **known)["mean"]
+    cases = stand_in(errors, spare, seed)
+    # Errors stand for "actual minus fitted": only their variance is used.
+    known = {"y_insample": cases, "y_hat_insample": np.zeros_like(cases)}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        if len(hierarchy.nodes) <= DENSE:
+            found = MinTrace(METHOD).fit_predict(S=summing.toarray(), y_hat=base, **known)["mean"]
+        else:
+            found = MinTraceSparse(METHOD).fit_predict(S=summing, y_hat=base, **known)["mean"]
     bottom = np.asarray(found, dtype=np.float64)[hierarchy.sums :]
     if (base >= 0).all():
         bottom = np.maximum(bottom, 0.0)
