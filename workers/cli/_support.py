@@ -1,0 +1,87 @@
+"""What command groups share: errors in plain words, progress, the database, tables."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, TypeVar
+
+import typer
+
+if TYPE_CHECKING:
+    from psycopg import AsyncConnection
+    from psycopg.rows import DictRow
+
+T = TypeVar("T")
+
+
+def database(work: Callable[[AsyncConnection[DictRow]], Awaitable[T]]) -> T:
+    """Run something on one connection, in one transaction."""
+    from psycopg import AsyncConnection
+    from psycopg.rows import dict_row
+
+    from workers.settings import get_settings
+
+    async def run() -> T:
+        conn = await AsyncConnection.connect(get_settings().dsn, connect_timeout=5, row_factory=dict_row)
+        async with conn:
+            return await work(conn)
+
+    return asyncio.run(run())
+
+
+@contextmanager
+def plainly(kind: type[Exception], *, extra: str, offline: str) -> Iterator[None]:
+    """Turn what a user can mend into a sentence and exit code 1: errors of one kind, a missing `extra`, no database.
+
+    `offline` says what can be done without a database.
+    """
+    import psycopg
+
+    try:
+        yield
+    except kind as error:
+        typer.echo(str(error), err=True)
+    except ModuleNotFoundError as error:
+        typer.echo(f"{error.name} is missing; install Fairlead with its extra '{extra}'.", err=True)
+    except psycopg.errors.UndefinedTable:
+        typer.echo("The database lacks a table that this needs; run `fairlead db upgrade`.", err=True)
+    except psycopg.OperationalError as error:
+        reason = str(error).strip().splitlines()[-1]
+        typer.echo(
+            f"The database can't be reached: {reason}\nStart it (`fairlead up`), set FAIRLEAD_DATABASE_URL, or {offline}.",
+            err=True,
+        )
+    else:
+        return
+    raise typer.Exit(1)
+
+
+@contextmanager
+def progress(title: str) -> Iterator[Callable[..., None]]:
+    """A bar on standard error: call it with (done, total[, name])."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(file=sys.stderr), transient=True) as bar:
+        task = bar.add_task(title, total=None)
+
+        def tell(done: int, total: int, name: str = title) -> None:
+            bar.update(task, completed=done, total=total, description=name)
+
+        yield tell
+
+
+def print_table(title: str, head: list[str], rows: list[list[str]]) -> None:
+    """Print a table on standard output."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left")
+    for name in head:
+        table.add_column(name, overflow="fold")
+    for row in rows:
+        table.add_row(*row)
+    Console().print(table)
