@@ -13,7 +13,9 @@ from workers.runtime.task import Contract, task
 
 
 def test_lists_without_importing_and_finds_by_name() -> None:
-    assert discovery.all_job_types(ROOT) == [f"flow.{name}" for name in ("book", "look", "settle", "touch", "unbook")]
+    assert discovery.all_job_types(ROOT) == [
+        f"flow.{name}" for name in ("book", "call", "fetch", "look", "settle", "touch", "unbook")
+    ]
     assert discovery.contexts(ROOT) == ["flow"]
     assert discovery.find("flow.book", ROOT).loop == "turn"
     assert [spec.name for spec in discovery.undoing("flow", ROOT)] == ["unbook"]
