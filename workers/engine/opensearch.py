@@ -45,6 +45,8 @@ def command(settings: Settings, store: Store) -> tuple[str, ...]:
         f"-Xms{heap}m",
         f"-Xmx{heap}m",
         "-XX:+UseSerialGC",
+        # The second compiler takes a core for minutes before it pays, just when somebody waits for the first leads.
+        "-XX:TieredStopAtLevel=1",
         "-XX:-UsePerfData",
         "-XX:+ExitOnOutOfMemoryError",
         f"-Djava.io.tmpdir={settings.home.absolute() / 'tmp'}",
