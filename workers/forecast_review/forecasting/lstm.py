@@ -6,6 +6,7 @@ out, trained on absolute error. Small on purpose: one layer, some thousand windo
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Sequence
 
@@ -21,6 +22,9 @@ INPUT = 3 * YEAR
 """Months that a forecast is made from."""
 UNITS = 32
 EPOCHS = 20
+STEPS = 600
+"""Steps of the optimiser at least: where windows are few, twenty times all of them is too little to learn a season."""
+BATCH = 128
 MOST = 12_000
 """Windows that are trained on; of more, as many are drawn."""
 LEAST_WINDOWS = 50
@@ -85,6 +89,7 @@ def _train(inputs: Floats, outputs: Floats, last: Floats, seed: int) -> Floats:
         ]
     )
     model.compile(optimizer=keras.optimizers.Adam(3e-3), loss="mae")
-    model.fit(inputs[..., None], outputs, epochs=EPOCHS, batch_size=128, verbose=0)
+    epochs = max(EPOCHS, math.ceil(STEPS / math.ceil(len(inputs) / BATCH)))
+    model.fit(inputs[..., None], outputs, epochs=epochs, batch_size=BATCH, verbose=0)
     predicted: Floats = np.asarray(model.predict(last[..., None], verbose=0), dtype=np.float64)
     return predicted

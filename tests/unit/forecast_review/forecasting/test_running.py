@@ -161,7 +161,8 @@ def test_each_model_follows_trend_and_season(name: str, known: list[Known | None
 
 
 @pytest.mark.slow
-def test_the_lstm_learns_the_season_of_all_series() -> None:
+def test_the_lstm_learns_the_season_of_all_series(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KERAS_BACKEND", "jax")  # else Keras asks for TensorFlow
     pytest.importorskip("keras", reason="the extra forecasting-lstm is not installed")
     plan = replace(QUICK, models=("theta", models.LSTM), origins=1, earlier=0)
     found = run_forecast(history(length=96), plan)
