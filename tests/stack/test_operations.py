@@ -116,8 +116,7 @@ async def test_an_incident_is_resolved_with_a_corrected_variable(office: Office)
 async def test_a_policy_repairs_without_a_person(office: Office) -> None:
     lead_id = await lost_lead(office)
     await incident(office, lead_id)
-    fields = {name: value for name, value in new_lead().items() if name not in {"source", "external_id"}}
-    await office.run(INSERT, lead_id, secrets.token_hex(4), Jsonb(fields))
+    await put_into_book(office, lead_id)
     policies = office.settings.home / "policies.yaml"
     policies.write_text(
         "policies: [{name: book, of: incidents, matches: ['^There is no registered lead'], first: 1s,"
