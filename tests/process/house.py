@@ -20,6 +20,7 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 from psycopg.types.json import Jsonb
 from pydantic import SecretStr
 
+from tests.calendars import country_without_holiday
 from workers.engine.embedded import EmbeddedEngine
 from workers.engine.ports import free_port
 from workers.engine.records import UserTask
@@ -259,7 +260,7 @@ class House:
             "login": rep_id,
             "territories": ["dach"],
             "timezone": "UTC",
-            "holidays": "US",
+            "holidays": country_without_holiday(days_ahead=7),
             "working_hours": Jsonb(ALWAYS),
             "languages": ["de", "en"],
             "skills": ["core", "analytics", "planning", "integration", "enterprise_sales"],

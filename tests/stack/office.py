@@ -11,18 +11,17 @@ import mailbox
 import secrets
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
-from datetime import UTC, date, datetime, timedelta
 from email.message import EmailMessage
 from email.parser import BytesParser
 from email.policy import default
 from pathlib import Path
 from typing import Any, TypeVar
 
-import holidays
 import httpx
 import psycopg
 from psycopg.types.json import Jsonb
 
+from tests.calendars import country_without_holiday
 from tests.stack.conftest import LocalStack
 from workers.engine.errors import UnreachableError
 from workers.engine.rest import CamundaRest, FoundTask, RestError
@@ -47,18 +46,9 @@ def furnish(stack: LocalStack) -> None:
     with psycopg.connect(stack.settings.dsn) as connection:
         connection.execute(
             "UPDATE routing.reps SET working_hours = %s, timezone = 'UTC', holidays = %s",
-            (Jsonb(ALWAYS), _country_without_holiday()),
+            (Jsonb(ALWAYS), country_without_holiday()),
         )
         connection.execute("DELETE FROM routing.absences")
-
-
-def _country_without_holiday() -> str:
-    """A country in which neither yesterday, today nor tomorrow is a public holiday."""
-    today = datetime.now(UTC).date()
-    near: list[date] = [today + timedelta(days=days) for days in (-1, 0, 1)]
-    return next(
-        code for code in ("US", "SG", "BR", "IS") if not any(d in holidays.country_holidays(code) for d in near)
-    )
 
 
 def new_lead(**fields: object) -> Row:
