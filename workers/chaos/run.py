@@ -28,7 +28,7 @@ PEOPLE_AFTER_SECONDS = 20.0
 BACK_SECONDS = 300.0
 """The most that is waited until every program is ready again."""
 QUIET_SECONDS = 300.0
-"""The most that is waited until everything adds up."""
+"""The most that is waited while it gets no better, until everything adds up."""
 LOOK_SECONDS = 3.0
 AHEAD_SECONDS = 60.0
 """After so long the clock is moved past the time-outs of jobs that were taken while it was ahead, once."""
@@ -47,7 +47,7 @@ class Plan:
     serving: tuple[str, ...] = SERVING
     """What Python is told to run the workers by."""
     patience: float = QUIET_SECONDS
-    """Seconds that are waited, at the most, until everything adds up."""
+    """Seconds that are waited, at the most, while it gets no better, until everything adds up."""
 
 
 @dataclass
@@ -149,15 +149,20 @@ async def _until_back(stage: Stage, injector: Injector, say: Callable[[str], Non
 async def _until_clean(
     stage: Stage, book: Book, injector: Injector, outcome: Outcome, say: Callable[[str], None]
 ) -> None:
-    """Judge until nothing is wrong any more, or the patience is over: what is under way looks wrong until it is through."""
+    """Judge until nothing is wrong any more, or it gets no better: what is under way looks wrong until it is through, and
+    after a long day on a slow machine much is.
+    """
     began, patience = time.monotonic(), outcome.plan.patience
+    better, least = began, float("inf")
     moved = False
     said: Counter[str] | None = None
-    while (waited := time.monotonic() - began) < patience:
-        looked = time.monotonic()
+    while (looked := time.monotonic()) - better < patience:
+        waited = looked - began
         with contextlib.suppress(psycopg.OperationalError, httpx.HTTPError):
             outcome.verdict = await asyncio.to_thread(_judge, stage.settings, book)
             wrong = Counter(violation.rule for violation in outcome.verdict.violations)
+            if wrong.total() < least:
+                better, least = time.monotonic(), wrong.total()
             if not wrong and (not outcome.verdict.stopped or waited > patience / 2):
                 outcome.quiet_seconds = waited
                 return
