@@ -17,7 +17,7 @@ from workers.operations.model import Incident, Wanted
 from workers.operations.policies import SHIPPED, Dependency, PoliciesError, Policy, load
 from workers.operations.repair import Probe, Repair
 from workers.operations.telling import Telling
-from workers.runtime import worker
+from workers.runtime import answers
 from workers.runtime.database import Pool
 from workers.runtime.dispatcher import Dispatcher
 from workers.runtime.errors import PermanentError, TransientError
@@ -191,7 +191,7 @@ async def test_the_shipped_policies_know_the_dispatchers_message(dsn: str, pool:
 
 def test_each_transient_incident_has_one_policy() -> None:
     beginning = "Gave up after the last try: "
-    assert beginning in inspect.getsource(worker)
+    assert beginning in inspect.getsource(answers)
     policies = [one for one in load(SHIPPED) if one.of == "incidents"]
     for message, names in {
         f"{beginning}The CRM did not answer (TimeoutError); it is asked again.": ["crm-incident"],
