@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import psutil
+
+COMPILER = re.compile(r"C[12] Compiler")
+"""How HotSpot names the threads that compile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +57,18 @@ def usage(before: Snapshot, after: Snapshot) -> Usage:
     span = after.at - before.at
     others = (after.machine - before.machine - sum(used.values())) / span
     return Usage(span, {name: round(seconds, 2) for name, seconds in used.items()}, round(max(others, 0.0), 2))
+
+
+def compiling(pid: int) -> float | None:
+    """Processor seconds that the compilers of a Java machine have used until now; None if that can't be seen here."""
+    threads = Path(f"/proc/{pid}/task")
+    used, seen = 0.0, False
+    with contextlib.suppress(OSError, psutil.Error):
+        for thread in psutil.Process(pid).threads():
+            name = (threads / str(thread.id) / "comm").read_text()
+            if COMPILER.match(name):
+                used, seen = used + thread.user_time + thread.system_time, True
+    return used if seen else None
 
 
 def _used(pid: int, *, with_children: bool) -> float:

@@ -15,7 +15,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from workers.bench.cpu import Usage, snapshot, usage
+from workers.bench.cpu import Usage, compiling, snapshot, usage
 from workers.bench.figures import Figures, figures, next_rate, schedule
 from workers.bench.sending import Sent, open_loop, passages, poster, unsettled
 from workers.bench.serving import plain_polling, programs, ready
@@ -28,9 +28,9 @@ from workers.settings import Settings
 OURS, PLAIN = "fairlead", "plain pyzeebe, polling"
 DRAIN_SECONDS = 300.0
 SEARCH_SECONDS = 30.0
-WARM_UP_RATE, WARM_UP_SECONDS, WARM_UP_RUNS = 7.0, 45.0, 6
-WARM_SHARE = 0.92
-"""The engine is warm when a run costs at least this part of what the one before did."""
+WARM_UP_RATE, WARM_UP_SECONDS, WARM_UP_RUNS = 7.0, 45.0, 12
+COMPILING = 0.1
+"""Camunda is warm when its Java compilers take at most this part of the processor time it uses in a run."""
 CONNECTIONS = 100
 UNLIMITED = 1_000_000
 
@@ -55,7 +55,7 @@ class Run:
 
     side: str
     purpose: str
-    """``fixed rate`` or ``search``."""
+    """``warm-up``, ``fixed rate`` or ``search``."""
     figures: Figures
     answers: dict[str, int]
     """HTTP status or failure → how often."""
@@ -114,7 +114,7 @@ class Bench:
         """Do all runs of the plan and put them into the report as they come, so that an interruption loses none."""
         plan = self._plan
         await ready(self._settings)
-        await self._warm_up()
+        await self._warm_up(report)
         sides = [OURS, PLAIN] if plan.alternative else [OURS]
         for _ in range(plan.rounds):
             for side in sides:
@@ -125,19 +125,24 @@ class Bench:
             for side in sides:
                 await self._search(side, report)
 
-    async def _warm_up(self) -> None:
-        """Until a lead costs hardly less processor time than in the run before: then Java has compiled what is hot."""
-        before = float("inf")
+    async def _warm_up(self, report: Report) -> None:
+        """Until Java has compiled what is hot: at first its compilers take more of the machine than the leads do."""
+        camunda = programs(self._settings).get("camunda")
         for _ in range(WARM_UP_RUNS):
+            before = None if camunda is None else compiling(camunda)
             run = await self._run(OURS, "warm-up", WARM_UP_RATE, WARM_UP_SECONDS, {})
+            report.runs.append(run)
             await self._drain()
-            if run.cpu_per_lead > WARM_SHARE * before:
-                return
-            before = run.cpu_per_lead
+            after = None if camunda is None else compiling(camunda)
+            if before is not None and after is not None:
+                share = (after - before) / max(run.usage.programs["camunda"], 0.01)
+                self._tell(f"  of Camunda's processor time, its compilers took {share:.0%}")
+                if share <= COMPILING:
+                    return
 
     async def _search(self, side: str, report: Report) -> None:
         """Look for the highest rate that a side holds."""
-        known = [run.figures for run in report.runs if run.side == side]
+        known = [run.figures for run in report.runs if run.side == side and run.purpose != "warm-up"]
         held = [one.rate for one in known if one.held]
         failed = [one.rate for one in known if not one.held and one.rate not in held]
         while (rate := next_rate(held, failed, first=self._plan.rate)) is not None:

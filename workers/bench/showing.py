@@ -63,15 +63,15 @@ def show(report: Report, machine: Mapping[str, object], console: Console) -> Non
     ):
         table.add_column(name, justify="left" if name == "served by" else "right", no_wrap=True)
     for run in report.runs:
-        if run.purpose == "fixed rate":
-            table.add_row(*_cells(run))
+        table.add_row(*_cells(run))
     console.print(table)
     if report.plan.find_max:
         for side in (OURS, PLAIN) if report.plan.alternative else (OURS,):
             rate = report.highest(side)
             console.print(f"Highest rate held by {side}: {f'{rate:g} leads/s' if rate else 'none that was tried'}.")
     console.print(
-        "cpu ms/lead: processor time of all programs; others: cores that something else kept busy.", style="dim"
+        "warm-up: the first minutes after a start, in which Java compiles; cpu ms/lead: processor time of all programs; others: cores that something else kept busy.",
+        style="dim",
     )
     met = target_met(report)
     verdict = {True: "[green]met[/]", False: "[red]not met[/]", None: "not measured at this rate"}[met]
@@ -84,7 +84,7 @@ def _cells(run: Run) -> list[str]:
     spread = found.from_received
     times = [f"{value:.3f}" for value in (spread.p50, spread.p95, spread.p99, spread.longest)] if spread else ["–"] * 4  # noqa: RUF001 - a dash, as in any table
     return [
-        run.side,
+        run.side if run.purpose == "fixed rate" else f"{run.side}, {run.purpose}",
         f"{found.rate:g}",
         f"{found.settled_per_second:.1f}",
         *times,

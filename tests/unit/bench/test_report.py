@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import threading
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from rich.console import Console
 
-from workers.bench.cpu import Snapshot, Usage, snapshot, usage
+from workers.bench.cpu import Snapshot, Usage, compiling, snapshot, usage
 from workers.bench.figures import Figures, Spread
 from workers.bench.lead_routing import OURS, PLAIN, UNLIMITED, Plan, Report, Run, describe, unlimited_reps
 from workers.bench.machine import machine
@@ -103,3 +106,23 @@ def test_a_snapshot_sees_this_process_and_bears_one_that_is_gone() -> None:
     assert seen.programs["gone"] == 0.0
     assert seen.programs["bench"] > 0
     assert seen.machine > seen.programs["bench"]
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="threads have no names to be read here")
+def test_the_time_of_compilers_is_that_of_threads_with_their_names() -> None:
+    assert compiling(os.getpid()) is None
+    stop = threading.Event()
+
+    def compile_something() -> None:
+        Path(f"/proc/self/task/{threading.get_native_id()}/comm").write_text("C2 CompilerThre")
+        while not stop.is_set():
+            sum(range(10_000))
+
+    thread = threading.Thread(target=compile_something)
+    thread.start()
+    try:
+        while not compiling(os.getpid()):
+            pass
+    finally:
+        stop.set()
+        thread.join()
