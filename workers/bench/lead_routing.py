@@ -28,6 +28,8 @@ from workers.settings import Settings
 OURS, PLAIN = "fairlead", "plain pyzeebe, polling"
 DRAIN_SECONDS = 300.0
 SEARCH_SECONDS = 30.0
+RESTING_CORES, REST_STEP_SECONDS, REST_SECONDS = 0.3, 5.0, 240.0
+"""The stack rests when all of it together keeps less than so many cores busy for one step."""
 WARM_UP_RATE, WARM_UP_SECONDS, WARM_UP_RUNS = 7.0, 45.0, 12
 COMPILING = 0.1
 """Camunda is warm when its Java compilers take at most this part of the processor time it uses in a run."""
@@ -192,7 +194,9 @@ class Bench:
             await asyncio.sleep(0.5)
 
     async def _drain(self) -> None:
-        """Wait until our workers have settled what was left over, so that the next run starts from nothing."""
+        """Wait until our workers have settled what was left over and the stack rests, so that the next run starts from
+        nothing: what an overloaded run leaves to exporter, importers and OpenSearch would burden the next one.
+        """
         prefix = f"bench-{self._began}-"
         end = time.monotonic() + DRAIN_SECONDS
         while left := await unsettled(self._pool, prefix):
@@ -200,6 +204,17 @@ class Bench:
                 self._tell(f"{left} leads are still on their way after {DRAIN_SECONDS:.0f} s; the next run bears them")
                 return
             await asyncio.sleep(0.5)
+        end, busy = time.monotonic() + REST_SECONDS, float("inf")
+        while busy > RESTING_CORES:
+            if time.monotonic() > end:
+                self._tell(
+                    f"the stack still keeps {busy:.1f} cores busy after {REST_SECONDS:.0f} s; the next run bears it"
+                )
+                return
+            before = snapshot(programs(self._settings))
+            await asyncio.sleep(REST_STEP_SECONDS)
+            used = usage(before, snapshot(programs(self._settings)))
+            busy = sum(seconds for name, seconds in used.programs.items() if name != "bench") / used.seconds
 
 
 def describe(run: Run) -> str:

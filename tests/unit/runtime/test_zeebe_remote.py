@@ -6,15 +6,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ssl
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-import trustme
 from pydantic import ValidationError
 
+from tests.unit.runtime.demo.authority import Authority
 from tests.unit.runtime.demo.diagram import one_task
 from tests.unit.runtime.demo.door import METHODS, Door
 from tests.unit.runtime.demo.token_server import TokenServer, token_server
@@ -23,20 +22,6 @@ from workers.engine.embedded import EmbeddedEngine
 from workers.runtime.zeebe import ZeebeClient
 from workers.runtime.zeebe_types import EngineBusy, JobNotFound, Refused
 from workers.settings import Settings, Zeebe
-
-
-class Authority:
-    """A certificate authority that no system knows."""
-
-    def __init__(self, folder: Path) -> None:
-        made = trustme.CA()
-        self.file = folder / "ca.pem"
-        made.cert_pem.write_to_path(str(self.file))
-        issued = made.issue_cert("127.0.0.1")
-        chain = b"".join(part.bytes() for part in issued.cert_chain_pems)
-        self.certificate = (issued.private_key_pem.bytes(), chain)
-        self.context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-        issued.configure_cert(self.context)
 
 
 @pytest.fixture
