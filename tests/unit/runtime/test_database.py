@@ -38,7 +38,7 @@ async def test_schema_is_outdated_until_it_is_ours_or_newer(empty_dsn: str) -> N
 
 async def test_pool_returns_dicts_and_replaces_a_dead_connection(pool: Pool) -> None:
     async with pool.connection() as one, pool.connection() as two:
-        await one.execute("SELECT pg_terminate_backend(%s)", (two.info.backend_pid,))
+        await one.execute("SELECT pg_terminate_backend(%s, 10000)", (two.info.backend_pid,))
     for _ in range(3):
         async with pool.connection() as alive:
             assert await (await alive.execute("SELECT 1 AS one")).fetchone() == {"one": 1}
