@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -42,15 +43,25 @@ def own_stack(*, engine_only: bool = False) -> Iterator[Settings]:
 
 @contextlib.contextmanager
 def own_place(prefix: str, **more: str) -> Iterator[Settings]:
-    """Settings with free ports and a temporary folder, and ``more`` environment variables; nothing runs yet."""
+    """Settings with free ports and a temporary folder, and ``more`` environment variables; nothing runs yet.
+
+    Whoever ends the program meanwhile, by Ctrl-C, `kill` or closing the terminal: it is a KeyboardInterrupt, so that
+    nothing of the stack is left behind.
+    """
     folder = Path(tempfile.mkdtemp(prefix=prefix))
     folder.chmod(0o755)  # a PostgreSQL started by root runs as another user, who must reach its data
     before = dict(os.environ)
+    handlers = {
+        number: signal.signal(number, lambda *_: signal.raise_signal(signal.SIGINT))
+        for number in (signal.SIGTERM, signal.SIGHUP)
+    }
     # By the environment, because every process of the stack reads its settings there.
     os.environ.update(_environment(folder) | more)
     try:
         yield Settings()
     finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
         os.environ.clear()
         os.environ.update(before)
         shutil.rmtree(folder, ignore_errors=True)

@@ -29,7 +29,6 @@ def chaos(
     import json
     import logging
     import shutil
-    import signal
 
     import structlog
 
@@ -47,9 +46,6 @@ def chaos(
     # That database and gateway are away is what is wanted here: no line for each time.
     logging.getLogger("psycopg.pool").setLevel(logging.ERROR)
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
-    # Whoever ends it, by Ctrl-C, `kill` or closing the terminal: nothing of the stack is left behind.
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, lambda *_: signal.raise_signal(signal.SIGINT))
     plan = Plan(planned, rate)
     outcome = Outcome(plan)
     with own_place("fairlead-chaos-", FAIRLEAD_CAMUNDA__CLOCK_CONTROLLED="true") as settings:
