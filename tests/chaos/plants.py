@@ -12,7 +12,7 @@ from typing import Any
 import psycopg
 
 from workers.lead_routing.adapters.crm import CrmDelivery
-from workers.lead_routing.adapters.mail import SmtpDelivery
+from workers.office.mail import SmtpDelivery
 from workers.runtime import effects, outbox, unit, worker
 from workers.runtime.outbox import OutboxRow
 from workers.runtime.unit import Done

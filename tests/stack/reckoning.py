@@ -179,7 +179,7 @@ def repeated_mails(office: Office) -> int:
 
 
 def _message_id(external_id: str) -> str:
-    """As `adapters.mail` promises: it depends on the outbox row alone."""
+    """As `office.mail` promises: it depends on the outbox row alone."""
     return f"<{hashlib.sha256(f'mail:{external_id}'.encode()).hexdigest()[:32]}@example.com>"
 
 

@@ -7,13 +7,13 @@ from datetime import timedelta
 
 from workers.lead_routing.adapters.crm import CrmDatabase, CrmDelivery, PostgresCrm
 from workers.lead_routing.adapters.leads import PostgresLeadBook
-from workers.lead_routing.adapters.mail import PostgresMailDesk, SmtpDelivery
+from workers.lead_routing.adapters.mail import PostgresMailDesk
 from workers.lead_routing.adapters.reps import PostgresRepDesk
 from workers.lead_routing.adapters.scorer import ModelShelf, StoredScorer
 from workers.lead_routing.adapters.upkeep import PostgresScorerUpkeep
 from workers.lead_routing.ports import LeadRoutingPorts
 from workers.lead_routing.ports import crm as crm_port
-from workers.lead_routing.ports import mail as mail_port
+from workers.office import mail
 from workers.runtime.resources import Deliver, Resources
 from workers.runtime.work import Work
 
@@ -45,10 +45,9 @@ def ports(resources: Resources, work: Work) -> LeadRoutingPorts:
 
 def deliveries(resources: Resources) -> Mapping[str, Deliver]:
     """Who carries the outbox rows of which channel."""
-    settings = resources.settings
     return {
         crm_port.CHANNEL: CrmDelivery(_crm(resources)),
-        mail_port.CHANNEL: SmtpDelivery(settings.mail, port=settings.mail.port or settings.ports.smtp),
+        **mail.deliveries(resources),
     }
 
 

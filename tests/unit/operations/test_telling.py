@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from tests.unit.operations.conftest import Trouble, bury, rows
-from workers.lead_routing.adapters.mail import compose
+from workers.office.mail import compose
 from workers.operations import dead_letters
 from workers.operations.model import Wanted
 from workers.operations.policies import Policy

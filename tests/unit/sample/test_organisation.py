@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from workers.lead_routing.domain.calendar import Presence, WorkCalendar, parse_hours, public_holidays
+from workers.office.calendar import Presence, WorkCalendar, parse_hours, public_holidays
 from workers.runtime.database import Pool
 from workers.sample.geography import COUNTRIES, TERRITORIES, TERRITORY_OF
 from workers.sample.loading import load

@@ -14,12 +14,9 @@ from psycopg.rows import DictRow
 from psycopg.types.json import Jsonb
 
 from workers.lead_routing.domain.assignment import Candidate, Decision, Demand, Rep, decide
-from workers.lead_routing.domain.calendar import CalendarError, WorkCalendar, work_calendar
 from workers.lead_routing.domain.suggestions import Suggestion, next_chance, suggest
 from workers.lead_routing.ports.reps import AlreadyAssigned, Released
-
-OFFICE_HOURS = {day: [["09:00", "17:30"]] for day in ("mon", "tue", "wed", "thu", "fri")}
-"""Working hours of teams (territories, sales operations), whose calendars the tables do not hold."""
+from workers.office.calendar import CalendarError, WorkCalendar, office_calendar, work_calendar
 
 _REPS = """id, name, email, login, territories, timezone, holidays, working_hours::text, languages, skills, weight,
     daily_capacity, open_capacity, active"""
@@ -175,7 +172,7 @@ class PostgresRepDesk:
             "SELECT timezone, holidays FROM routing.territories WHERE id = %(id)s", {"id": territory}
         )
         timezone, country = (found[0]["timezone"], found[0]["holidays"]) if found else (self._timezone, self._country)
-        return work_calendar(timezone, OFFICE_HOURS, country)
+        return office_calendar(timezone, country)
 
     async def _candidates(self, rows: Sequence[DictRow], pool: str | None, moment: datetime) -> list[Candidate]:
         """Reps with load and credit; the calendars are read first, as "today" is each rep's own."""

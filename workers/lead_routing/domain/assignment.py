@@ -13,8 +13,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Literal
 
-from workers.lead_routing.domain.calendar import CalendarError, Presence, WorkCalendar
 from workers.lead_routing.domain.fair_share import CATCH_UP_LEADS, Member, take_turn
+from workers.office.calendar import CalendarError, Presence, WorkCalendar
 
 FALLBACK_LANGUAGE = "en"
 """Spoken to those whose language nobody of the territory speaks (ISO 639-1)."""

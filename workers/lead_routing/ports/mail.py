@@ -1,12 +1,9 @@
-"""Mail to people: who gets it and where its link leads. Sending is the outbox's work (channel `CHANNEL`)."""
+"""Mail to people: who gets it and where its link leads."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Literal, Protocol
-
-CHANNEL = "mail"
-"""The outbox channel of mails. The payload is {to: [address], subject, text, html}."""
 
 Audience = Literal["sales-ops", "sales-managers", "manager", "owner"]
 

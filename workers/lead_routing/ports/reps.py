@@ -8,8 +8,8 @@ from datetime import datetime
 from typing import Literal, Protocol
 
 from workers.lead_routing.domain.assignment import Decision, Demand
-from workers.lead_routing.domain.calendar import WorkCalendar
 from workers.lead_routing.domain.suggestions import Suggestion
+from workers.office.calendar import WorkCalendar
 from workers.runtime.errors import PermanentError
 
 

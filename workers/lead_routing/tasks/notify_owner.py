@@ -7,7 +7,7 @@ from datetime import datetime
 from workers.lead_routing.domain import letters
 from workers.lead_routing.domain.lead import Lead
 from workers.lead_routing.ports import LeadRoutingPorts
-from workers.lead_routing.ports.mail import CHANNEL
+from workers.office.letters import CHANNEL
 from workers.runtime.task import Contract, task
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from workers.lead_routing.domain import letters
 from workers.lead_routing.ports import LeadRoutingPorts
-from workers.lead_routing.ports.mail import CHANNEL
+from workers.office.letters import CHANNEL
 from workers.runtime.task import Contract, task
 
 

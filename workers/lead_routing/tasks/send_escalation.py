@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from workers.lead_routing.domain import letters
 from workers.lead_routing.ports import LeadRoutingPorts
-from workers.lead_routing.ports.mail import CHANNEL, Audience
+from workers.lead_routing.ports.mail import Audience
+from workers.office import letters
 from workers.runtime.task import Contract, task
 
 
@@ -40,7 +40,7 @@ async def send_escalation(given: SendEscalationInput, ports: LeadRoutingPorts) -
         given.audience, given.lead_id, owner_email=given.assignment.owner_email if given.assignment else None
     )
     letter = letters.escalation(given.task_name, due_at=given.due_at, link=ports.mail.task_link(given.lead_id))
-    await ports.work.send(CHANNEL, letter.to(addresses))
+    await ports.work.send(letters.CHANNEL, letter.to(addresses))
     await ports.work.note(
         "escalated",
         f"{given.audience} {'are' if given.audience != 'owner' else 'is'} told by mail, as the task is overdue.",

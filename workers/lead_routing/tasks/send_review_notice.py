@@ -6,9 +6,8 @@ from typing import Literal
 
 from pydantic import AwareDatetime
 
-from workers.lead_routing.domain import letters
 from workers.lead_routing.ports import LeadRoutingPorts
-from workers.lead_routing.ports.mail import CHANNEL
+from workers.office import letters
 from workers.runtime.task import Contract, task
 
 
@@ -35,7 +34,9 @@ async def send_review_notice(given: SendReviewNoticeInput, ports: LeadRoutingPor
     write = letters.reminder if given.notice == "reminder" else letters.escalation
     letter = write(f"Review scorer {given.schema_name}", due_at=given.due_at, link=ports.upkeep.review_link)
     managers = await ports.upkeep.managers() if given.audience == "sales-managers" else ()
-    await ports.work.send(CHANNEL, letter.to(managers or await ports.mail.addresses("sales-ops", given.scorer_id)))
+    await ports.work.send(
+        letters.CHANNEL, letter.to(managers or await ports.mail.addresses("sales-ops", given.scorer_id))
+    )
     action, why = ("reminded", "before it is due") if given.notice == "reminder" else ("escalated", "as it is overdue")
     await ports.work.note(action, f"{given.audience} are told by mail, {why}.", task="Review scorer")
     return SendReviewNoticeOutput(notice_sent_at=ports.clock())

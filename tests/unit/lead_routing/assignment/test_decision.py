@@ -22,8 +22,8 @@ from workers.lead_routing.domain.assignment import (
     decide,
     spoken_language,
 )
-from workers.lead_routing.domain.calendar import work_calendar
 from workers.lead_routing.domain.suggestions import next_chance, suggest
+from workers.office.calendar import work_calendar
 
 DACH = Demand(territory="dach", language="de")
 

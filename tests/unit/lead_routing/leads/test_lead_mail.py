@@ -8,8 +8,8 @@ import pytest
 
 from tests.unit.lead_routing.leads.casework import NOTICE, PRIVATE_LEAD, Casework, Mailbox
 from workers.lead_routing import wiring
-from workers.lead_routing.adapters.mail import SmtpDelivery, compose
 from workers.lead_routing.domain import letters
+from workers.office.mail import SmtpDelivery, compose
 from workers.runtime.errors import DependencyDown, PermanentError, TransientError
 from workers.runtime.outbox import OutboxRow
 from workers.settings import Mail

@@ -29,6 +29,9 @@ Stretch = tuple[datetime, datetime]
 Hours = tuple[tuple[tuple[int, int], ...], ...]
 """For each weekday from Monday, half-open stretches in minutes from local midnight."""
 
+OFFICE_HOURS = dict.fromkeys(WEEKDAYS[:5], (("09:00", "17:30"),))
+"""Working hours of teams and other groups of people; see `parse_hours`."""
+
 
 class CalendarError(ValueError):
     """A calendar or a question to it makes no sense."""
@@ -157,6 +160,15 @@ def work_calendar(timezone: str, hours: Mapping[str, Sequence[Sequence[str]]], c
         CalendarError: a part cannot be understood; the message says which.
     """
     return WorkCalendar(_zone(timezone), parse_hours(hours), public_holidays(country))
+
+
+def office_calendar(timezone: str, country: str) -> WorkCalendar:
+    """The calendar of a team or another group of people: `OFFICE_HOURS` on all days but the country's holidays.
+
+    Raises:
+        CalendarError: see `work_calendar`.
+    """
+    return work_calendar(timezone, OFFICE_HOURS, country)
 
 
 def parse_hours(hours: Mapping[str, Sequence[Sequence[str]]]) -> Hours:

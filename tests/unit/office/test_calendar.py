@@ -9,7 +9,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from workers.lead_routing.domain.calendar import (
+from workers.office.calendar import (
     WEEKDAYS,
     CalendarError,
     NeverAtWork,
