@@ -4,12 +4,9 @@ its own, never the job's, and is written through the outbox only.
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from typing import Any
 
-import psycopg
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 from psycopg.types.json import Jsonb
@@ -18,59 +15,19 @@ from workers.lead_routing.domain.lead import Lead
 from workers.lead_routing.domain.matching import CrmAccount, Enrichment, domains_of
 from workers.lead_routing.domain.text import fold_company
 from workers.lead_routing.ports.crm import CHANNEL, CrmDown, CrmLead, CrmResting
-from workers.runtime.breaker import Breaker
-from workers.runtime.database import Pool, open_pool
 from workers.runtime.errors import PermanentError
 from workers.runtime.outbox import OutboxRow
+from workers.runtime.outside import OutsideDatabase
 from workers.runtime.work import Work
 
-TIMEOUT_SECONDS = 2.0
-_CONNECTIONS = 4
 
+class CrmDatabase(OutsideDatabase):
+    """The way to the CRM; raises `CrmDown` and `CrmResting`."""
 
-class CrmDatabase:
-    """The way to the CRM, shared by all jobs of a process; connects when first asked."""
-
-    def __init__(self, conninfo: str, *, timeout: float = TIMEOUT_SECONDS) -> None:
-        self._conninfo = conninfo
-        self._timeout = timeout
-        self._pool: Pool | None = None
-        self._opening = asyncio.Lock()
-        self._breaker = Breaker("crm", down=CrmResting)
-
-    @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[AsyncConnection[DictRow]]:
-        """A transaction in the CRM.
-
-        Raises:
-            CrmDown: the CRM did not answer within the time-out, or broke off.
-            CrmResting: it did so several times in a row; nothing was asked.
-        """
-        with self._breaker.guard(CrmDown):
-            async with self._asked() as connection:
-                yield connection
-
-    @asynccontextmanager
-    async def _asked(self) -> AsyncIterator[AsyncConnection[DictRow]]:
-        try:
-            async with asyncio.timeout(self._timeout):
-                pool = await self._opened()
-                async with pool.connection(timeout=self._timeout) as connection, connection.transaction():
-                    yield connection
-        except (psycopg.OperationalError, TimeoutError) as error:
-            raise CrmDown(f"The CRM did not answer ({type(error).__name__}); it is asked again.") from error
-
-    async def close(self) -> None:
-        """Close the connections."""
-        if self._pool is not None:
-            await self._pool.close()
-            self._pool = None
-
-    async def _opened(self) -> Pool:
-        async with self._opening:
-            if self._pool is None:
-                self._pool = await open_pool(self._conninfo, min_size=0, max_size=_CONNECTIONS)
-            return self._pool
+    title = "CRM"
+    dependency = "crm"
+    down = CrmDown
+    resting = CrmResting
 
 
 class PostgresCrm:
