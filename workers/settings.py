@@ -87,6 +87,8 @@ class Settings(BaseSettings):
     """Any PostgreSQL DSN; None: the embedded server of the local stack."""
     crm_database_url: SecretStr | None = None
     """Another way to the database for the built-in CRM alone (schemas crm and routing); None: as `database_url`."""
+    erp_database_url: SecretStr | None = None
+    """The same for the built-in ERP (schema erp)."""
     log_format: Literal["json", "console"] = "console"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     sales_calendar: str = "US"

@@ -4,19 +4,40 @@ A node's own record is short (a few origins), and the best of many models on a s
 relative error on the node is therefore shrunk towards its relative error on all nodes, by as much as the record is noise
 (empirical Bayes, Efron & Morris 1975). Then the simplest model within the margin of the best wins, and none that lost to
 the seasonal naive forecast on the node can.
+
+Where a node has a champion from the review before, it stays until a challenger was better by more than the margin at two
+reviews in a row, or until it loses to the seasonal naive forecast: a champion that changes each month makes forecasts jump
+for no reason that a person could see.
 """
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from workers.forecast_review.forecasting.fitting import Base
 from workers.forecast_review.forecasting.history import Floats
 from workers.forecast_review.forecasting.models import GATE, LEAST
+
+
+@dataclass(frozen=True)
+class Incumbent:
+    """What the review before ended with on one node."""
+
+    champion: str
+    challenger: str = ""
+    """The model that was better then; empty: none."""
+    wins: int = 0
+    """Reviews in a row at which it was."""
+
+
+Incumbents = Mapping[str, Incumbent]
+"""By node."""
+WINS = 2
+"""Reviews in a row that a challenger must win."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +51,9 @@ class Choice:
     """Of the seasonal naive forecast at the same origins."""
     runner_up: str
     why: str
+    challenger: str = ""
+    """The model that was better than the champion of the review before, which stays for now."""
+    wins: int = 0
 
 
 def usable(base: Base, at: int) -> list[int]:
@@ -49,8 +73,11 @@ def origin_errors(base: Base, places: Sequence[int]) -> Floats:
     return mean / base.scale[places][:, :, None]
 
 
-def choose(base: Base, at: int, *, margin: float) -> list[Choice]:
-    """Champions at the origin in place `at`, one for each node, by earlier origins only."""
+def choose(base: Base, at: int, *, margin: float, incumbents: Incumbents | None = None) -> list[Choice]:
+    """Champions at the origin in place `at`, one for each node, by earlier origins only.
+
+    `incumbents` hold what was known at a review after those origins: give them for the present origin and no other.
+    """
     gate = base.model(GATE)
     there = np.isfinite(base.forecasts[at]).all(axis=-1)
     places = usable(base, at)
@@ -75,10 +102,41 @@ def choose(base: Base, at: int, *, margin: float) -> list[Choice]:
         ranked = np.where(allowed, score[n], np.inf)
         best = float(ranked.min())
         winner = int(np.flatnonzero(ranked <= best * (1 + margin))[0])
-        others = [m for m in np.argsort(ranked, kind="stable") if m != winner and allowed[m]]
+        one = (incumbents or {}).get(base.hierarchy.nodes[n])
+        champion, verdict = _defended(base, one, winner, ranked, margin) if one else (winner, _Verdict())
+        others = [m for m in np.argsort(ranked, kind="stable") if m != champion and allowed[m]]
         runner_up = base.models[int(others[0])] if others else ""
-        found.append(_proved(base, own[n], winner, int(ranked.argmin()), runner_up, len(places)))
+        best_place = int(ranked.argmin()) if one is None else champion
+        choice = _proved(base, own[n], champion, best_place, runner_up, len(places))
+        found.append(replace(choice, why=choice.why + verdict.why, challenger=verdict.challenger, wins=verdict.wins))
     return found
+
+
+@dataclass(frozen=True)
+class _Verdict:
+    """What is said of a champion that was challenged."""
+
+    challenger: str = ""
+    wins: int = 0
+    why: str = ""
+
+
+def _defended(base: Base, one: Incumbent, winner: int, ranked: Floats, margin: float) -> tuple[int, _Verdict]:
+    """The champion's place after the present review, by the rule of the module's docstring; `ranked` is inf where a model
+    cannot be compared or lost to the seasonal naive forecast.
+    """
+    before = base.models.index(one.champion) if one.champion in base.models else None
+    if before is None:
+        return winner, _Verdict(why=f"; {one.champion}, the champion before, does not compete any more")
+    if not np.isfinite(ranked[before]):
+        return winner, _Verdict(why=f"; {one.champion}, the champion before, lost to the seasonal naive forecast")
+    if winner == before or ranked[before] <= ranked.min() * (1 + margin):
+        return before, _Verdict()
+    name = base.models[winner]
+    wins = one.wins + 1 if one.challenger == name else 1
+    if wins >= WINS:
+        return winner, _Verdict(why=f"; better than {one.champion}, the champion before, at {wins} reviews in a row")
+    return before, _Verdict(name, wins, f"; {name} was better this time and replaces it if it is again")
 
 
 def shrunk(errors: Floats) -> Floats:

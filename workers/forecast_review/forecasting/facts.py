@@ -54,6 +54,8 @@ class SegmentFacts:
     surprise: float | None = None
     """By how much the new months differ from the previous forecast of them."""
     previous_champion: str | None = None
+    misses: int = 0
+    """Months that came since the previous version and lie outside its 95 % interval."""
     revised: int = 0
     """Months of history that hold another value than in the previous version."""
     why: tuple[str, ...] = ()
@@ -136,6 +138,7 @@ class _Previous:
                     why.append(f"the {len(came)} new month(s) came {abs(surprise):.1%} {side} the last forecast")
             inside = (old.loc[came, "lo95"] <= history[came]) & (history[came] <= old.loc[came, "hi95"])
             known = old.loc[came, "lo95"].notna()
+            out["misses"] = int((~inside[known]).sum())
             out["off"] = bool(known.any() and (~inside[known]).mean() > 0.5)
             if out["off"]:
                 why.append("most of the new months lie outside the last forecast's 95 % interval")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 
 from workers.forecast_review.forecasting import months
 from workers.forecast_review.forecasting.checks import Thresholds
+from workers.forecast_review.forecasting.choosing import Incumbent
 from workers.forecast_review.forecasting.errors import PlanError
 from workers.forecast_review.forecasting.history import History
 from workers.forecast_review.forecasting.models import LEAST, QUICK, SINGLE, candidates
@@ -39,6 +41,8 @@ class Plan:
     clean: bool = True
     """Repair by rule before fitting; without it only gaps are bridged (what the table of faults compares with)."""
     thresholds: Thresholds = field(default_factory=Thresholds)
+    incumbents: Mapping[str, Incumbent] = field(default_factory=dict)
+    """Node → what the review before ended with; empty: every node's champion is chosen afresh."""
     processes: int = field(default_factory=_cores)
 
     def __post_init__(self) -> None:
@@ -51,8 +55,12 @@ class Plan:
         candidates(self.models)
 
     def content(self) -> dict[str, object]:
-        """What decides the result: all but the number of processes."""
-        return {name: value for name, value in asdict(self).items() if name != "processes"}
+        """What decides the result: all but the number of processes; of the incumbents, which are many, a digest."""
+        found = {name: value for name, value in asdict(self).items() if name not in {"processes", "incumbents"}}
+        if self.incumbents:
+            told = repr([(node, self.incumbents[node]) for node in sorted(self.incumbents)])
+            found["incumbents"] = hashlib.sha256(told.encode()).hexdigest()
+        return found
 
     def models_for(self, series: int) -> tuple[str, ...]:
         """The candidates; the quick ones alone where there are too many series for all."""

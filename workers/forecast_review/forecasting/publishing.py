@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from workers.forecast_review.forecasting.choosing import Choice, choose, usable
+from workers.forecast_review.forecasting.choosing import Choice, Incumbents, choose, usable
 from workers.forecast_review.forecasting.fitting import Base
 from workers.forecast_review.forecasting.history import Floats
 from workers.forecast_review.forecasting.intervals import half_widths
@@ -31,9 +31,9 @@ class Published:
     """levels x nodes x horizon: half-widths of the intervals; NaN where there is no record."""
 
 
-def publish(base: Base, at: int, *, margin: float, seed: int) -> Published:
-    """What is published at the origin in place `at`."""
-    choices = choose(base, at, margin=margin)
+def publish(base: Base, at: int, *, margin: float, seed: int, incumbents: Incumbents | None = None) -> Published:
+    """What is published at the origin in place `at`; `incumbents` as in `choosing.choose`."""
+    choices = choose(base, at, margin=margin, incumbents=incumbents)
     models = [base.model(choice.champion) for choice in choices]
     now = _of_champions(base, at, models)
     places = usable(base, at)

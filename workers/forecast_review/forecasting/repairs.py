@@ -12,6 +12,8 @@ from workers.forecast_review.forecasting.history import Floats, History, Series
 
 RULES = ("gap", "late_data", "negative", "outlier")
 """Rules with something to repair, in the order of their harm."""
+GAPS = ("gap", "late_data")
+"""Those where there is no value at all."""
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from workers.forecast_review.forecasting.hierarchy import build
 from workers.forecast_review.forecasting.history import History, Problem
 from workers.forecast_review.forecasting.plan import Plan, describe
 from workers.forecast_review.forecasting.publishing import publish
-from workers.forecast_review.forecasting.repairs import Repair, repair
+from workers.forecast_review.forecasting.repairs import GAPS, RULES, Repair, repair
 
 LIBRARIES = ("hierarchicalforecast", "numpy", "pandas", "prophet", "scipy", "statsforecast", "statsmodels")
 
@@ -46,7 +46,8 @@ def run_forecast(
         DataError: if every series ended long ago.
     """
     findings = check(history, plan.thresholds)
-    repaired = repair(history, findings)
+    # As they are: the models still need a value where there is none.
+    repaired = repair(history, findings, RULES if plan.clean else GAPS)
     kept = replace(history, series={name: history.series[name] for name in repaired.history.series})
     if not kept.series:
         raise DataError(f"{history.name}: every series ended long before the newest month; nothing is left to forecast")
@@ -67,7 +68,9 @@ def run_forecast(
     judged = range(max(0, len(origins) - 1 - plan.origins), len(origins))
     published = {}
     for done, at in enumerate(judged, start=1):
-        published[at] = publish(base, at, margin=plan.margin, seed=plan.seed)
+        # The champions of the review before were not known at earlier origins.
+        incumbents = plan.incumbents if at == len(origins) - 1 else None
+        published[at] = publish(base, at, margin=plan.margin, seed=plan.seed, incumbents=incumbents)
         tell(done, len(judged), "choosing and adding up")
     backtests = frames.backtests(base, published)
     all_problems = [*problems, *frames.failed(base, len(origins) - 1)]

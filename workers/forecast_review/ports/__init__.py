@@ -1,0 +1,26 @@
+"""What forecast review needs from outside. Each port has its adapter in the module of the same name in `adapters`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from workers.forecast_review.ports.book import ReviewBook
+from workers.forecast_review.ports.history import HistoryDesk
+from workers.forecast_review.ports.needs import NeedDesk
+from workers.forecast_review.ports.runs import Forecaster
+from workers.runtime.work import Work
+
+
+@dataclass(frozen=True, slots=True)
+class ForecastReviewPorts:
+    """What every task of this context gets as its second argument."""
+
+    book: ReviewBook
+    history: HistoryDesk
+    forecaster: Forecaster
+    needs: NeedDesk
+    work: Work
+    clock: Callable[[], datetime]
+    """Now, in UTC."""
