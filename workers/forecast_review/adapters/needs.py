@@ -107,9 +107,6 @@ class PostgresNeedDesk:
         return None if row is None else str(row["version"])
 
 
-_ROUNDED = {field.name for field in fields(Fact)} - {"segment", "level", "findings", "misses", "months_known"}
-
-
 def _fact(stored: dict[str, Any]) -> Fact:  # Any: JSON
     given = {field.name: stored.get(field.name) for field in fields(Fact)}
-    return Fact(**given | {name: round(given[name], 4) for name in _ROUNDED if given[name] is not None})
+    return Fact(**{key: round(value, 4) if isinstance(value, float) else value for key, value in given.items()})
