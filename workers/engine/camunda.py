@@ -40,15 +40,9 @@ def command(settings: Settings, store: Store) -> tuple[str, ...]:
     heap = settings.heaps.camunda
     home = folder(settings)
     return (
-        str(jvm.java()),
-        f"-Xms{heap // 2}m",
-        f"-Xmx{heap}m",
-        "-XX:+UseSerialGC",
-        "-XX:-UsePerfData",
-        "-XX:+ExitOnOutOfMemoryError",
+        *jvm.command(settings, first=heap // 2, most=heap),
         "-Xshare:auto",
         "-Dfile.encoding=UTF-8",
-        f"-Djava.io.tmpdir={settings.home.absolute() / 'tmp'}",
         "-Dapp.name=camunda",
         f"-Dapp.home={home}",
         f"-Dbasedir={home}",

