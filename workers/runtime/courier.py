@@ -75,13 +75,13 @@ class Courier:
         """Whether the channel's receiver is left alone for now."""
         return self._resting.get(channel, 0) > time.monotonic()
 
-    async def head(self, key: Mapping[str, object]) -> OutboxRow | None:
-        """The oldest row of a key (`channel`, `business_id`), if it is due.
+    async def head(self, channel: str, business_id: str) -> OutboxRow | None:
+        """The oldest row of a key, if it is due.
 
         Raises:
             psycopg.Error: the database is away.
         """
-        return await self._row(_HEAD, key)
+        return await self._row(_HEAD, {"channel": channel, "business_id": business_id})
 
     async def _row(self, query: str, parameters: Mapping[str, object]) -> OutboxRow | None:
         async with self._pool.connection() as connection:
@@ -119,7 +119,7 @@ class Courier:
                 metrics.OUTBOX_SECONDS.labels(row.channel).observe(row.age_seconds)
                 log.debug("sent", action="outbox_sent", age=round(row.age_seconds, 4))
                 return following
-        return await self.head({"channel": row.channel, "business_id": row.business_id})
+        return await self.head(row.channel, row.business_id)
 
     async def _delivered(self, row: OutboxRow) -> OutboxRow | None:
         """Take a row out; the next one of its key, if that is due."""

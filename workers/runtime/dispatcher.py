@@ -160,7 +160,7 @@ class Dispatcher:
         """Send the rows of a key, one after the other, while they are due."""
         heard = self._notices
         try:
-            row = await self._courier.head(_named(key))
+            row = await self._courier.head(*key)
             while row is not None and self._may_send(key[0]):
                 heard = self._notices
                 row = await self._courier.send(row)
@@ -198,7 +198,3 @@ class Dispatcher:
             if strangers := sorted(set(waiting) - set(self._deliveries)):
                 log.warning("rows nobody here sends", action="outbox_strangers", channels=", ".join(strangers))
             await asyncio.sleep(10)
-
-
-def _named(key: Key) -> dict[str, object]:
-    return {"channel": key[0], "business_id": key[1]}
