@@ -14,9 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from workers.engine import opensearch
-from workers.engine.ports import free_port, is_free
-from workers.settings import Ports, Settings
+from workers.bench.own_stack import own_environment
+from workers.settings import Settings
 
 if TYPE_CHECKING:
     from tests.stack.office import Office
@@ -61,14 +60,7 @@ class LocalStack:
 
 def new_stack(home: Path, **more: str) -> LocalStack:
     """A stack on free ports that does not run yet; ``more`` are environment variables."""
-    taken: set[int] = set()
-    ports = {}
-    for name in Ports.model_fields:
-        ports[name] = _opensearch_port() if name == "opensearch" else free_port()
-        while ports[name] in taken:
-            ports[name] = free_port()
-        taken.add(ports[name])
-    variables = {"FAIRLEAD_HOME": str(home)} | {f"FAIRLEAD_PORTS__{n.upper()}": str(p) for n, p in ports.items()} | more
+    variables = own_environment(home) | more
     kept = {name: value for name, value in os.environ.items() if not name.startswith("FAIRLEAD_")}
     cache = {
         name: value for name, value in os.environ.items() if name in {"FAIRLEAD_CACHE", "FAIRLEAD_MAVEN_REPOSITORY"}
@@ -118,8 +110,3 @@ async def office(furnished_stack: LocalStack) -> AsyncIterator[Office]:
 
     async with open_office(furnished_stack) as opened:
         yield opened
-
-
-def _opensearch_port() -> int:
-    """OpenSearch's runner takes only ports of its own range."""
-    return next(port for port in range(opensearch.HIGHEST_PORT, 9202, -1) if is_free(port))

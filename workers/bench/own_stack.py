@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from workers.engine.opensearch import HIGHEST_PORT
-from workers.engine.ports import free_port, is_free
+from workers.engine.ports import free_port, reserve
 from workers.settings import Ports, Settings
 
 STOP_SECONDS = 180.0
@@ -56,7 +56,7 @@ def own_place(prefix: str, **more: str) -> Iterator[Settings]:
         for number in (signal.SIGTERM, signal.SIGHUP)
     }
     # By the environment, because every process of the stack reads its settings there.
-    os.environ.update(_environment(folder) | more)
+    os.environ.update(own_environment(folder) | more)
     try:
         yield Settings()
     finally:
@@ -67,8 +67,10 @@ def own_place(prefix: str, **more: str) -> Iterator[Settings]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _environment(folder: Path) -> dict[str, str]:
-    ports = {"opensearch": next(port for port in range(HIGHEST_PORT, 1024, -1) if is_free(port))}
+def own_environment(folder: Path) -> dict[str, str]:
+    """Environment variables of a stack on free ports with its home in ``folder``."""
+    # Its runner takes few ports; who chose the same one in the same second would find it busy.
+    ports = {"opensearch": reserve(range(HIGHEST_PORT, 1024, -1))}
     for name in Ports.model_fields.keys() - ports.keys():
         ports[name] = next(port for port in iter(free_port, 0) if port not in ports.values())
     return {"FAIRLEAD_HOME": str(folder)} | {
