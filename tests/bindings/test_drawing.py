@@ -12,11 +12,12 @@ from lxml import etree
 
 from tests.bindings.models import BPMN_FILES, DMN_FILES, NS, Diagram
 
-CROSSINGS = {"lead_routing": 1, "scorer_upkeep": 0}
+CROSSINGS = {"forecast_review": 1, "lead_routing": 1, "scorer_upkeep": 0}
 """Lines that cross in each diagram. A ratchet: lower it when a diagram gets better, never raise it.
 
 In lead_routing the way from the queue to the manager crosses the way to the next owner: with the manager reached from
-both sides of the loop, one crossing is left in every layout that keeps the lines short."""
+both sides of the loop, one crossing is left in every layout that keeps the lines short. In forecast_review the way back
+from a rejected release to the reviews lies between two ways to the release, and crosses one of them."""
 
 DRAWN_NODES = "//bpmn:process//*[@id][not(ancestor-or-self::bpmn:extensionElements)]"
 LINES = {"sequenceFlow", "association"}
