@@ -28,7 +28,7 @@ class PostgresNeedDesk:
     async def explain(self, forecast_id: str, version: str) -> Segments:
         """See `NeedDesk.explain`."""
         from workers.forecast_review.forecasting import store  # noqa: PLC0415 - see the module's docstring
-        from workers.forecast_review.forecasting.facts import segment_facts  # noqa: PLC0415
+        from workers.forecast_review.forecasting.facts import plain_series, segment_facts  # noqa: PLC0415
 
         connection = self._work.connection
         forecast = await store.load(connection, version)
@@ -36,13 +36,17 @@ class PostgresNeedDesk:
         previous = await store.load(connection, before) if before not in {None, version} else None
         found = await asyncio.to_thread(segment_facts, forecast, previous)
         known = forecast.history.groupby("segment", sort=False).size()
+        series = await asyncio.to_thread(plain_series, forecast)
         rows = [asdict(fact) | {"months_known": int(known[fact.segment])} for fact in found]
         await connection.execute("DELETE FROM forecasting.segment_facts WHERE forecast_id = %s", (forecast_id,))
         async with connection.cursor() as cursor:
             await cursor.executemany(
-                "INSERT INTO forecasting.segment_facts (forecast_id, version, place, segment, facts)"
-                " VALUES (%s, %s, %s, %s, %s)",
-                [(forecast_id, version, place, row["segment"], Jsonb(row)) for place, row in enumerate(rows)],
+                "INSERT INTO forecasting.segment_facts (forecast_id, version, place, segment, facts, series)"
+                " VALUES (%s, %s, %s, %s, %s, %s)",
+                [
+                    (forecast_id, version, place, row["segment"], Jsonb(row), Jsonb(series[row["segment"]]))
+                    for place, row in enumerate(rows)
+                ],
             )
         pages = tuple(range(1, -(-len(rows) // PAGE) + 1))
         moved = sorted((fact for fact in found if fact.change), key=lambda fact: -abs((fact.change or 0) * fact.share))

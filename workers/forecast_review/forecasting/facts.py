@@ -107,6 +107,25 @@ def segment_facts(forecast: Forecast, previous: Forecast | None = None) -> list[
     return facts
 
 
+def plain_series(forecast: Forecast) -> dict[str, dict[str, Any]]:  # Any: JSON
+    """Each segment's figures as plain values, for those who show them without these libraries.
+
+    ``months`` (``2019-01``) with ``value``, ``lo80``, ``hi80`` (None: no record to tell by), and ``history``: month → value.
+    """
+    past = {
+        str(name): {f"{month:%Y-%m}": float(value) for month, value in zip(part["month"], part["value"], strict=True)}
+        for name, part in forecast.history.groupby("segment", sort=False)
+    }
+    return {
+        str(name): {
+            "months": [f"{month:%Y-%m}" for month in part["month"]],
+            **{column: [_number(float(value)) for value in part[column]] for column in ("value", "lo80", "hi80")},
+            "history": past[str(name)],
+        }
+        for name, part in forecast.points.groupby("segment", sort=False)
+    }
+
+
 class _Previous:
     """The previous version, to compare one segment after the other with."""
 

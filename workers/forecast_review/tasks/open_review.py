@@ -2,31 +2,10 @@
 
 from __future__ import annotations
 
-from pydantic import AwareDatetime
-
 from workers.forecast_review.domain.organisation import Reason
 from workers.forecast_review.ports import ForecastReviewPorts
 from workers.forecast_review.ports.book import ReviewUnderWay
 from workers.runtime.task import Contract, task
-
-
-class ReviewSla(Contract):
-    """Working minutes until somebody is reminded, tasks are due, and are escalated; and until reviews are closed."""
-
-    remind: float
-    due: float
-    escalate: float
-    close: float
-
-
-class ReviewDeadlines(Contract):
-    """Moments in the working time of the organisation."""
-
-    remind_at: AwareDatetime
-    due_at: AwareDatetime
-    escalate_at: AwareDatetime
-    close_at: AwareDatetime
-    """From then on what nobody looked at stands as it is."""
 
 
 class OpenReviewInput(Contract):
@@ -36,7 +15,8 @@ class OpenReviewInput(Contract):
     organisation: str
     reason: Reason = "by_hand"
     asked_by: str = "a person"
-    review_sla: ReviewSla
+    note: str | None = None
+    """Why now, in the words of who asked."""
 
 
 class OpenReviewOutput(Contract):
@@ -47,32 +27,26 @@ class OpenReviewOutput(Contract):
     """Months ahead."""
     currency: str
     """ISO 4217, or else the unit of the values; may be empty."""
-    review_deadlines: ReviewDeadlines
 
 
 @task(business_id="forecast_id", effect="once", errors=(ReviewUnderWay,))
 async def open_review(given: OpenReviewInput, ports: ForecastReviewPorts) -> OpenReviewOutput:
-    """Enter the review into the book; deadlines count from now.
+    """Enter the review into the book.
 
     Raises:
         ReviewUnderWay: another one of this organisation is open; brings ``joined``, its id.
     """
-    now, sla = ports.clock(), given.review_sla
     found = await ports.book.organisation(given.organisation)
-    await ports.book.open(given.forecast_id, found.id, given.reason, given.asked_by, now)
-    due = await ports.book.deadlines(
-        found.id, {"remind_at": sla.remind, "due_at": sla.due, "escalate_at": sla.escalate, "close_at": sla.close}, now
-    )
+    await ports.book.open(given.forecast_id, found.id, given.reason, given.asked_by, ports.clock())
     await ports.work.note(
         "opened",
         f"A review of the forecast of {found.name} was asked for.",
         organisation=found.id,
         reason=given.reason,
-        close_at=due["close_at"].isoformat(),
+        note_given=bool(given.note),
     )
     return OpenReviewOutput(
         organisation_name=found.name,
         horizon=found.horizon,
         currency=found.currency or found.unit,
-        review_deadlines=ReviewDeadlines(**due),
     )

@@ -14,7 +14,9 @@ class RepairHistoryInput(Contract):
     collection: int
     history: History
     decided_by: str
-    """The decision table's reason, or the log-in of a person."""
+    """The decision table, or a group of people."""
+    repair: bool = True
+    """False: people decided to use the sales as they were delivered."""
 
 
 class Repairs(Contract):
@@ -32,10 +34,10 @@ class RepairHistoryOutput(Contract):
 @task(business_id="forecast_id", effect="once", loop="collection", timeout_seconds=600)
 async def repair_history(given: RepairHistoryInput, ports: ForecastReviewPorts) -> RepairHistoryOutput:
     """Put down each value that a repair by rule changes; what was collected stays as it came."""
-    count = await ports.history.repair(given.history.history_id, given.decided_by)
+    count = await ports.history.repair(given.history.history_id, given.decided_by) if given.repair else 0
     await ports.work.note(
         "repaired",
-        f"{count} values were repaired by rule.",
+        f"{count} values were repaired by rule." if given.repair else "The sales are used as they were delivered.",
         history_id=given.history.history_id,
         repairs=count,
         decided_by=given.decided_by,

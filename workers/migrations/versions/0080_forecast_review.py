@@ -107,6 +107,7 @@ def upgrade() -> None:
         place       int  NOT NULL,              -- from 0; see domain.needs.PAGE
         segment     text NOT NULL,
         facts       jsonb NOT NULL,             -- forecasting.facts.SegmentFacts and what the store adds
+        series      jsonb NOT NULL,             -- forecasting.facts.plain_series: what a form shows
         review      boolean,                    -- what the decision table said; NULL: not asked yet
         priority    double precision,
         reviewer_group text,
@@ -115,6 +116,37 @@ def upgrade() -> None:
         PRIMARY KEY (forecast_id, version, segment)
     );
     CREATE UNIQUE INDEX segment_facts_place ON forecasting.segment_facts (forecast_id, version, place);
+
+    -- What people said of a segment; hand_over: somebody else is asked; closed: nobody said anything in time.
+    CREATE TABLE forecasting.answers (
+        forecast_id text NOT NULL,
+        review_key  text NOT NULL,              -- release/segment/round
+        segment     text NOT NULL,
+        answer      text NOT NULL CHECK (answer IN ('accept', 'override', 'hand_over', 'closed')),
+        by_whom     text NOT NULL DEFAULT '',
+        note        text NOT NULL DEFAULT '',
+        decided_at  timestamptz NOT NULL,
+        PRIMARY KEY (forecast_id, review_key)
+    );
+    -- A layer of its own: what the models said is never changed.
+    CREATE TABLE forecasting.overrides (
+        forecast_id text NOT NULL,
+        review_key  text NOT NULL,
+        segment     text NOT NULL,
+        "values"    jsonb NOT NULL,             -- {month: figure} of the months that were changed
+        percent     double precision NOT NULL,  -- of the segment's sum: 0.05 is five percent more
+        amount      double precision NOT NULL,  -- in the unit of the values, signed
+        reason      text NOT NULL,
+        note        text NOT NULL DEFAULT '',
+        by_whom     text NOT NULL,
+        decided_at  timestamptz NOT NULL,
+        state       text NOT NULL DEFAULT 'proposed'
+                    CHECK (state IN ('proposed', 'approved', 'rejected', 'replaced')),
+        approved_by text,                       -- who approved or rejected it; 'rule': nobody had to
+        approval_comment text NOT NULL DEFAULT '',
+        PRIMARY KEY (forecast_id, review_key)
+    );
+    CREATE INDEX overrides_segment ON forecasting.overrides (forecast_id, segment, decided_at);
 
     -- The built-in ERP, another system: monthly sales come from it where an organisation says so.
     CREATE SCHEMA erp;
@@ -132,7 +164,8 @@ def upgrade() -> None:
 def downgrade() -> None:
     op.execute("""
     DROP SCHEMA erp CASCADE;
-    DROP TABLE forecasting.segment_facts, forecasting.champions, forecasting.progress, forecasting.repairs,
+    DROP TABLE forecasting.overrides, forecasting.answers, forecasting.segment_facts, forecasting.champions,
+        forecasting.progress, forecasting.repairs,
         forecasting.findings, forecasting.collections, forecasting.reviews, forecasting.sales,
         forecasting.organisations;
     """)
