@@ -137,6 +137,10 @@ class Gateway(BaseModel):
     """Time for requests under way after SIGTERM."""
     public_url: str | None = None
     """Where people reach the gateway from outside; None: loopback and `Ports.gateway`."""
+    link_secret: SecretStr | None = Field(default=None, min_length=32)
+    """Signs links to pictures; the gateway and all workers need the same. None: one is made and kept in `home`."""
+    link_hours: int = Field(default=240, ge=1)
+    """How long such a link opens."""
 
 
 class WorkerLimits(BaseModel):

@@ -4,14 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from pydantic import SecretStr
+
 from workers.forecast_review.adapters.book import PostgresReviewBook
 from workers.forecast_review.adapters.history import ErpDatabase, PostgresHistoryDesk
+from workers.forecast_review.adapters.judging import PostgresJudgingDesk
 from workers.forecast_review.adapters.needs import PostgresNeedDesk
+from workers.forecast_review.adapters.pictures import PostgresPictureShelf
+from workers.forecast_review.adapters.publication import PostgresPublicationDesk
 from workers.forecast_review.adapters.runs import ProcessForecaster
+from workers.forecast_review.adapters.targets import CrmDatabase, ForecastDelivery
 from workers.forecast_review.ports import ForecastReviewPorts
+from workers.forecast_review.ports.publication import CHANNELS
 from workers.runtime.resources import Deliver, Resources
 from workers.runtime.work import Work
 
+_CRM = "forecast_review.crm"
 _ERP = "forecast_review.erp"
 
 
@@ -22,6 +30,9 @@ def ports(resources: Resources, work: Work) -> ForecastReviewPorts:
         history=PostgresHistoryDesk(work, _erp(resources)),
         forecaster=ProcessForecaster(work, resources.pool),
         needs=PostgresNeedDesk(work, resources.pool),
+        publication=PostgresPublicationDesk(work, resources.pool),
+        pictures=PostgresPictureShelf(work, resources.settings, resources.clock),
+        judging=PostgresJudgingDesk(work, _erp(resources)),
         work=work,
         clock=resources.clock,
     )
@@ -29,19 +40,35 @@ def ports(resources: Resources, work: Work) -> ForecastReviewPorts:
 
 def deliveries(resources: Resources) -> Mapping[str, Deliver]:
     """Who carries the outbox rows of which channel."""
-    return {}
+    return {
+        CHANNELS["crm"]: ForecastDelivery(_crm(resources), "crm", resources.pool),
+        CHANNELS["erp"]: ForecastDelivery(_erp(resources), "erp", resources.pool),
+    }
 
 
 async def close(resources: Resources) -> None:
     """Close what this context keeps open; call it before the process ends."""
-    database = resources.cache.pop(_ERP, None)
-    if database is not None:
-        await database.close()
+    for name in (_CRM, _ERP):
+        database = resources.cache.pop(name, None)
+        if database is not None:
+            await database.close()
+
+
+# The CRM and the ERP are other systems: a pool of its own for each, so that jobs that hold a connection never wait for
+# each other's.
+
+
+def _crm(resources: Resources) -> CrmDatabase:
+    conninfo = _conninfo(resources, resources.settings.crm_database_url)
+    database: CrmDatabase = resources.cache.setdefault(_CRM, CrmDatabase(conninfo))
+    return database
 
 
 def _erp(resources: Resources) -> ErpDatabase:
-    # The ERP is another system: a pool of its own, so that jobs that hold a connection never wait for each other's.
-    apart = resources.settings.erp_database_url
-    conninfo = str(resources.pool.conninfo) if apart is None else apart.get_secret_value()
+    conninfo = _conninfo(resources, resources.settings.erp_database_url)
     database: ErpDatabase = resources.cache.setdefault(_ERP, ErpDatabase(conninfo))
     return database
+
+
+def _conninfo(resources: Resources, apart: SecretStr | None) -> str:
+    return str(resources.pool.conninfo) if apart is None else apart.get_secret_value()

@@ -32,9 +32,6 @@ if TYPE_CHECKING:
 ERP_TRIES = 4
 """Before a person is asked."""
 
-_STORED = "SELECT segment, month, value FROM forecasting.sales WHERE organisation = %s ORDER BY segment, month"
-_BOOKED = "SELECT segment, month, amount AS value FROM erp.sales WHERE organisation = %s ORDER BY segment, month"
-
 
 class ErpDatabase(OutsideDatabase):
     """The way to the ERP."""
@@ -43,6 +40,31 @@ class ErpDatabase(OutsideDatabase):
     dependency = "erp"
     down = ErpDown
     resting = ErpResting
+
+
+async def stored_sales(connection: AsyncConnection[DictRow], organisation: str) -> list[DictRow]:
+    """Sales from our own table: segment, month (its first day), value, and when that came."""
+    cursor = await connection.execute(
+        "SELECT segment, month, value, received_at AS came_at FROM forecasting.sales WHERE organisation = %s"
+        " ORDER BY segment, month",
+        (organisation,),
+    )
+    return await cursor.fetchall()
+
+
+async def booked_sales(erp: ErpDatabase, organisation: str) -> list[DictRow]:
+    """The same from the ERP; a value may be missing there.
+
+    Raises:
+        ErpDown: it did not answer.
+    """
+    async with erp.transaction() as connection:
+        cursor = await connection.execute(
+            "SELECT segment, month, amount AS value, booked_at AS came_at FROM erp.sales WHERE organisation = %s"
+            " ORDER BY segment, month",
+            (organisation,),
+        )
+        return await cursor.fetchall()
 
 
 class PostgresHistoryDesk:
@@ -117,7 +139,7 @@ class PostgresHistoryDesk:
         return len(repaired.repairs)
 
     async def _stored(self, organisation: str) -> list[DictRow]:
-        return await _rows(self._work.connection, _STORED, organisation)
+        return await stored_sales(self._work.connection, organisation)
 
     async def _booked(self, organisation: str) -> list[DictRow]:
         tries = AsyncRetrying(
@@ -129,8 +151,7 @@ class PostgresHistoryDesk:
         try:
             async for attempt in tries:
                 with attempt:
-                    async with self._erp.transaction() as erp:
-                        return await _rows(erp, _BOOKED, organisation)
+                    return await booked_sales(self._erp, organisation)
         except ErpDown as error:
             why = f"The ERP does not answer: {error}"
             raise HistoryUnavailable(why, variables={"history_why": why}) from error
@@ -146,10 +167,6 @@ class PostgresHistoryDesk:
         if row is None:
             raise PermanentError(f"There is no collection {history_id}; the task collect_history must run before.")
         return await asyncio.to_thread(unpack, bytes(row["content"]))
-
-
-async def _rows(connection: AsyncConnection[DictRow], query: str, organisation: str) -> list[DictRow]:
-    return await (await connection.execute(query.encode(), (organisation,))).fetchall()
 
 
 def _read(rows: Sequence[DictRow], organisation: Organisation, today: date) -> Reading:

@@ -68,8 +68,8 @@ class Composed:
     conflicts: tuple[Conflict, ...]
 
 
-def members(segments: Sequence[str]) -> dict[str, tuple[str, ...]]:
-    """Which bottom segments each segment adds up, from the segments' names (see docs/adr/0010-forecasting.md).
+def bottom_of(segments: Sequence[str]) -> tuple[str, ...]:
+    """The segments that nothing is below, from the segments' names (see docs/adr/0010-forecasting.md).
 
     A segment is a path; a prefix of other paths is their sum, `TOTAL` is the sum of all, and `ACROSS` in a path stands
     for any part at its place.
@@ -79,20 +79,23 @@ def members(segments: Sequence[str]) -> dict[str, tuple[str, ...]]:
         for parts in (name.split(SEPARATOR) for name in segments)
         for depth in range(1, len(parts))
     }
-    bottom = [name for name in segments if name not in prefixes and name != TOTAL and not _across(name)]
-    if not bottom:
-        # A single series may be called as its own sum is.
-        bottom = [name for name in segments if name not in prefixes]
-    places = {name: name.split(SEPARATOR) for name in bottom}
+    lowest = [name for name in segments if name not in prefixes and not _across(name)]
+    # A single series may be called as its own sum is.
+    return tuple(name for name in lowest if name != TOTAL) or tuple(lowest)
+
+
+def members(segments: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """Which bottom segments each segment adds up; a bottom segment is its own sum."""
+    places = {name: name.split(SEPARATOR) for name in bottom_of(segments)}
     found: dict[str, tuple[str, ...]] = {}
     for name in segments:
         if name in places:
             found[name] = (name,)
         elif name == TOTAL:
-            found[name] = tuple(bottom)
+            found[name] = tuple(places)
         else:
             wanted = name.split(SEPARATOR)
-            found[name] = tuple(one for one in bottom if _below(wanted, places[one]))
+            found[name] = tuple(one for one, path in places.items() if _below(wanted, path))
     return found
 
 
@@ -108,8 +111,7 @@ def compose(months: Sequence[str], base: Mapping[str, Months], overrides: Sequen
     asked = {one.segment: one.values for one in overrides}
     _check(months, below, asked)
     order = sorted(asked, key=lambda name: (len(below[name]), name))
-    bottom = [name for name, parts in below.items() if parts == (name,)]
-    final = {name: list(base[name]) for name in bottom}
+    final = {name: list(base[name]) for name in bottom_of(list(base))}
     yielded: list[tuple[str, int]] = []
     for place, month in enumerate(months):
         settled: set[str] = set()

@@ -8,7 +8,10 @@ from datetime import datetime
 
 from workers.forecast_review.ports.book import ReviewBook
 from workers.forecast_review.ports.history import HistoryDesk
+from workers.forecast_review.ports.judging import JudgingDesk
 from workers.forecast_review.ports.needs import NeedDesk
+from workers.forecast_review.ports.pictures import PictureShelf
+from workers.forecast_review.ports.publication import PublicationDesk
 from workers.forecast_review.ports.runs import Forecaster
 from workers.runtime.work import Work
 
@@ -21,6 +24,9 @@ class ForecastReviewPorts:
     history: HistoryDesk
     forecaster: Forecaster
     needs: NeedDesk
+    publication: PublicationDesk
+    pictures: PictureShelf
+    judging: JudgingDesk
     work: Work
     clock: Callable[[], datetime]
     """Now, in UTC."""
