@@ -33,7 +33,7 @@ class Case:
     async def sql(self, query: str, *values: Any) -> list[DictRow]:
         async with self.resources.pool.connection() as connection:
             cursor = await connection.execute(query.encode(), values)
-            return await cursor.fetchall() if cursor.description else []
+            return await cursor.fetchall() if cursor.description is not None else []
 
     async def one(self, query: str, *values: Any) -> DictRow:
         (row,) = await self.sql(query, *values)

@@ -112,5 +112,8 @@ class PostgresNeedDesk:
 
 
 def _fact(stored: dict[str, Any]) -> Fact:  # Any: JSON
-    given = {field.name: stored.get(field.name) for field in fields(Fact)}
-    return Fact(**{key: round(value, 4) if isinstance(value, float) else value for key, value in given.items()})
+    given: dict[str, Any] = {}  # Any: fields of Fact
+    for name in (field.name for field in fields(Fact)):
+        value = stored.get(name)
+        given[name] = round(value, 4) if isinstance(value, float) else value
+    return Fact(**given)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tests.unit.forecast_review.forecasting.helpers import history
-from workers.forecast_review.forecasting.choosing import choose, shrunk, usable
+from workers.forecast_review.forecasting.choosing import Choice, Incumbent, choose, shrunk, usable
 from workers.forecast_review.forecasting.fitting import Base
 from workers.forecast_review.forecasting.hierarchy import build
 
@@ -92,3 +92,56 @@ def test_a_noisy_record_is_shrunk_towards_what_holds_for_all() -> None:
     score = shrunk(steady)
     assert (score[:25, 1] < score[:25, 0]).all()
     assert (score[25:, 0] < score[25:, 1]).all()
+
+
+ETS_AHEAD = {"seasonal_naive": 9.0, "theta": 6.0, "ets": 3.0, "arima": 5.0}
+
+
+def defended(before: Incumbent, errors: dict[str, float] = ETS_AHEAD, *, margin: float = 0.01) -> Choice:
+    made = base(errors)
+    return choose(made, ORIGINS - 1, margin=margin, incumbents={made.hierarchy.nodes[0]: before})[0]
+
+
+def test_a_champion_stays_until_a_challenger_wins_at_two_reviews_in_a_row() -> None:
+    first = defended(Incumbent("theta"))
+    assert (first.champion, first.challenger, first.wins) == ("theta", "ets", 1)
+    assert "ets was better this time and replaces it if it is again" in first.why
+    assert first.mase == pytest.approx(6.0)
+    second = defended(Incumbent(first.champion, first.challenger, first.wins))
+    assert (second.champion, second.challenger, second.wins) == ("ets", "", 0)
+    assert "better than theta, the champion before, at 2 reviews in a row" in second.why
+
+
+def test_a_win_between_which_another_model_won_does_not_count() -> None:
+    choice = defended(Incumbent("theta", "arima", 1))
+    assert (choice.champion, choice.challenger, choice.wins) == ("theta", "ets", 1)
+
+
+def test_a_champion_that_is_best_again_ends_the_challenge() -> None:
+    choice = defended(Incumbent("ets", "theta", 1))
+    assert (choice.champion, choice.challenger, choice.wins) == ("ets", "", 0)
+
+
+def test_a_challenger_must_be_better_by_more_than_the_margin() -> None:
+    close = {"seasonal_naive": 9.0, "theta": 3.0, "ets": 3.05, "arima": 5.0}
+    assert defended(Incumbent("ets", "theta", 1), close, margin=0.05).champion == "ets"
+    assert defended(Incumbent("ets", "theta", 1), close, margin=0.0).champion == "theta"
+
+
+def test_a_champion_that_lost_to_the_seasonal_naive_forecast_goes_at_once() -> None:
+    choice = defended(Incumbent("arima"), {"seasonal_naive": 4.0, "theta": 6.0, "ets": 3.0, "arima": 5.0})
+    assert (choice.champion, choice.challenger) == ("ets", "")
+    assert "arima, the champion before, lost to the seasonal naive forecast" in choice.why
+
+
+def test_a_champion_that_does_not_compete_any_more_is_replaced() -> None:
+    choice = defended(Incumbent("lstm"))
+    assert choice.champion == "ets"
+    assert "lstm, the champion before, does not compete any more" in choice.why
+
+
+def test_nodes_without_a_champion_before_choose_afresh() -> None:
+    made = base(ETS_AHEAD)
+    first, *others = choose(made, ORIGINS - 1, margin=0.01, incumbents={made.hierarchy.nodes[0]: Incumbent("theta")})
+    assert first.champion == "theta"
+    assert {choice.champion for choice in others} == {"ets"}

@@ -8,6 +8,7 @@ import pytest
 
 from tests.unit.forecast_review.forecasting.helpers import START, history, series, values
 from workers.forecast_review.forecasting import models
+from workers.forecast_review.forecasting.choosing import Incumbent
 from workers.forecast_review.forecasting.errors import DataError, PlanError
 from workers.forecast_review.forecasting.fitting import Known, fit_node
 from workers.forecast_review.forecasting.forecast import Forecast
@@ -75,6 +76,41 @@ def test_no_backtest_knows_the_future(forecast: Forecast) -> None:
     }
     seen = run_forecast(replace(made, series=spoiled), QUICK)
     assert not np.allclose(seen.backtests["theta"], forecast.backtests["theta"])
+
+
+def test_champions_of_the_review_before_change_today_and_no_earlier_origin(forecast: Forecast) -> None:
+    chosen = dict(zip(forecast.choices["segment"], forecast.choices["champion"], strict=True))
+    other = {"theta": "ces", "ces": "theta", "seasonal_naive": "theta"}
+    before = {name: Incumbent(other[champion]) for name, champion in chosen.items()}
+    defended = run_forecast(history(), replace(QUICK, incumbents=before))
+    kept = defended.choices[defended.choices["challenger"] != ""]
+    assert len(kept)
+    assert all(row.champion == before[row.segment].champion for row in kept.itertuples())
+    assert all(row.challenger == chosen[row.segment] for row in kept.itertuples())
+    # What they were chosen by was known later than any of these.
+    pd.testing.assert_frame_equal(defended.backtests, forecast.backtests)
+    pd.testing.assert_frame_equal(defended.accuracy, forecast.accuracy)
+    # They are taken before the forecasts are made to add up.
+    first = kept.iloc[0]["segment"]
+    base = defended.points[defended.points["segment"] == first]["base"].to_numpy()
+    assert not np.allclose(base, forecast.points[forecast.points["segment"] == first]["base"].to_numpy())
+    whole = defended.points.pivot_table(index="segment", columns="step", values="value", sort=False)
+    np.testing.assert_allclose(
+        whole.loc["total"], whole.loc[[name for name in whole.index if "/" in name]].sum(), atol=1e-6
+    )
+    assert defended.version != forecast.version
+
+
+def test_left_as_they_are_values_are_not_repaired_but_gaps_are_filled() -> None:
+    made = history(60)
+    spoiled = made.series["r0/s1"].values.copy()
+    spoiled[20], spoiled[30] = 9000.0, np.nan
+    made = replace(made, series={**made.series, "r0/s1": replace(made.series["r0/s1"], values=spoiled)})
+    for clean, highest in ((True, 1000.0), (False, 9000.0)):
+        seen = run_forecast(made, replace(QUICK, models=("theta",), origins=1, clean=clean)).history
+        values_seen = seen[seen["segment"] == "r0/s1"]["value"].to_numpy()
+        assert np.isfinite(values_seen).all()
+        assert values_seen.max() <= highest
 
 
 def test_faults_are_repaired_and_the_actuals_are_not() -> None:
