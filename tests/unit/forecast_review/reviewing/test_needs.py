@@ -58,7 +58,7 @@ async def test_facts_are_kept_in_pages_and_compared_with_what_was_published(fitt
 async def test_what_the_table_said_decides_within_the_share(fitted: Review) -> None:
     run, _ = await explained(fitted, "shops-1", 60)
     names = [fact["segment"] for fact in await page(fitted, "shops-1", run)]
-    given = {"forecast_id": "shops-1", "forecast": run}
+    given: dict[str, Any] = {"forecast_id": "shops-1", "forecast": run}
     with pytest.raises(PermanentError, match="said nothing of 7 segments"):
         await fitted.run("list_reviews", **given, collection=1, review_share=0.3)
     needs = [
