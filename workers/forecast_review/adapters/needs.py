@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import asdict, fields
-from typing import Any
+from dataclasses import asdict
 
 from psycopg.types.json import Jsonb
 
@@ -66,7 +65,7 @@ class PostgresNeedDesk:
             raise PermanentError(
                 f"The facts of {version} have no page {page}; the task explain_forecast must run before."
             )
-        return [_fact(row["facts"]) for row in rows]
+        return [Fact.of(row["facts"]) for row in rows]
 
     async def note(self, forecast_id: str, version: str, needs: Sequence[Need]) -> None:
         """See `NeedDesk.note`."""
@@ -109,11 +108,3 @@ class PostgresNeedDesk:
         )
         row = await cursor.fetchone()
         return None if row is None else str(row["version"])
-
-
-def _fact(stored: dict[str, Any]) -> Fact:  # Any: JSON
-    given: dict[str, Any] = {}  # Any: fields of Fact
-    for name in (field.name for field in fields(Fact)):
-        value = stored.get(name)
-        given[name] = round(value, 4) if isinstance(value, float) else value
-    return Fact(**given)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any
 
 PAGE = 40
 """Facts that a process variable holds at a time: with what the table says of them it must stay under 16 KB."""
@@ -46,6 +47,18 @@ class Fact:
     misses: int
     """Months of the previous forecast that came outside its 95 % interval."""
     months_known: int
+
+    @classmethod
+    def of(cls, known: Mapping[str, Any]) -> Fact:  # Any: JSON
+        """From all that is known of a segment (`forecasting.facts.SegmentFacts`, and `months_known`).
+
+        Numbers are rounded to four digits, as a page of facts must stay small.
+        """
+        given: dict[str, Any] = {}  # Any: fields of Fact
+        for name in (field.name for field in fields(cls)):
+            value = known.get(name)
+            given[name] = round(value, 4) if isinstance(value, float) else value
+        return cls(**given)
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,6 +58,8 @@ def backtests(base: Base, published: Mapping[int, Published]) -> pd.DataFrame:
                     PUBLISHED: one.value.ravel(),
                     **_bounds(one),
                     **by_model,
+                    "champion": np.repeat([choice.champion for choice in one.choices], base.horizon),
+                    "champion_mase": np.repeat([choice.mase for choice in one.choices], base.horizon),
                     "months_known": np.repeat(base.length[at], base.horizon),
                     "scale": np.repeat(base.scale[at], base.horizon),
                 }
@@ -66,7 +68,7 @@ def backtests(base: Base, published: Mapping[int, Published]) -> pd.DataFrame:
     if parts:
         return pd.concat(parts, ignore_index=True)
     columns = ["segment", "level", "origin", "month", "step", "actual", PUBLISHED, *_bounds_names(), *base.models]
-    return pd.DataFrame(columns=[*columns, "months_known", "scale"])
+    return pd.DataFrame(columns=[*columns, "champion", "champion_mase", "months_known", "scale"])
 
 
 def accuracy(base: Base, published: Mapping[int, Published]) -> pd.DataFrame:
