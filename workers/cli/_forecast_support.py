@@ -60,13 +60,15 @@ def sample(history: History, count: int | None, seed: int) -> History:
     return replace(history, series={name: history.series[name] for name in chosen})
 
 
-def plan(*, horizon: int, models: str | None, lstm: bool, origins: int, seed: int, processes: int | None) -> Plan:
+def plan(
+    *, horizon: int, models: str | None, lstm: bool, origins: int, seed: int, processes: int | None, clean: bool = True
+) -> Plan:
     """The plan that the options ask for. Raises PlanError."""
     from workers.forecast_review.forecasting.models import LSTM, SINGLE
     from workers.forecast_review.forecasting.plan import Plan
 
     chosen = tuple(name.strip() for name in models.split(",")) if models else tuple(SINGLE)
-    asked = Plan(horizon=horizon, models=(*chosen, *((LSTM,) if lstm else ())), origins=origins, seed=seed)
+    asked = Plan(horizon=horizon, models=(*chosen, *((LSTM,) if lstm else ())), origins=origins, seed=seed, clean=clean)
     return asked if processes is None else Plan(**{**vars(asked), "processes": processes})
 
 

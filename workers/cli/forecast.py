@@ -7,10 +7,13 @@ from typing import Annotated
 
 import typer
 
+from workers.cli import _forecast_review as review
 from workers.cli import _forecast_support as support
 from workers.cli._support import print_table, progress
 
 app = typer.Typer(no_args_is_help=True, help="Forecast monthly series, look at versions, measure and compare them.")
+app.command()(review.load)
+app.add_typer(review.app, name="review")
 
 Version = Annotated[str, typer.Argument(help="A version, a .forecast file, or `latest`.")]
 Rows = Annotated[int, typer.Option(min=1, help="Rows to print.")]
@@ -35,6 +38,7 @@ def run(
     processes: Annotated[int | None, typer.Option(min=1, help="Default: one for each core.")] = None,
     out: Annotated[Path | None, typer.Option(help="Write the version to this folder instead of .fairlead.")] = None,
     store: Annotated[bool, typer.Option("--store", help="Keep it in the database too.")] = False,
+    as_is: Annotated[bool, typer.Option("--as-is", help="Repair nothing, only fill gaps.")] = False,
     csv: Csv = None,
     parquet: Parquet = None,
     chart: Chart = None,
@@ -46,7 +50,9 @@ def run(
         from workers.forecast_review.forecasting.running import run_forecast
 
         reading = support.read(data, layout, hierarchy)
-        plan = support.plan(horizon=horizon, models=models, lstm=lstm, origins=origins, seed=seed, processes=processes)
+        plan = support.plan(
+            horizon=horizon, models=models, lstm=lstm, origins=origins, seed=seed, processes=processes, clean=not as_is
+        )
         typer.echo(f"{data}: {reading.history.describe()}", err=True)
         support.print_problems([problem.text for problem in reading.problems])
         with progress("checking") as tell:

@@ -36,7 +36,11 @@ class PostgresNeedDesk:
         found = await asyncio.to_thread(segment_facts, forecast, previous)
         known = forecast.history.groupby("segment", sort=False).size()
         series = await asyncio.to_thread(plain_series, forecast)
-        rows = [asdict(fact) | {"months_known": int(known[fact.segment])} for fact in found]
+        bias = await self._bias_of_overrides(forecast_id)
+        rows = [
+            asdict(fact) | {"months_known": int(known[fact.segment]), "override_bias": bias.get(fact.segment)}
+            for fact in found
+        ]
         await connection.execute("DELETE FROM forecasting.segment_facts WHERE forecast_id = %s", (forecast_id,))
         async with connection.cursor() as cursor:
             await cursor.executemany(
@@ -98,6 +102,17 @@ class PostgresNeedDesk:
             ([need.segment for need in taken], forecast_id, version),
         )
         return [ToReview(need.segment, need.reviewer_group, None) for need in taken], len(needs) - len(taken)
+
+    async def _bias_of_overrides(self, forecast_id: str) -> dict[str, float]:
+        cursor = await self._work.connection.execute(
+            "SELECT j.segment, avg(j.bias) / 100 AS bias FROM forecasting.judged j"
+            " JOIN forecasting.publications p ON p.version = j.version"
+            " JOIN forecasting.reviews r ON r.organisation = p.organisation"
+            " WHERE r.forecast_id = %s AND j.step = 'override' AND j.person IS NOT NULL AND j.bias IS NOT NULL"
+            " GROUP BY j.segment",
+            (forecast_id,),
+        )
+        return {row["segment"]: float(row["bias"]) for row in await cursor.fetchall()}
 
     async def _published_before(self, forecast_id: str) -> str | None:
         cursor = await self._work.connection.execute(

@@ -12,7 +12,7 @@ import os
 import signal
 import sys
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -27,8 +27,6 @@ from workers.runtime.errors import PermanentError, TransientError
 from workers.runtime.work import Work
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from workers.forecast_review.forecasting.child import Order
     from workers.forecast_review.forecasting.choosing import Incumbent
     from workers.forecast_review.forecasting.forecast import Forecast
@@ -71,6 +69,16 @@ class ProcessForecaster:
         await store.save(self._work.connection, forecast)
         await self._keep_champions(forecast_id, row, forecast)
         return _run_of(forecast, incumbents)
+
+    async def draw(self, version: str, segments: Iterable[str]) -> Mapping[str, bytes]:
+        """See `Forecaster.draw`."""
+        from workers.forecast_review.forecasting import charts, store  # noqa: PLC0415 - see the module's docstring
+        from workers.forecast_review.forecasting.history import TOTAL  # noqa: PLC0415
+
+        forecast = await store.load(self._work.connection, version)
+        total = [TOTAL] if (forecast.choices["segment"] == TOTAL).any() else []
+        wanted = dict.fromkeys([*total, *segments])
+        return await asyncio.to_thread(lambda: {segment: charts.png(forecast, segment) for segment in wanted})
 
     async def _run(self, forecast_id: str, organisation: str, order: Order, packed: bytes) -> bytes:
         gauge = PROGRESS.labels(organisation)

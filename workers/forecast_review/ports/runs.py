@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import ClassVar, Protocol
 
 from workers.forecast_review.domain.run import Run
@@ -27,4 +28,8 @@ class Forecaster(Protocol):
         Raises:
             ForecastImpossible: nothing is left to forecast.
         """
+        ...
+
+    async def draw(self, version: str, segments: Iterable[str]) -> Mapping[str, bytes]:
+        """Pictures (PNG) of the grand total, if there is one, and of some segments: history, forecast, intervals."""
         ...

@@ -26,10 +26,12 @@ class ListReviewsOutput(Contract):
     """Segments that nobody is asked about."""
 
 
-@task(business_id="forecast_id", effect="once", loop="collection")
+@task(business_id="forecast_id", effect="once", loop="collection", timeout_seconds=300)
 async def list_reviews(given: ListReviewsInput, ports: ForecastReviewPorts) -> ListReviewsOutput:
-    """Those that the decision table wants reviewed, by priority, within the share."""
-    reviews, rest = await ports.needs.to_review(given.forecast_id, given.forecast.version, given.review_share)
+    """Those that the decision table wants reviewed, by priority, within the share; pictures of them are drawn."""
+    version = given.forecast.version
+    reviews, rest = await ports.needs.to_review(given.forecast_id, version, given.review_share)
+    await ports.pictures.store(version, await ports.forecaster.draw(version, [one.segment for one in reviews]))
     await ports.work.note(
         "reviews_listed",
         f"People are asked about {len(reviews)} segments; {rest} are approved as they are.",

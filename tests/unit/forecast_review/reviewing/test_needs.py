@@ -74,6 +74,31 @@ async def test_what_the_table_said_decides_within_the_share(fitted: Review) -> N
     assert listed["auto_approved"] == 5
     rows = await fitted.sql("SELECT segment FROM forecasting.segment_facts WHERE to_review ORDER BY place")
     assert [row["segment"] for row in rows] == names[5:]
+    rows = await fitted.sql("SELECT segment, png FROM forecasting.pictures WHERE run_version = %s", run["version"])
+    assert {row["segment"] for row in rows} == {"total", *names[5:]}
+    assert all(bytes(row["png"]).startswith(b"\x89PNG") for row in rows)
+
+
+async def test_the_bias_of_earlier_overrides_is_a_fact(fitted: Review) -> None:
+    await fitted.sql(
+        """INSERT INTO forecasting.publications (version, forecast_id, release, organisation, run_version, months, facts)
+           VALUES ('shops-0.1', 'shops-0', 1, 'shops', 'run', '{2012-12}', '{}')"""
+    )
+    for until, segment, step, person, bias in (
+        ("2012-12", "r0/s0", "override", "erika", 10.0),
+        ("2013-01", "r0/s0", "override", "erika", 30.0),
+        ("2012-12", "r0/s1", "override", None, 50.0),
+        ("2012-12", "r1/s0", "reconciled", "erika", 50.0),
+    ):
+        await fitted.sql(
+            """INSERT INTO forecasting.judged (version, until, segment, step, champion, person, months, bias)
+               VALUES ('shops-0.1', %s, %s, %s, 'theta', %s, 1, %s)""",
+            *(until, segment, step, person, bias),
+        )
+    run, _ = await explained(fitted, "shops-1", 60)
+    biased = {fact["segment"]: fact["override_bias"] for fact in await page(fitted, "shops-1", run)}
+    assert biased.pop("r0/s0") == pytest.approx(0.2)
+    assert set(biased.values()) == {None}
 
 
 def test_nobody_is_asked_more_than_the_share() -> None:

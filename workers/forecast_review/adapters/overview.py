@@ -1,0 +1,133 @@
+"""Reviews as people look at them: the latest, and one with all that happened in it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from psycopg import AsyncConnection
+from psycopg.rows import DictRow, class_row
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewLine:
+    """One review in a list."""
+
+    forecast_id: str
+    organisation: str
+    reason: str
+    asked_by: str
+    state: str
+    opened_at: datetime
+    closed_at: datetime | None
+    version: str | None
+    """What was fitted; None: nothing yet."""
+    to_review: int
+    """Segments that people are asked about."""
+    overrides: int
+
+
+@dataclass(frozen=True, slots=True)
+class AskedSegment:
+    """A segment that people were asked about, and the last word on it."""
+
+    segment: str
+    group: str
+    why: str
+    answer: str | None
+    """``accept``, ``override``, ``hand_over`` or ``closed``; None: nobody answered yet."""
+    by_whom: str | None
+    percent: float | None
+    """Of the override: 0.05 is five percent more."""
+    reason: str | None
+    state: str | None
+    """Of the override: ``proposed``, ``approved``, ``rejected`` or ``replaced``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a fit is."""
+
+    done: int
+    total: int
+    doing: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Happened:
+    """An entry of the timeline."""
+
+    at: datetime
+    actor: str
+    action: str
+    why: str
+    facts: dict[str, Any]  # Any: JSON
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewStory:
+    """One review with all that happened in it."""
+
+    line: ReviewLine
+    progress: Progress | None
+    segments: tuple[AskedSegment, ...]
+    timeline: tuple[Happened, ...]
+
+
+_LINES = """
+    SELECT forecast_id, organisation, reason, asked_by, state, opened_at, closed_at, version,
+        (SELECT count(*) FROM forecasting.segment_facts f
+         WHERE f.forecast_id = r.forecast_id AND f.version = r.version AND f.to_review) AS to_review,
+        (SELECT count(*) FROM forecasting.overrides o
+         WHERE o.forecast_id = r.forecast_id AND o.state IN ('proposed', 'approved')) AS overrides
+    FROM forecasting.reviews r
+"""
+_SEGMENTS = """
+    SELECT f.segment, f.reviewer_group AS group, f.why, a.answer, a.by_whom, o.percent, o.reason, o.state
+    FROM forecasting.reviews r
+    JOIN forecasting.segment_facts f ON f.forecast_id = r.forecast_id AND f.version = r.version AND f.to_review
+    LEFT JOIN LATERAL (
+        SELECT review_key, answer, by_whom FROM forecasting.answers
+        WHERE forecast_id = f.forecast_id AND segment = f.segment ORDER BY decided_at DESC LIMIT 1) a ON true
+    LEFT JOIN forecasting.overrides o ON o.forecast_id = f.forecast_id AND o.review_key = a.review_key
+    WHERE r.forecast_id = %s ORDER BY f.priority DESC, f.segment
+"""
+
+
+async def reviews(
+    connection: AsyncConnection[DictRow], *, organisation: str | None = None, limit: int = 30
+) -> list[ReviewLine]:
+    """The latest reviews of all organisations, or of one, the newest first."""
+    async with connection.cursor(row_factory=class_row(ReviewLine)) as cursor:
+        await cursor.execute(
+            f"{_LINES} WHERE %(organisation)s::text IS NULL OR organisation = %(organisation)s"
+            " ORDER BY opened_at DESC, forecast_id LIMIT %(limit)s",
+            {"organisation": organisation, "limit": limit},
+        )
+        return await cursor.fetchall()
+
+
+async def story(connection: AsyncConnection[DictRow], forecast_id: str) -> ReviewStory | None:
+    """One review; None: no such review was opened."""
+    async with connection.cursor(row_factory=class_row(ReviewLine)) as lines:
+        await lines.execute(f"{_LINES} WHERE forecast_id = %s", (forecast_id,))
+        line = await lines.fetchone()
+    if line is None:
+        return None
+    async with connection.cursor(row_factory=class_row(Progress)) as steps:
+        await steps.execute(
+            "SELECT done, total, doing, at FROM forecasting.progress WHERE forecast_id = %s", (forecast_id,)
+        )
+        progress = await steps.fetchone()
+    async with connection.cursor(row_factory=class_row(AskedSegment)) as asked:
+        await asked.execute(_SEGMENTS, (forecast_id,))
+        segments = await asked.fetchall()
+    async with connection.cursor(row_factory=class_row(Happened)) as told:
+        await told.execute(
+            "SELECT at, actor, action, why, facts FROM runtime.timeline WHERE business_id = %s ORDER BY at, id",
+            (forecast_id,),
+        )
+        timeline = await told.fetchall()
+    return ReviewStory(line, progress, tuple(segments), tuple(timeline))
