@@ -39,6 +39,7 @@ class Ports(BaseModel):
     scorer_metrics: int = 9103
     upkeep_metrics: int = 9104
     repair_metrics: int = 9105
+    forecaster_metrics: int = 9106
     zipkin: int = 9411
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -32,7 +32,8 @@ def load(
     horizon: Annotated[int | None, typer.Option(help="Months ahead; at first 12.")] = None,
     currency: Annotated[str | None, typer.Option(help="ISO 4217, if the values are money.")] = None,
     source: Annotated[
-        str | None, typer.Option(help="Where reviews collect sales, and these go: store (at first) or erp.")
+        Literal["store", "erp"] | None,
+        typer.Option(help="Where reviews collect sales, and these go: store (at first) or erp."),
     ] = None,
     schedule: Annotated[
         str | None, typer.Option(help="Cron expression of reviews that start by themselves, such as '0 7 3 * *'.")
@@ -48,7 +49,7 @@ def load(
     with support.plain_errors():
         from workers.forecast_review import loading
 
-        wishes = loading.wishes(
+        wishes = loading.Wishes(
             name=name,
             horizon=horizon,
             currency=currency,
@@ -56,9 +57,9 @@ def load(
             schedule=schedule,
             timezone=timezone,
             holidays=holidays,
-            people=people,
+            people=loading.people_of(people) if people else None,
         )
-        loading.check_id(organisation)
+        loading.check(organisation, wishes)
         reading = support.read(data, layout, hierarchy)
 
         async def write(connection: AsyncConnection[DictRow]) -> tuple[Organisation, Stored]:
@@ -92,20 +93,22 @@ def start(
             raise NoForecastError(
                 f"There is no organisation {organisation}; {there}. Load it by `fairlead forecast load`."
             )
-        under_way = [one for one in await overview.reviews(connection, organisation=organisation) if one.state == "open"]
+        under_way = [
+            one for one in await overview.reviews(connection, organisation=organisation) if one.state == "open"
+        ]
         if under_way:
             raise NoForecastError(
                 f"The review {under_way[0].forecast_id} of {organisation} is under way; "
                 f"`fairlead forecast review show {under_way[0].forecast_id}` says how far it is."
             )
-        forecast_id, _ = await asking.ask_review(
-            connection, organisation, "by_hand", asked_by, dt.datetime.now(dt.UTC)
-        )
+        forecast_id, _ = await asking.ask_review(connection, organisation, "by_hand", asked_by, dt.datetime.now(dt.UTC))
         return forecast_id
 
     with support.plain_errors():
         forecast_id = database(ask)
-    typer.echo(f"The review {forecast_id} is asked for; `fairlead forecast review show {forecast_id}` says how far it is.")
+    typer.echo(
+        f"The review {forecast_id} is asked for; `fairlead forecast review show {forecast_id}` says how far it is."
+    )
 
 
 @app.command("list")

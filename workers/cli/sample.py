@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from workers.runtime.database import Pool
 
 app = typer.Typer(no_args_is_help=True, help="A sample sales organisation with leads and simulated people.")
 
@@ -16,7 +19,9 @@ def load(
     seed: Seed = 1,
     retrain: Annotated[bool, typer.Option(help="Train the scorer again even if one is active.")] = False,
 ) -> None:
-    """Load the sample organisation and train its scorer; may be repeated, and puts sample rows back as they were."""
+    """Load the sample organisation, its scorer, and the sales that are forecast; may be repeated, and puts sample rows
+    back as they were.
+    """
     import asyncio
 
     typer.echo(asyncio.run(_load(seed, retrain)))
@@ -32,13 +37,29 @@ async def _load(seed: int, retrain: bool) -> str:
     try:
         loaded = await load_organisation(pool, seed)
         scorer = await prepare(pool, seed, again=retrain)
+        sales = await _load_sales(pool)
     finally:
         await pool.close()
     learned = "was active already" if scorer.auc is None else f"trained on invented history, AUC {scorer.auc:.2f}"
     return (
         f"Sample organisation: {loaded.reps} reps in {loaded.territories} territories, {loaded.accounts} accounts, "
-        f"{loaded.absences} absences. Scorer {scorer.version}: {learned}."
+        f"{loaded.absences} absences. Scorer {scorer.version}: {learned}. {sales}"
     )
+
+
+async def _load_sales(pool: Pool) -> str:
+    import datetime as dt
+
+    from workers.engine.programs import can_forecast
+
+    if not can_forecast():
+        return "Nothing to forecast: the extra 'forecasting' is not installed."
+    from workers.forecast_review.loading import load_sample
+
+    async with pool.connection() as connection:
+        organisation, stored = await load_sample(connection, dt.datetime.now(dt.UTC).date())
+    months = stored.new + stored.changed + stored.same
+    return f"To forecast: {organisation.name} ({organisation.id}), {months:,} months of sales."
 
 
 @app.command()

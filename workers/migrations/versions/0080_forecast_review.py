@@ -9,7 +9,7 @@ down_revision = "0070"
 def upgrade() -> None:
     op.execute("""
     CREATE TABLE forecasting.organisations (
-        id       text PRIMARY KEY CHECK (id ~ '^[a-z0-9][a-z0-9_]{0,62}$'),
+        id       text PRIMARY KEY CHECK (id ~ '^[a-z][a-z0-9_]{0,62}$'),
         name     text   NOT NULL,
         levels   text[] NOT NULL CHECK (cardinality(levels) > 0), -- parts of a segment's path, top-down
         groups   jsonb  NOT NULL DEFAULT '[]',  -- [[level, …], …]: further sums across the hierarchy
