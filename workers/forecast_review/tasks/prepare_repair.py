@@ -1,0 +1,104 @@
+"""Prepare a person's decision about sales that cannot be forecast as they are: why it is asked for, and the choices."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import AwareDatetime
+
+from workers.forecast_review.domain import showing
+from workers.forecast_review.domain.history import Findings
+from workers.forecast_review.ports import ForecastReviewPorts
+from workers.runtime.task import Contract, task
+
+RepairChoice = Literal["repair", "as_is", "collect_again", "stop"]
+
+_LABELS: dict[RepairChoice, str] = {
+    "repair": "Repair by rule what can be repaired, and go on",
+    "as_is": "Go on with the sales as they are",
+    "collect_again": "Collect the sales again: I have corrected them",
+    "stop": "Stop this review: the last forecast stays",
+}
+
+
+class RepairSla(Contract):
+    """Working minutes until somebody is reminded, the task is due, and it is escalated."""
+
+    remind: float
+    due: float
+    escalate: float
+
+
+class RepairDeadlines(Contract):
+    """Moments in the working time of the organisation."""
+
+    remind_at: AwareDatetime
+    due_at: AwareDatetime
+    escalate_at: AwareDatetime
+
+
+class RepairOption(Contract):
+    """One line of the form's list."""
+
+    label: str
+    value: RepairChoice
+
+
+class FindingRow(Contract):
+    """One finding, as the form shows it."""
+
+    series: str
+    month: str
+    text: str
+    value: str
+    repaired: str
+
+
+class HistoryVerdict(Contract):
+    """What the decision table says."""
+
+    why: str
+
+
+class PrepareRepairInput(Contract):
+    """What is known; which of it depends on the way that led here."""
+
+    forecast_id: str
+    organisation: str
+    findings: Findings | None = None
+    verdict: HistoryVerdict | None = None
+    history_why: str | None = None
+    """Why sales could not be collected, or not be forecast."""
+    repair_sla: RepairSla
+
+
+class PrepareRepairOutput(Contract):
+    """What the form shows."""
+
+    repair_why: str
+    findings_text: str
+    """Markdown list; empty if nothing was collected."""
+    worst_findings: list[FindingRow]
+    repair_choices: list[RepairOption]
+    repair_deadlines: RepairDeadlines
+
+
+@task(business_id="forecast_id", effect="idempotent")
+async def prepare_repair(given: PrepareRepairInput, ports: ForecastReviewPorts) -> PrepareRepairOutput:
+    """Gather it; deadlines count from now. Where nothing can be forecast, going on is no choice."""
+    sla, findings = given.repair_sla, given.findings
+    due = await ports.book.deadlines(
+        given.organisation, {"remind_at": sla.remind, "due_at": sla.due, "escalate_at": sla.escalate}, ports.clock()
+    )
+    why = given.verdict.why if findings and given.verdict else given.history_why or "The sales could not be used."
+    choices: list[RepairChoice] = ["collect_again", "stop"]
+    if findings is not None and given.history_why is None:
+        choices = ["repair", "as_is", *choices] if findings.repairable else ["as_is", *choices]
+    await ports.work.note("repair_asked", why, audience="sales-ops", due_at=due["due_at"].isoformat())
+    return PrepareRepairOutput(
+        repair_why=why,
+        findings_text=showing.findings_text(findings),
+        worst_findings=[FindingRow(**row) for row in showing.finding_rows(findings)],
+        repair_choices=[RepairOption(label=_LABELS[choice], value=choice) for choice in choices],
+        repair_deadlines=RepairDeadlines(**due),
+    )
