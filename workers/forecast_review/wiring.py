@@ -10,8 +10,10 @@ from workers.forecast_review.adapters.book import PostgresReviewBook
 from workers.forecast_review.adapters.history import ErpDatabase, PostgresHistoryDesk
 from workers.forecast_review.adapters.judging import PostgresJudgingDesk
 from workers.forecast_review.adapters.needs import PostgresNeedDesk
+from workers.forecast_review.adapters.notices import PostgresNoticeDesk
 from workers.forecast_review.adapters.pictures import PostgresPictureShelf
 from workers.forecast_review.adapters.publication import PostgresPublicationDesk
+from workers.forecast_review.adapters.reviews import PostgresReviewDesk
 from workers.forecast_review.adapters.runs import ProcessForecaster
 from workers.forecast_review.adapters.targets import CrmDatabase, ForecastDelivery
 from workers.forecast_review.ports import ForecastReviewPorts
@@ -30,6 +32,10 @@ def ports(resources: Resources, work: Work) -> ForecastReviewPorts:
         history=PostgresHistoryDesk(work, _erp(resources)),
         forecaster=ProcessForecaster(work, resources.pool),
         needs=PostgresNeedDesk(work, resources.pool),
+        reviews=PostgresReviewDesk(work),
+        notices=PostgresNoticeDesk(
+            work, sales_ops=resources.settings.mail.sales_ops, camunda_url=resources.settings.camunda_url
+        ),
         publication=PostgresPublicationDesk(work, resources.pool),
         pictures=PostgresPictureShelf(work, resources.settings, resources.clock),
         judging=PostgresJudgingDesk(work, _erp(resources)),

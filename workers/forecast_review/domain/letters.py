@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from workers.forecast_review.domain.publication import ReleaseFacts
-from workers.office.letters import Letter, letter
+from workers.office.letters import Letter, letter, when
 
 
 def announcement(organisation: str, unit: str, facts: ReleaseFacts, link: str) -> Letter:
@@ -17,3 +19,42 @@ def announcement(organisation: str, unit: str, facts: ReleaseFacts, link: str) -
         else "Nobody changed what the models said."
     )
     return letter(f"New forecast: {organisation}", [f"{total}.", changed], ("Read the forecast", link))
+
+
+def reviews_asked(organisation: str, count: int, *, close_at: datetime, link: str) -> Letter:
+    """To those who review segments."""
+    what = "One segment waits" if count == 1 else f"{count} segments wait"
+    return letter(
+        f"Please review the forecast: {organisation}",
+        [f"{what} for your word. What nobody has decided by {when(close_at)} stands as the model says."],
+        ("Open the tasks", link),
+    )
+
+
+def review_handed_over(segment: str, by: str, *, link: str) -> Letter:
+    """To whoever gets a review from somebody else."""
+    return letter(
+        f"Please review the forecast: {segment}",
+        [f"{by} hands the review of {segment} over to you."],
+        ("Open the task", link),
+    )
+
+
+def publication_failed(organisation: str, why: str, *, link: str) -> Letter:
+    """To sales operations."""
+    return letter(
+        f"Not published: the forecast of {organisation}",
+        [f"{why}.", "Every system has its former forecast back. Please decide whether to try again."],
+        ("Open the task", link),
+    )
+
+
+def takes_long(name: str, *, link: str) -> Letter:
+    """To sales operations; nothing is wrong yet."""
+    return letter(
+        f"Takes long: {name}",
+        [
+            f"“{name}” has not ended yet. Nothing has to be done; if it does not end within the hour, look at the workers."
+        ],
+        ("Open Tasklist", link),
+    )

@@ -72,6 +72,8 @@ def change_of(
         kind: which of the two next counts.
         percent: -10 lowers each month by a tenth.
         months: month → figure; months that are left out stay.
+        reason: why; from the list.
+        note: free text.
 
     Raises:
         ChangeRefused: the answers break a rule.

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
+from workers.forecast_review.domain.composing import ACROSS, SEPARATOR, TOTAL
 from workers.forecast_review.domain.history import Findings
 from workers.forecast_review.domain.publication import ReleaseFacts
 from workers.forecast_review.domain.reviews import Change, SegmentCase
 
 YEARS = 5
 """Of history that a form shows."""
-NOT_KNOWN = "–"
+NOT_KNOWN = "-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +85,9 @@ def relative(new: float, old: float | None) -> float | None:
 
 def title(segment: str, organisation: str) -> str:
     """What people call a segment."""
-    return f"{organisation}, all of it" if segment == "total" else segment.replace("/", " › ")
+    if segment == TOTAL:
+        return f"{organisation}, all of it"
+    return " / ".join("all" if part == ACROSS else part for part in segment.split(SEPARATOR))
 
 
 def a_year_before(month: str) -> str:
@@ -186,7 +188,7 @@ def findings_text(findings: Findings | None) -> str:
     """How often each rule was met, as a Markdown list."""
     if findings is None:
         return ""
-    words = [f"{one.count} × {one.rule.replace('_', ' ')}" for one in findings.by_rule]
+    words = [f"{one.rule.replace('_', ' ')}: {one.count}" for one in findings.by_rule]
     return bullets([*words, f"{findings.share_affected:.0%} of the segments are affected"])
 
 

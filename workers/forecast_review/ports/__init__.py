@@ -10,8 +10,10 @@ from workers.forecast_review.ports.book import ReviewBook
 from workers.forecast_review.ports.history import HistoryDesk
 from workers.forecast_review.ports.judging import JudgingDesk
 from workers.forecast_review.ports.needs import NeedDesk
+from workers.forecast_review.ports.notices import NoticeDesk
 from workers.forecast_review.ports.pictures import PictureShelf
 from workers.forecast_review.ports.publication import PublicationDesk
+from workers.forecast_review.ports.reviews import ReviewDesk
 from workers.forecast_review.ports.runs import Forecaster
 from workers.runtime.work import Work
 
@@ -24,6 +26,8 @@ class ForecastReviewPorts:
     history: HistoryDesk
     forecaster: Forecaster
     needs: NeedDesk
+    reviews: ReviewDesk
+    notices: NoticeDesk
     publication: PublicationDesk
     pictures: PictureShelf
     judging: JudgingDesk

@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
+from workers.forecast_review.domain.run import Run
 from workers.forecast_review.ports import ForecastReviewPorts
 from workers.runtime.task import Contract, task
-
-
-class Fitted(Contract):
-    """What is needed of the fitted forecast."""
-
-    version: str
 
 
 class CloseReviewsInput(Contract):
@@ -17,7 +12,7 @@ class CloseReviewsInput(Contract):
 
     forecast_id: str
     release: int
-    forecast: Fitted
+    forecast: Run
 
 
 class CloseReviewsOutput(Contract):
@@ -29,9 +24,7 @@ class CloseReviewsOutput(Contract):
 @task(business_id="forecast_id", effect="once", loop="release")
 async def close_reviews(given: CloseReviewsInput, ports: ForecastReviewPorts) -> CloseReviewsOutput:
     """Keep the model's forecast there; changes that still wait for approval are rejected."""
-    closed = list(
-        await ports.reviews.close(given.forecast_id, given.forecast.version, given.release, ports.clock())
-    )
+    closed = list(await ports.reviews.close(given.forecast_id, given.forecast.version, given.release, ports.clock()))
     await ports.work.note(
         "reviews_closed", f"Time was up: the forecast of {len(closed)} segments stands unseen.", segments=closed
     )

@@ -2,28 +2,12 @@
 
 from __future__ import annotations
 
-from pydantic import AwareDatetime
-
+from workers.forecast_review.bookkeeping import deadlines
 from workers.forecast_review.domain import showing
+from workers.forecast_review.domain.deadlines import Deadlines, Sla
 from workers.forecast_review.domain.publication import ReleaseFacts
 from workers.forecast_review.ports import ForecastReviewPorts
 from workers.runtime.task import Contract, task
-
-
-class ReleaseSla(Contract):
-    """Working minutes until somebody is reminded, the task is due, and it is escalated."""
-
-    remind: float
-    due: float
-    escalate: float
-
-
-class ReleaseDeadlines(Contract):
-    """Moments in the working time of the organisation."""
-
-    remind_at: AwareDatetime
-    due_at: AwareDatetime
-    escalate_at: AwareDatetime
 
 
 class ReleaseChange(Contract):
@@ -43,7 +27,7 @@ class PrepareReleaseInput(Contract):
     organisation: str
     currency: str
     release_facts: ReleaseFacts
-    release_sla: ReleaseSla
+    release_sla: Sla
 
 
 class PrepareReleaseOutput(Contract):
@@ -54,7 +38,7 @@ class PrepareReleaseOutput(Contract):
     """Markdown list; empty where all changes could be kept."""
     release_changes: list[ReleaseChange]
     """The largest, at most 50."""
-    release_deadlines: ReleaseDeadlines
+    release_deadlines: Deadlines
 
 
 SHOWN = 50
@@ -63,10 +47,7 @@ SHOWN = 50
 @task(business_id="forecast_id", effect="idempotent")
 async def prepare_release(given: PrepareReleaseInput, ports: ForecastReviewPorts) -> PrepareReleaseOutput:
     """Gather it; deadlines count from now."""
-    sla, facts = given.release_sla, given.release_facts
-    due = await ports.book.deadlines(
-        given.organisation, {"remind_at": sla.remind, "due_at": sla.due, "escalate_at": sla.escalate}, ports.clock()
-    )
+    facts = given.release_facts
     changes = await ports.reviews.changes(given.forecast_id)
     return PrepareReleaseOutput(
         release_text=showing.release_text(facts, given.currency),
@@ -81,5 +62,5 @@ async def prepare_release(given: PrepareReleaseInput, ports: ForecastReviewPorts
             )
             for one in changes[:SHOWN]
         ],
-        release_deadlines=ReleaseDeadlines(**due),
+        release_deadlines=await deadlines(ports, given.organisation, given.release_sla),
     )

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import AwareDatetime
-
+from workers.forecast_review.bookkeeping import deadlines
 from workers.forecast_review.domain import showing
+from workers.forecast_review.domain.deadlines import Deadlines, Sla
 from workers.forecast_review.domain.history import Findings
 from workers.forecast_review.ports import ForecastReviewPorts
 from workers.runtime.task import Contract, task
@@ -19,22 +19,6 @@ _LABELS: dict[RepairChoice, str] = {
     "collect_again": "Collect the sales again: I have corrected them",
     "stop": "Stop this review: the last forecast stays",
 }
-
-
-class RepairSla(Contract):
-    """Working minutes until somebody is reminded, the task is due, and it is escalated."""
-
-    remind: float
-    due: float
-    escalate: float
-
-
-class RepairDeadlines(Contract):
-    """Moments in the working time of the organisation."""
-
-    remind_at: AwareDatetime
-    due_at: AwareDatetime
-    escalate_at: AwareDatetime
 
 
 class RepairOption(Contract):
@@ -69,7 +53,7 @@ class PrepareRepairInput(Contract):
     verdict: HistoryVerdict | None = None
     history_why: str | None = None
     """Why sales could not be collected, or not be forecast."""
-    repair_sla: RepairSla
+    repair_sla: Sla
 
 
 class PrepareRepairOutput(Contract):
@@ -80,25 +64,23 @@ class PrepareRepairOutput(Contract):
     """Markdown list; empty if nothing was collected."""
     worst_findings: list[FindingRow]
     repair_choices: list[RepairOption]
-    repair_deadlines: RepairDeadlines
+    repair_deadlines: Deadlines
 
 
 @task(business_id="forecast_id", effect="idempotent")
 async def prepare_repair(given: PrepareRepairInput, ports: ForecastReviewPorts) -> PrepareRepairOutput:
     """Gather it; deadlines count from now. Where nothing can be forecast, going on is no choice."""
-    sla, findings = given.repair_sla, given.findings
-    due = await ports.book.deadlines(
-        given.organisation, {"remind_at": sla.remind, "due_at": sla.due, "escalate_at": sla.escalate}, ports.clock()
-    )
+    findings = given.findings
+    due = await deadlines(ports, given.organisation, given.repair_sla)
     why = given.verdict.why if findings and given.verdict else given.history_why or "The sales could not be used."
     choices: list[RepairChoice] = ["collect_again", "stop"]
     if findings is not None and given.history_why is None:
         choices = ["repair", "as_is", *choices] if findings.repairable else ["as_is", *choices]
-    await ports.work.note("repair_asked", why, audience="sales-ops", due_at=due["due_at"].isoformat())
+    await ports.work.note("repair_asked", why, audience="sales-ops", due_at=due.due_at.isoformat())
     return PrepareRepairOutput(
         repair_why=why,
         findings_text=showing.findings_text(findings),
         worst_findings=[FindingRow(**row) for row in showing.finding_rows(findings)],
         repair_choices=[RepairOption(label=_LABELS[choice], value=choice) for choice in choices],
-        repair_deadlines=RepairDeadlines(**due),
+        repair_deadlines=due,
     )

@@ -4,32 +4,13 @@ from __future__ import annotations
 
 from pydantic import AwareDatetime
 
+from workers.forecast_review.bookkeeping import deadlines
 from workers.forecast_review.domain import showing
+from workers.forecast_review.domain.deadlines import Deadlines, Sla
 from workers.forecast_review.domain.needs import ToReview
+from workers.forecast_review.domain.run import Run
 from workers.forecast_review.ports import ForecastReviewPorts
 from workers.runtime.task import Contract, task
-
-
-class CaseSla(Contract):
-    """Working minutes until somebody is reminded, the task is due, and it is escalated."""
-
-    remind: float
-    due: float
-    escalate: float
-
-
-class CaseDeadlines(Contract):
-    """Moments in the working time of the organisation."""
-
-    remind_at: AwareDatetime
-    due_at: AwareDatetime
-    escalate_at: AwareDatetime
-
-
-class Fitted(Contract):
-    """What is needed of the fitted forecast."""
-
-    version: str
 
 
 class Case(Contract):
@@ -56,9 +37,9 @@ class PrepareReviewInput(Contract):
     organisation: str
     organisation_name: str
     currency: str
-    forecast: Fitted
+    forecast: Run
     review: ToReview
-    case_sla: CaseSla
+    case_sla: Sla
     reviews_close_at: AwareDatetime
     override_problem: str | None = None
     approval_comment: str | None = None
@@ -69,20 +50,19 @@ class PrepareReviewOutput(Contract):
     """What the form shows, and until when to decide."""
 
     case: Case
-    case_deadlines: CaseDeadlines
+    case_deadlines: Deadlines
 
 
 @task(business_id="forecast_id", effect="idempotent")
 async def prepare_review(given: PrepareReviewInput, ports: ForecastReviewPorts) -> PrepareReviewOutput:
     """Gather it; deadlines count from now, but nothing is due later than reviews are closed."""
-    sla, segment = given.case_sla, given.review.segment
+    segment = given.review.segment
     found = await ports.reviews.case(given.forecast_id, given.forecast.version, segment)
-    due = await ports.book.deadlines(
-        given.organisation, {"remind_at": sla.remind, "due_at": sla.due, "escalate_at": sla.escalate}, ports.clock()
-    )
     rows = showing.year_rows(found)
     unit = f" {given.currency}" if given.currency else ""
-    summary = f"Forecast of the {rows[-1].year.lower()}: **{rows[-1].total}**{unit}, {rows[-1].growth} on the year before"
+    summary = (
+        f"Forecast of the {rows[-1].year.lower()}: **{rows[-1].total}**{unit}, {rows[-1].growth} on the year before"
+    )
     if found.earlier is not None:
         summary += f". A change by {found.earlier.by} is {found.earlier.state}; its figures are below"
     return PrepareReviewOutput(
@@ -104,5 +84,5 @@ async def prepare_review(given: PrepareReviewInput, ports: ForecastReviewPorts) 
             facts=showing.fact_rows(found),
             months_to_edit=showing.months_to_edit(found),
         ),
-        case_deadlines=CaseDeadlines(**{name: min(at, given.reviews_close_at) for name, at in due.items()}),
+        case_deadlines=await deadlines(ports, given.organisation, given.case_sla, not_after=given.reviews_close_at),
     )

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
+from pydantic import AwareDatetime
+
+from workers.forecast_review.bookkeeping import deadlines
 from workers.forecast_review.domain import showing
+from workers.forecast_review.domain.deadlines import Deadlines, Sla
 from workers.forecast_review.domain.needs import ToReview
 from workers.forecast_review.domain.reviews import Answer, ChangeRefused, Kind, Reason, change_of
+from workers.forecast_review.domain.run import Run
 from workers.forecast_review.ports import ForecastReviewPorts
 from workers.forecast_review.ports.reviews import OverrideInvalid
 from workers.runtime.task import Contract, task
-
-
-class Fitted(Contract):
-    """What is needed of the fitted forecast."""
-
-    version: str
 
 
 class MonthAnswer(Contract):
@@ -30,8 +29,10 @@ class RecordReviewInput(Contract):
     organisation: str
     review_key: str
     """Tells rounds apart: release, segment, and how often somebody answered."""
-    forecast: Fitted
+    forecast: Run
     review: ToReview
+    reviews_close_at: AwareDatetime
+    approval_sla: Sla
     review_choice: Answer
     reviewed_by: str = ""
     override_kind: Kind | None = None
@@ -60,6 +61,7 @@ class RecordReviewOutput(Contract):
 
     override: OverrideFacts | None
     """None: the forecast stands."""
+    approval_deadlines: Deadlines
 
 
 @task(business_id="forecast_id", effect="once", loop="review_key", errors=(OverrideInvalid,))
@@ -89,9 +91,10 @@ async def record_review(given: RecordReviewInput, ports: ForecastReviewPorts) ->
         given.forecast_id, given.review_key, segment, given.review_choice, by=by, note=note, at=ports.clock()
     )
     facts = {"segment": segment, "note_given": bool(note)}
+    due = await deadlines(ports, given.organisation, given.approval_sla, not_after=given.reviews_close_at)
     if change is None or given.override_reason is None:
         await ports.work.note("reviewed", "The forecast stands.", actor=by, **facts)
-        return RecordReviewOutput(override=None)
+        return RecordReviewOutput(override=None, approval_deadlines=due)
     await ports.reviews.propose(
         given.forecast_id,
         given.review_key,
@@ -114,5 +117,6 @@ async def record_review(given: RecordReviewInput, ports: ForecastReviewPorts) ->
                 [f"{showing.percent(change.percent)} by {by}", f"Reason: {words}", f"Note: {note}" if note else ""]
             ),
             months=showing.changed_rows(case, change),
-        )
+        ),
+        approval_deadlines=due,
     )

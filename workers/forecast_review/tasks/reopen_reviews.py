@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from workers.forecast_review.domain.needs import ToReview
+from workers.forecast_review.domain.run import Run
 from workers.forecast_review.ports import ForecastReviewPorts
 from workers.runtime.task import Contract, task
 
@@ -10,18 +11,12 @@ AT_LEAST = 5
 """Segments that people look at where nobody had to before."""
 
 
-class Fitted(Contract):
-    """What is needed of the fitted forecast."""
-
-    version: str
-
-
 class ReopenReviewsInput(Contract):
     """Which release was rejected."""
 
     forecast_id: str
     release: int
-    forecast: Fitted
+    forecast: Run
 
 
 class ReopenReviewsOutput(Contract):

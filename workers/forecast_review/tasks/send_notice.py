@@ -52,7 +52,5 @@ async def send_notice(given: SendNoticeInput, ports: ForecastReviewPorts) -> Sen
     addresses = await ports.notices.addresses(given.forecast_id, given.audience, given.assignee)
     await ports.work.send(CHANNEL, letter.to(addresses))
     action = {"reminder": "reminded", "escalation": "escalated", "slow": "told_slow"}[given.notice]
-    await ports.work.note(
-        action, f"{given.audience} are told by mail, {_WHY[given.notice]}.", task=given.task_name
-    )
+    await ports.work.note(action, f"{given.audience} are told by mail, {_WHY[given.notice]}.", task=given.task_name)
     return SendNoticeOutput(notice_sent_at=ports.clock())
