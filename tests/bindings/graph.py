@@ -37,12 +37,22 @@ class Graph:
 
     def __init__(self, diagram: Diagram) -> None:
         self.next: dict[Point, set[Point]] = {}
+        inner = {node.scope for node in diagram.nodes.values()} - diagram.by_event
         for node in diagram.nodes.values():
-            self._edge(("in", node.id), ("out", node.id))
+            if node.id not in inner or node.collection:  # nothing of a subprocess runs where its collection is empty
+                self._edge(("in", node.id), ("out", node.id))
+            if node.collection and node.id not in inner:
+                self._edge(("out", node.id), ("in", node.id))
             if node.host:  # compensation follows the finished activity, every other event interrupts a running one
                 side = "out" if node.event == "compensate" else "in"
                 self._edge((side, node.host), ("in", node.id))
-            if node.kind == "startEvent" and node.scope != diagram.id:
+            if node.kind == "startEvent" and node.scope in diagram.nodes and node.scope in inner:
+                self._edge(("in", node.scope), ("in", node.id))
+            if node.kind == "endEvent" and node.scope in inner and node.scope in diagram.nodes:
+                self._edge(("out", node.id), ("out", node.scope))
+                if diagram.nodes[node.scope].collection:
+                    self._edge(("out", node.id), ("in", node.scope))
+            if node.kind == "startEvent" and node.scope in diagram.by_event:
                 for other in diagram.nodes.values():
                     if other.scope == diagram.id:
                         # Before its start event has passed on the message there is nothing to interrupt.
@@ -72,12 +82,17 @@ class Graph:
         return ("in", node) in self.reached([("out", node)])
 
 
-def writes(node: Node, tasks: Mapping[str, TaskSpec], sent: Mapping[str, set[str]]) -> set[str]:
-    """Variables that a node leaves in the process."""
-    if node.message:
-        return sent[node.message]
+def writes(diagram: Diagram, node: Node, tasks: Mapping[str, TaskSpec], sent: Mapping[str, set[str]]) -> set[str]:
+    """Variables that a node leaves in the process; the start of a subprocess those that the subprocess begins with."""
+    scope = diagram.nodes.get(node.scope)
+    if node.kind == "startEvent" and scope is not None and not scope.by_event:
+        return set(scope.inputs) | ({scope.element} if scope.element else set())
+    if node.gathers:
+        return {node.gathers}
     if node.outputs:
         return set(node.outputs)
+    if node.message:
+        return sent[node.message]
     if node.result:
         return {node.result}
     return set(tasks[node.job_type].output_model.model_fields) if node.job_type else set()
@@ -93,10 +108,13 @@ def reads(
     """Variables of the process that a node reads."""
     found: list[Read] = []
     local = set(node.inputs)
+    for own in (node.element, node.result if node.outputs or node.gathers else None):
+        local |= {own} if own else set()
 
     def add(wanted: Iterable[str], *, needed: bool) -> None:
         found.extend(Read(node.id, path, needed) for path in wanted if path.split(".")[0] not in local)
 
+    add(paths(node.collection or "") | paths(node.gathered), needed=True)
     for source in node.inputs.values():
         found.extend(Read(node.id, path, f"{path} = null" not in source) for path in paths(source))
     for expression in node.expressions:
@@ -110,7 +128,7 @@ def reads(
         form = forms[node.form]
         local |= {key.split(".")[0] for key in form.fields}
         add(form.reads, needed=False)
-    if node.event != "error":  # an error event's outputs read what the error brings along
+    if node.event not in {"error", "message"}:  # their outputs read what the error or the message brings along
         for source in node.outputs.values():
             add(paths(source), needed=True)
     if node.job_type:
@@ -135,3 +153,35 @@ def has_path(kind: Any, names: list[str]) -> bool:  # Any: a type annotation
     else:
         return False
     return names[0] in hints and has_path(hints[names[0]], names[1:])
+
+
+def jobs(diagram: Diagram) -> list[Node]:
+    """The nodes that workers serve."""
+    return [node for node in diagram.nodes.values() if node.job_type]
+
+
+def writers(diagram: Diagram, tasks: Mapping[str, TaskSpec], sent: Mapping[str, set[str]]) -> dict[str, set[str]]:
+    """Which nodes write each variable."""
+    found: dict[str, set[str]] = {}
+    for node in diagram.nodes.values():
+        for variable in writes(diagram, node, tasks, sent):
+            found.setdefault(variable, set()).add(node.id)
+    return found
+
+
+def all_reads(
+    diagram: Diagram, tasks: Mapping[str, TaskSpec], decisions: Mapping[str, Decision], forms: Mapping[str, Form]
+) -> list[Read]:
+    """All that a diagram's nodes read."""
+    return [read for node in diagram.nodes.values() for read in reads(diagram, node, tasks, decisions, forms)]
+
+
+def types_of(diagram: Diagram, tasks: Mapping[str, TaskSpec]) -> dict[str, list[Any]]:  # Any: type annotations
+    """What is known of each variable's type: from the tasks that write it and those that read it."""
+    found: dict[str, list[Any]] = {}
+    for node in jobs(diagram):
+        spec = tasks[str(node.job_type)]
+        for model in (spec.output_model, spec.input_model):
+            for name, model_field in model.model_fields.items():
+                found.setdefault(name, []).append(model_field.annotation)
+    return found

@@ -21,6 +21,7 @@ NS = {
     "dmndi": "https://www.omg.org/spec/DMN/20191111/DMNDI/",
     "dmndc": "http://www.omg.org/spec/DMN/20180521/DC/",
 }
+LOOP = "bpmn:multiInstanceLoopCharacteristics/bpmn:extensionElements/zeebe:loopCharacteristics"
 BPMN_FILES = sorted((ROOT / "bpmn").glob("*.bpmn"))
 DMN_FILES = sorted((ROOT / "dmn").glob("*.dmn"))
 FORM_FILES = sorted((ROOT / "forms").glob("*.form"))
@@ -68,6 +69,18 @@ class Node:
     """Kind of event definition, for instance ``timer``."""
     message: str | None
     error: str | None
+    collection: str | None
+    """What a multi-instance activity runs over."""
+    parallel: bool
+    """It runs over all of it at the same time."""
+    element: str | None
+    """Variable that holds its own part of the collection."""
+    gathers: str | None
+    """Variable that holds what all instances gave."""
+    gathered: str
+    """Expression of what one instance gives."""
+    by_event: bool
+    """An event subprocess."""
 
 
 @dataclass(frozen=True)
@@ -91,6 +104,11 @@ class Diagram:
     compensations: dict[str, str]
     """Compensation boundary event → handler."""
     tree: Any = field(repr=False)  # Any: lxml ships no types
+
+    @property
+    def by_event(self) -> set[str]:
+        """Ids of the event subprocesses."""
+        return {node.id for node in self.nodes.values() if node.by_event}
 
 
 def _texts(element: Any, path: str) -> list[str]:  # Any: lxml ships no types
@@ -142,6 +160,12 @@ def read_diagram(file: Path) -> Diagram:
             event=definition.removesuffix("EventDefinition") or None,
             message=message.get("name") if message is not None else None,
             error=errors.get(_first(element, "bpmn:errorEventDefinition/@errorRef")),
+            collection=_first(element, f"{LOOP}/@inputCollection"),
+            parallel=not _texts(element, "bpmn:multiInstanceLoopCharacteristics/@isSequential"),
+            element=_first(element, f"{LOOP}/@inputElement"),
+            gathers=_first(element, f"{LOOP}/@outputCollection"),
+            gathered=_first(element, f"{LOOP}/@outputElement") or "",
+            by_event=element.get("triggeredByEvent") == "true",
         )
     flows = [
         Flow(f.get("id"), f.get("sourceRef"), f.get("targetRef"), _first(f, "bpmn:conditionExpression/text()"))
@@ -172,6 +196,8 @@ class Decision:
     """Names of the input data it requires."""
     rules: int
     hit_policy: str | None
+    answers: dict[str, set[str]]
+    """Texts that each output may hold."""
 
 
 def read_decisions() -> dict[str, Decision]:
@@ -189,8 +215,20 @@ def read_decisions() -> dict[str, Decision]:
                 data=frozenset(h[1:] for h in _texts(element, "dmn:informationRequirement/dmn:requiredInput/@href")),
                 rules=len(element.xpath("dmn:decisionTable/dmn:rule", namespaces=NS)),
                 hit_policy=_first(element, "dmn:decisionTable/@hitPolicy"),
+                answers=_answers(element),
             )
     return found
+
+
+def _answers(decision: Any) -> dict[str, set[str]]:  # Any: lxml ships no types
+    names = _texts(decision, "dmn:decisionTable/dmn:output/@name")
+    rows = decision.xpath("dmn:decisionTable/dmn:rule", namespaces=NS)
+    cells = [_texts(row, "dmn:outputEntry/dmn:text/text()") for row in rows]
+    return {
+        name: {found for row in cells for found in re.findall(r'^"([^"]*)"$', row[place]) if place < len(row)}
+        for place, name in enumerate(names)
+        if all(len(row) == len(names) for row in cells)
+    }
 
 
 def data_of(decision_id: str, decisions: dict[str, Decision]) -> set[str]:
@@ -206,7 +244,7 @@ class Form:
     id: str
     version_tag: str
     fields: dict[str, dict[str, Any]]  # Any: JSON
-    """By key."""
+    """By key; a list by its path."""
     reads: frozenset[str]
     """Variable paths that texts, conditions and option lists read."""
 
@@ -214,12 +252,17 @@ class Form:
 def read_form(file: Path) -> Form:
     """Read one form."""
     schema = json.loads(file.read_text())
-    fields = {c["key"]: c for c in schema["components"] if "key" in c}
+    fields = {c.get("key", c.get("path")): c for c in schema["components"] if "key" in c or "path" in c}
     reads: set[str] = set()
     for component in schema["components"]:
         for template in re.findall(r"\{\{(?!/)(?:#if )?(.*?)\}\}", component.get("text", ""), re.DOTALL):
             reads |= paths("=" + template)
-        reads |= paths(component.get("conditional", {}).get("hide", ""))
+        for expression in (
+            component.get("conditional", {}).get("hide"),
+            component.get("dataSource"),
+            component.get("source"),
+        ):
+            reads |= paths(expression or "")
         if "valuesKey" in component:
             reads.add(component["valuesKey"])
     return Form(schema["id"], schema["versionTag"], fields, frozenset(reads))

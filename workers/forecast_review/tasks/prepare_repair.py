@@ -41,6 +41,7 @@ class FindingRow(Contract):
 class HistoryVerdict(Contract):
     """What the decision table says."""
 
+    action: Literal["go_on", "repair", "ask"]
     why: str
 
 

@@ -13,8 +13,10 @@ from workers.runtime.task import Contract, task
 class Approval(Contract):
     """What the decision table says."""
 
-    level: str
+    level: Literal["none", "manager", "director", "finance"]
     """``none``: nobody has to approve."""
+    group: str
+    why: str
 
 
 class RecordApprovalInput(Contract):

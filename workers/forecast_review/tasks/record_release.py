@@ -12,8 +12,10 @@ from workers.runtime.task import Contract, task
 class ReleaseRule(Contract):
     """What the decision table says."""
 
-    level: str
+    level: Literal["none", "manager", "director", "finance"]
     """``none``: the version goes out without anybody's word."""
+    group: str
+    why: str
 
 
 class RecordReleaseInput(Contract):
