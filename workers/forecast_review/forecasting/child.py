@@ -21,11 +21,13 @@ from workers.forecast_review.forecasting.choosing import Incumbent
 from workers.forecast_review.forecasting.errors import ForecastError
 from workers.forecast_review.forecasting.history import Problem
 from workers.forecast_review.forecasting.packing import unpack
-from workers.forecast_review.forecasting.plan import Plan
+from workers.forecast_review.forecasting.plan import Plan, cores
 from workers.forecast_review.forecasting.running import run_forecast
 
 NICE = 10
 """Other programs of the machine go before."""
+FEW = 8
+"""Series that are done before further processes have imported the libraries."""
 STEP_SECONDS = 0.5
 """Between two lines on how far the run is."""
 
@@ -73,14 +75,16 @@ def main() -> None:
             _line(out, {"done": done, "total": total, "doing": doing})
 
     try:
+        history = unpack(packed)
         plan = Plan(
             horizon=order.horizon,
             clean=order.clean,
             models=tuple(order.models),
             origins=order.origins,
             incumbents=order.incumbents,
+            processes=1 if len(history.series) < FEW else cores(),
         )
-        forecast = run_forecast(unpack(packed), plan, problems=[Problem(*one) for one in order.problems], tell=tell)
+        forecast = run_forecast(history, plan, problems=[Problem(*one) for one in order.problems], tell=tell)
         content = forecast.to_bytes()
     except ForecastError as error:
         _line(out, {"error": str(error)})

@@ -16,7 +16,8 @@ from workers.forecast_review.forecasting.models import LEAST, QUICK, SINGLE, can
 from workers.forecast_review.forecasting.reading import MANY
 
 
-def _cores() -> int:
+def cores() -> int:
+    """Cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
@@ -40,7 +41,7 @@ class Plan:
     thresholds: Thresholds = field(default_factory=Thresholds)
     incumbents: Mapping[str, Incumbent] = field(default_factory=dict)
     """Node → what the review before ended with; empty: every node's champion is chosen afresh."""
-    processes: int = field(default_factory=_cores)
+    processes: int = field(default_factory=cores)
 
     def __post_init__(self) -> None:
         if not 1 <= self.horizon <= months.LONGEST:
