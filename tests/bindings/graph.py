@@ -184,4 +184,8 @@ def types_of(diagram: Diagram, tasks: Mapping[str, TaskSpec]) -> dict[str, list[
         for model in (spec.output_model, spec.input_model):
             for name, model_field in model.model_fields.items():
                 found.setdefault(name, []).append(model_field.annotation)
+    for node in diagram.nodes.values():
+        if node.collection and node.element:
+            for kind in found.get(node.collection.removeprefix("="), ()):
+                found.setdefault(node.element, []).extend(typing.get_args(kind)[:1])
     return found

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter
 
+from tests.bindings import forecast_cases
 from tests.bindings.models import BPMN_FILES, DMN_FILES, FORM_FILES, Decision
 from workers.engine.embedded import EmbeddedEngine
 from workers.lead_routing.domain.routing import Routing
@@ -78,7 +79,7 @@ async def tables(engine: EmbeddedEngine) -> AsyncIterator[Tables]:
         yield Tables(client)
 
 
-CASES: dict[str, list[tuple[Given, str, object]]] = {
+CASES: dict[str, list[tuple[Given, str, object]]] = forecast_cases.CASES | {
     "lead_segment": [
         (given(employees=5000), "segment", "strategic"),
         (given(employees=10, enrichment=crm(revenue=1e9)), "segment", "strategic"),

@@ -25,6 +25,9 @@ READ_BY_PEOPLE = {
         "stopped_at": "seen in Operate",
         "withdrawn_at": "seen in Operate",
     },
+    "forecast_upkeep": {
+        "asked_forecast_id": "seen in Operate: the review that was asked for",
+    },
     "lead_routing": {
         "accepted_at": "seen in Operate",
         "crm_write": "seen in Operate: whom the CRM named before",

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from workers.forecast_review.domain.organisation import Reason
+
 Cells = Mapping[tuple[str, str], float]
 """(segment, month as ``2018-12``) → value, in the data's unit."""
 
@@ -120,6 +122,15 @@ class Health:
     """By how much more was sold than forecast."""
     words: str
     """All of it as a Markdown list."""
+
+
+@dataclass(frozen=True, slots=True)
+class NextStep:
+    """What the decision table says to it."""
+
+    action: Literal["rest", "review"]
+    reason: Reason
+    why: str
 
 
 def words(found: Accuracy | None, *, error_ratio: float | None, new_months: int) -> str:

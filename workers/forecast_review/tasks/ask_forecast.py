@@ -2,16 +2,9 @@
 
 from __future__ import annotations
 
-from workers.forecast_review.domain.organisation import Reason
+from workers.forecast_review.domain.upkeep import NextStep
 from workers.forecast_review.ports import ForecastReviewPorts
 from workers.runtime.task import Contract, task
-
-
-class NextStep(Contract):
-    """What the decision table says."""
-
-    reason: Reason
-    why: str
 
 
 class AskForecastInput(Contract):
