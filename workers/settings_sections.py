@@ -140,8 +140,8 @@ class Gateway(BaseModel):
     """Where people reach the gateway from outside; None: loopback and `Ports.gateway`."""
     link_secret: SecretStr | None = Field(default=None, min_length=32)
     """Signs links to pictures; the gateway and all workers need the same. None: one is made and kept in `home`."""
-    link_hours: int = Field(default=240, ge=1)
-    """How long such a link opens."""
+    link_hours: int = Field(default=480, ge=1)
+    """How long such a link opens; longer than a review may be open."""
 
 
 class WorkerLimits(BaseModel):

@@ -9,9 +9,18 @@ from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 
 from workers import __version__
-from workers.gateway import problems, routes_health, routes_leads, routes_people, routes_runbooks
+from workers.gateway import (
+    problems,
+    routes_forecast_pages,
+    routes_forecasts,
+    routes_health,
+    routes_leads,
+    routes_people,
+    routes_runbooks,
+)
 from workers.gateway.backlog import EngineQueue
 from workers.gateway.contracts import LeadIn, Outcome, Withdrawal
+from workers.gateway.forecast_contracts import ForecastWithdrawal, ReviewIn, SaleIn
 from workers.gateway.guard import Guard
 from workers.gateway.human_tasks import TaskBoard
 from workers.gateway.metrics import Metrics, Observed
@@ -21,6 +30,9 @@ from workers.runtime.database import Pool
 from workers.settings import Settings
 
 _COMPONENTS = "#/components/schemas/{model}"
+ROUTES = (routes_leads, routes_forecasts, routes_people, routes_forecast_pages, routes_health, routes_runbooks)
+BODIES = (LeadIn, Withdrawal, Outcome, SaleIn, ReviewIn, ForecastWithdrawal)
+"""Models of bodies that the routes read themselves."""
 
 
 def create_app(settings: Settings, pool: Pool, board: TaskBoard) -> FastAPI:
@@ -28,7 +40,7 @@ def create_app(settings: Settings, pool: Pool, board: TaskBoard) -> FastAPI:
     app = FastAPI(
         title="Fairlead",
         version=__version__,
-        description="Leads in, and what became of them. Every refusal is a problem detail (RFC 9457).",
+        description="Leads and sales in, forecasts made, and what became of them. Every refusal is a problem detail (RFC 9457).",
         # Their pages load scripts from other hosts; the description itself is at /openapi.json.
         docs_url=None,
         redoc_url=None,
@@ -45,7 +57,7 @@ def create_app(settings: Settings, pool: Pool, board: TaskBoard) -> FastAPI:
         metrics=metrics,
     )
     problems.install(app)
-    for module in (routes_leads, routes_people, routes_health, routes_runbooks):
+    for module in ROUTES:
         app.include_router(module.router)
     app.add_middleware(Observed, metrics=metrics)
 
@@ -62,7 +74,7 @@ def _describe(app: FastAPI) -> dict[str, Any]:
     """FastAPI's description, with the models of the bodies that the routes read themselves."""
     described = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
     _, bodies = models_json_schema(
-        [(LeadIn, "validation"), (Withdrawal, "validation"), (Outcome, "validation"), (Problem, "serialization")],
+        [*((model, "validation") for model in BODIES), (Problem, "serialization")],
         ref_template=_COMPONENTS,
     )
     described["components"]["schemas"] |= bodies["$defs"]

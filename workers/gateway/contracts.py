@@ -32,9 +32,9 @@ def _identity(text: str) -> str:
 
 _storable_text = AfterValidator(_storable)
 _Text100 = Annotated[str, Field(strict=True, max_length=100), _storable_text]
-_Text200 = Annotated[str, Field(strict=True, max_length=200), _storable_text]
+Text200 = Annotated[str, Field(strict=True, max_length=200), _storable_text]
 _Text300 = Annotated[str, Field(strict=True, max_length=300), _storable_text]
-_Text500 = Annotated[str, Field(strict=True, max_length=500), _storable_text]
+Text500 = Annotated[str, Field(strict=True, max_length=500), _storable_text]
 _Text5000 = Annotated[str, Field(strict=True, max_length=5_000), _storable_text]
 
 
@@ -70,17 +70,17 @@ class LeadIn(BaseModel):
         default=None, description="The sender's id of this lead. The same source and external_id is the same lead."
     )
     name: _Text300 | None = None
-    email: _Text500 | None = None
+    email: Text500 | None = None
     phone: _Text100 | None = None
     company: _Text300 | None = None
-    website: _Text500 | None = None
+    website: Text500 | None = None
     domain: _Text300 | None = None
     country: _Text100 | None = Field(default=None, description="Name or ISO 3166-1 code.")
     language: _Text100 | None = Field(default=None, description="Name or ISO 639-1 code.")
-    industry: _Text200 | None = None
+    industry: Text200 | None = None
     employees: Annotated[int, Field(strict=True, ge=0, le=100_000_000)] | None = None
     annual_revenue_eur: Annotated[float, Field(strict=True, ge=0, le=1e15, allow_inf_nan=False)] | None = None
-    product: _Text200 | None = None
+    product: Text200 | None = None
     job_level: _Text100 | None = None
     channel: _Text100 | None = None
     message: _Text5000 | None = None
@@ -94,7 +94,7 @@ class Withdrawal(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    why: _Text500 = Field(min_length=1, description="Shown in the timeline; no personal data.")
+    why: Text500 = Field(min_length=1, description="Shown in the timeline; no personal data.")
 
 
 class Outcome(BaseModel):
@@ -118,7 +118,7 @@ def faults(error: ValidationError) -> list[Fault]:
     for item in error.errors(include_input=False, include_url=False):
         # "[key]" says that the key itself is at fault; that is no place in the document.
         pointer = "#" + "".join("/" + _escape(part) for part in item["loc"] if part != "[key]")
-        found.setdefault(pointer, _detail(str(item["type"]), str(item["msg"])))
+        found.setdefault(pointer, _detail(error.title, str(item["type"]), str(item["msg"])))
     return [Fault(pointer=pointer, detail=detail) for pointer, detail in found.items()]
 
 
@@ -126,8 +126,8 @@ def _escape(part: int | str) -> str:
     return str(part).replace("~", "~0").replace("/", "~1").encode("utf-8", "replace").decode()
 
 
-def _detail(kind: str, message: str) -> str:
-    if kind == "extra_forbidden":
+def _detail(model: str, kind: str, message: str) -> str:
+    if kind == "extra_forbidden" and model == LeadIn.__name__:
         return "is not a field of a lead; put what the scorer should know into attributes"
     if kind in {"model_type", "model_attributes_type"}:
         return "must be an object"

@@ -13,13 +13,22 @@ pre{background:#f1f4f7;padding:.7rem 1rem;overflow-x:auto}pre code{padding:0}
 table{border-collapse:collapse;margin:1rem 0}th,td{border:1px solid #d5dce3;padding:.3rem .6rem;text-align:left}"""
 
 
-def page(title: str, body: str, *, head: str = "", kind: str = "", status: int = 200) -> HTMLResponse:
-    """A page of our own: `body` and `head` are HTML, `kind` is ``long`` for one that is read. No scripts can run."""
+def page(
+    title: str, body: str, *, head: str = "", kind: str = "", pictures: bool = False, status: int = 200
+) -> HTMLResponse:
+    """A page of our own: `body` and `head` are HTML, `kind` is ``long`` for one that is read. No scripts can run.
+
+    With `pictures` it may show some of our own.
+    """
+    images = "; img-src 'self'" if pictures else ""
     return HTMLResponse(
         f"""<!doctype html><html lang="en"><head><meta charset="utf-8">{head}
 <meta name="viewport" content="width=device-width, initial-scale=1"><title>{escape(title)} · Fairlead</title>
 <style>{_STYLE}</style></head>
 <body class="{escape(kind)}">{body}</body></html>""",
         status,
-        {"Cache-Control": "no-store", "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"},
+        {
+            "Cache-Control": "no-store",
+            "Content-Security-Policy": f"default-src 'none'; style-src 'unsafe-inline'{images}",
+        },
     )

@@ -27,7 +27,8 @@ PROBLEMS: dict[int | str, dict[str, Any]] = {  # Any: FastAPI's own form
 router = APIRouter(prefix="/v1/leads", tags=["leads"], responses=PROBLEMS)
 
 
-def _body(schema: Mapping[str, object]) -> dict[str, Any]:
+def body_of(schema: Mapping[str, object]) -> dict[str, Any]:  # Any: FastAPI's own form
+    """The description of a body that a route reads itself."""
     return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
 
 
@@ -68,7 +69,7 @@ class _Batch:
     "",
     status_code=202,
     response_model=Accepted | BatchAnswer,
-    openapi_extra=_body(_LEADS_IN),
+    openapi_extra=body_of(_LEADS_IN),
     summary="Take one lead or a batch",
 )
 async def post_leads(
@@ -152,7 +153,7 @@ async def get_lead(lead_id: LeadId, parts: TheParts, _client: TheClient) -> Lead
 @router.post(
     "/{lead_id}/withdraw",
     status_code=202,
-    openapi_extra=_body({"$ref": "#/components/schemas/Withdrawal"}),
+    openapi_extra=body_of({"$ref": "#/components/schemas/Withdrawal"}),
     summary="Withdraw a lead",
 )
 async def withdraw(request: Request, lead_id: LeadId, parts: TheParts, client: TheClient) -> Noted:
@@ -177,7 +178,7 @@ async def withdraw(request: Request, lead_id: LeadId, parts: TheParts, client: T
 
 @router.post(
     "/{lead_id}/outcome",
-    openapi_extra=_body({"$ref": "#/components/schemas/Outcome"}),
+    openapi_extra=body_of({"$ref": "#/components/schemas/Outcome"}),
     summary="Record what became of a lead",
 )
 async def outcome(request: Request, lead_id: LeadId, parts: TheParts, client: TheClient) -> Noted:

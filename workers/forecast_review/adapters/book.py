@@ -5,26 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 
-from psycopg.rows import DictRow
-
+from workers.forecast_review.adapters.sales import organisation_of
 from workers.forecast_review.domain.organisation import Organisation, Reason, Review, State
 from workers.forecast_review.ports.book import ReviewUnderWay
 from workers.office.calendar import office_calendar
 from workers.runtime.errors import PermanentError
 from workers.runtime.work import Work
-
-
-def organisation_of(row: DictRow) -> Organisation:
-    """An organisation from a row of its table."""
-    return Organisation(
-        **row
-        | {
-            "levels": tuple(row["levels"]),
-            "groups": tuple(tuple(group) for group in row["groups"]),
-            "targets": tuple(row["targets"]),
-            "people": {group: tuple(addresses) for group, addresses in row["people"].items()},
-        }
-    )
 
 
 class PostgresReviewBook:

@@ -11,7 +11,6 @@ from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 from psycopg.types.json import Jsonb
 
-from workers.forecast_review.adapters.book import organisation_of
 from workers.forecast_review.domain.organisation import Organisation
 
 Sale = tuple[str, date, float]
@@ -43,10 +42,30 @@ class Stored:
     same: int
 
 
+def organisation_of(row: DictRow) -> Organisation:
+    """An organisation from a row of its table."""
+    return Organisation(
+        **row
+        | {
+            "levels": tuple(row["levels"]),
+            "groups": tuple(tuple(group) for group in row["groups"]),
+            "targets": tuple(row["targets"]),
+            "people": {group: tuple(addresses) for group, addresses in row["people"].items()},
+        }
+    )
+
+
 async def organisations(connection: AsyncConnection[DictRow]) -> list[Organisation]:
     """All there are, by id."""
     cursor = await connection.execute("SELECT * FROM forecasting.organisations ORDER BY id")
     return [organisation_of(row) for row in await cursor.fetchall()]
+
+
+async def organisation(connection: AsyncConnection[DictRow], name: str) -> Organisation | None:
+    """One of them, or None."""
+    cursor = await connection.execute("SELECT * FROM forecasting.organisations WHERE id = %s", (name,))
+    row = await cursor.fetchone()
+    return None if row is None else organisation_of(row)
 
 
 async def put_organisation(connection: AsyncConnection[DictRow], organisation: Organisation) -> None:
