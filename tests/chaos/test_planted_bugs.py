@@ -10,7 +10,8 @@ import pytest
 
 from tests.chaos import plants
 from tests.chaos.scene import Scene, rules_of
-from tests.process.house import open_house
+from tests.process.building import open_building
+from tests.process.house import House
 from workers.chaos.checker.checking import Verdict, check
 from workers.chaos.serving import double
 from workers.engine.embedded import EmbeddedEngine
@@ -29,7 +30,7 @@ def doubled(monkeypatch: pytest.MonkeyPatch) -> None:
 
 async def played(engine: EmbeddedEngine, dsn: str) -> Verdict:
     """What the checker says after the scene."""
-    async with open_house(engine, dsn) as house:
+    async with open_building(House, engine, dsn) as house:
         scene = Scene(house)
         await scene.play()
         return check(await scene.evidence())

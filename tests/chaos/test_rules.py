@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from tests.chaos.scene import Scene, rules_of
-from tests.process.house import open_house
+from tests.process.building import open_building
+from tests.process.house import House
 from workers.chaos.checker.checking import RULES, check
 from workers.chaos.checker.evidence import Engine, Evidence, Incident, Instance, Ledger, Mail, Step
 from workers.engine.embedded import EmbeddedEngine
@@ -80,7 +81,7 @@ def true_story(
     postgres: str, database_with_model: str, copy_database: Callable[[str], Iterator[str]]
 ) -> Iterator[Evidence]:
     async def play(engine: EmbeddedEngine, dsn: str) -> Evidence:
-        async with open_house(engine, dsn) as house:
+        async with open_building(House, engine, dsn) as house:
             scene = Scene(house)
             await scene.play()
             return await scene.evidence()

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.process.house import House, open_house
+from tests.process.building import open_building
+from tests.process.house import House
 from workers.engine.embedded import EmbeddedEngine
 
 PROCESSES = [file.stem for file in sorted(Path("bpmn").glob("*.bpmn"))]
@@ -62,7 +63,7 @@ def dsn(postgres: str, database_with_model: str, copy_database: Callable[[str], 
 @pytest.fixture
 async def house(engine: EmbeddedEngine, dsn: str) -> AsyncIterator[House]:
     """A house with one territory (dach, manager Mona) and two reps, ana and ben, always at work; all tasks served."""
-    async with open_house(engine, dsn) as opened:
+    async with open_building(House, engine, dsn) as opened:
         await furnish(opened)
         await opened.serve()
         yield opened
@@ -71,7 +72,7 @@ async def house(engine: EmbeddedEngine, dsn: str) -> AsyncIterator[House]:
 @pytest.fixture
 async def quiet_house(engine: EmbeddedEngine, dsn: str) -> AsyncIterator[House]:
     """Like `house`, but no task is served until the test says so."""
-    async with open_house(engine, dsn) as opened:
+    async with open_building(House, engine, dsn) as opened:
         await furnish(opened)
         yield opened
 

@@ -18,6 +18,7 @@ from workers.forecast_review.adapters.runs import ProcessForecaster
 from workers.forecast_review.adapters.targets import CrmDatabase, ForecastDelivery
 from workers.forecast_review.ports import ForecastReviewPorts
 from workers.forecast_review.ports.publication import CHANNELS
+from workers.office import mail
 from workers.runtime.resources import Deliver, Resources
 from workers.runtime.work import Work
 
@@ -49,6 +50,7 @@ def deliveries(resources: Resources) -> Mapping[str, Deliver]:
     return {
         CHANNELS["crm"]: ForecastDelivery(_crm(resources), "crm", resources.pool),
         CHANNELS["erp"]: ForecastDelivery(_erp(resources), "erp", resources.pool),
+        **mail.deliveries(resources),
     }
 
 
