@@ -11,7 +11,20 @@ import pytest
 from tests.bindings import npm
 from tests.bindings.models import BPMN_FILES, DMN_FILES, FORM_FILES
 
-FORM_FIELDS = {"text", "textfield", "textarea", "number", "select", "radio", "checkbox", "separator", "group"}
+FORM_FIELDS = {
+    "text",
+    "textfield",
+    "textarea",
+    "number",
+    "select",
+    "radio",
+    "checkbox",
+    "separator",
+    "group",
+    "table",
+    "image",
+    "dynamiclist",
+}
 """Component types that Tasklist 8.6 shows and that we use; grow it by what was seen working there."""
 
 

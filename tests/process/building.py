@@ -33,7 +33,7 @@ from workers.runtime.worker import Worker
 from workers.runtime.zeebe import ZeebeClient
 from workers.settings import Mail, Ports, Settings, WorkerLimits, Zeebe
 
-PATIENCE = timedelta(seconds=30)
+PATIENCE = timedelta(seconds=90)
 
 
 class Mailbox:
@@ -130,7 +130,7 @@ class Building:
         )
         return task
 
-    async def passed(self, case_id: str, element_id: str, times: int = 1) -> None:
+    async def passed(self, case_id: str, element_id: str, times: int = 1, within: timedelta = PATIENCE) -> None:
         """Wait until an element of the case's process was completed so many times."""
         instance = await self.instance(case_id)
 
@@ -138,7 +138,7 @@ class Building:
             elements = self.engine.elements(instance)
             return sum(one.element_id == element_id and one.state == "ELEMENT_COMPLETED" for one in elements)
 
-        await self.until(lambda: count() >= times, f"{element_id} to be passed {times} times", instance)
+        await self.until(lambda: count() >= times, f"{element_id} to be passed {times} times", instance, within)
 
     async def ended(self, case_id: str, end_event: str) -> None:
         """Wait until the case's process has ended at this end event, without an incident."""

@@ -6,14 +6,18 @@ report, which `test_zz_coverage` holds at 100 %.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import psycopg
 import pytest
+from psycopg.conninfo import make_conninfo
 
 from tests.process.building import open_building
 from tests.process.house import House
+from tests.process.planning import FITTED, LONG, Planning, redrawn, texas
 from workers.engine.embedded import EmbeddedEngine
 
 PROCESSES = [file.stem for file in sorted(Path("bpmn").glob("*.bpmn"))]
@@ -74,6 +78,63 @@ async def quiet_house(engine: EmbeddedEngine, dsn: str) -> AsyncIterator[House]:
     """Like `house`, but no task is served until the test says so."""
     async with open_building(House, engine, dsn) as opened:
         await furnish(opened)
+        yield opened
+
+
+@pytest.fixture(scope="session")
+def quick_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder with the project's diagrams, `forecast_review` with quick models."""
+    return redrawn(tmp_path_factory.mktemp("models"))
+
+
+@pytest.fixture(scope="session")
+def database_with_forecast(postgres: str, template_database: str, quick_models: Path) -> str:
+    """Name of a database in which the review `FITTED` was worked on until its segments were listed, to copy from.
+
+    A process that starts with that id on another engine gets the results of then for what was done once.
+    """
+    dsn = make_conninfo(postgres, dbname="fairlead_with_forecast")
+    with psycopg.connect(postgres, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE fairlead_with_forecast TEMPLATE {template_database}".encode())
+
+    async def fit(running: EmbeddedEngine) -> None:
+        async with open_building(Planning, running, dsn, quick_models) as opened:
+            await opened.serve(but=["open_reviews"])
+            await opened.organisation()
+            await opened.sell(texas())
+            await opened.start(FITTED)
+            await opened.passed(FITTED, "list_reviews", within=LONG)
+
+    with EmbeddedEngine() as running:
+        asyncio.run(fit(running))
+    return "fairlead_with_forecast"
+
+
+@pytest.fixture
+async def fitted(
+    engine: EmbeddedEngine,
+    database_with_forecast: str,
+    copy_database: Callable[[str], Iterator[str]],
+    quick_models: Path,
+) -> AsyncIterator[Planning]:
+    """Sales planning where the review `FITTED` has come to its listed segments; no task is served yet."""
+    copied = copy_database(database_with_forecast)
+    async with open_building(Planning, engine, next(copied), quick_models) as opened:
+        await opened.start(FITTED)
+        yield opened
+    next(copied, None)
+
+
+@pytest.fixture
+def planning_dsn(postgres: str, template_database: str, copy_database: Callable[[str], Iterator[str]]) -> Iterator[str]:
+    """DSN of a fresh database."""
+    yield from copy_database(template_database)
+
+
+@pytest.fixture
+async def planning(engine: EmbeddedEngine, planning_dsn: str, quick_models: Path) -> AsyncIterator[Planning]:
+    """Sales planning; no task is served until the test says so."""
+    async with open_building(Planning, engine, planning_dsn, quick_models) as opened:
         yield opened
 
 

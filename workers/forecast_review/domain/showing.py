@@ -21,8 +21,7 @@ class MonthRow:
 
     month: str
     forecast: str
-    low: str
-    high: str
+    interval: str
     last_year: str
     growth: str
     former: str
@@ -61,8 +60,7 @@ class ChangedRow:
     forecast: str
     changed: str
     change: str
-    low: str
-    high: str
+    interval: str
 
 
 def number(value: float | None, *, like: float) -> str:
@@ -71,6 +69,12 @@ def number(value: float | None, *, like: float) -> str:
         return NOT_KNOWN
     digits = 0 if abs(like) >= 100 else 1 if abs(like) >= 10 else 2
     return f"{value:,.{digits}f}"
+
+
+def interval(low: float | None, high: float | None, *, like: float) -> str:
+    """``5,720 to 6,500``."""
+    known = low is not None and high is not None
+    return f"{number(low, like=like)} to {number(high, like=like)}" if known else NOT_KNOWN
 
 
 def percent(share: object) -> str:
@@ -105,8 +109,7 @@ def month_rows(case: SegmentCase) -> list[MonthRow]:
             MonthRow(
                 month=month,
                 forecast=number(value, like=like),
-                low=number(low, like=like),
-                high=number(high, like=like),
+                interval=interval(low, high, like=like),
                 last_year=number(last, like=like),
                 growth=percent(relative(value, last)),
                 former=number(case.former.get(month), like=like),
@@ -177,8 +180,7 @@ def changed_rows(case: SegmentCase, change: Change) -> list[ChangedRow]:
                 forecast=number(value, like=like),
                 changed=number(new, like=like),
                 change=percent(relative(new, value)) if month in change.values else "",
-                low=number(low, like=like),
-                high=number(high, like=like),
+                interval=interval(low, high, like=like),
             )
         )
     return rows
