@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Mapping
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from typing import Any
 
 import pytest
 
 from tests.bindings.models import (
     BPMN_FILES,
+    DMN_FILES,
     FORM_FILES,
     ROOT,
     Decision,
@@ -21,6 +24,13 @@ from tests.bindings.models import (
 from workers.engine.embedded import EmbeddedEngine
 from workers.runtime.discovery import all_job_types, find
 from workers.runtime.task import TaskSpec
+from workers.runtime.zeebe import ZeebeClient
+from workers.runtime.zeebe_types import Decision as Answer
+from workers.settings import Settings, Zeebe
+
+Given = dict[str, Any]  # Any: JSON
+AT_ONCE = 32
+"""Evaluations under way at a time."""
 
 
 @pytest.fixture(scope="session")
@@ -92,3 +102,26 @@ def _keys(value: ast.expr, function: ast.AST) -> set[str]:
 def engine() -> Iterator[EmbeddedEngine]:
     with EmbeddedEngine() as running:
         yield running
+
+
+class Tables:
+    """Evaluates decisions and remembers which rules matched."""
+
+    def __init__(self, client: ZeebeClient) -> None:
+        self._client = client
+
+    async def all(self, decision: str, many: Iterable[Given]) -> list[Answer]:
+        gate = asyncio.Semaphore(AT_ONCE)
+
+        async def one(values: Given) -> Answer:
+            async with gate:
+                return await self._client.evaluate_decision(decision, values)
+
+        return await asyncio.gather(*map(one, many))
+
+
+@pytest.fixture
+async def tables(engine: EmbeddedEngine) -> AsyncIterator[Tables]:
+    async with ZeebeClient(Settings(engine="embedded", zeebe=Zeebe(address=engine.address))) as client:
+        await client.deploy({file.name: file.read_bytes() for file in [*BPMN_FILES, *DMN_FILES, *FORM_FILES]})
+        yield Tables(client)

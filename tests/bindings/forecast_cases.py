@@ -1,4 +1,4 @@
-"""Cases of the forecast's decision tables: what is given, an output, and what it must be."""
+"""Cases of the decision tables of forecast review: values, the output that is looked at, and what it is."""
 
 from __future__ import annotations
 
@@ -20,7 +20,112 @@ def health(**changed: object) -> Given:
 UNKNOWN = dict.fromkeys(("change_percent", "error_ratio", "worse_share", "cover80"))
 """Nothing was published that could be judged."""
 
+FINDINGS: Given = {"errors": 0, "warnings": 0, "repairable": 0, "late_series": 0, "share_affected": 0.0}
+FACTS: Given = {
+    "segment": "r0/s0", "level": "shop", "share": 0.1, "uncertainty": 0.05, "change": None, "surprise": None,
+    "mase": 0.8, "override_bias": None, "findings": 0, "misses": 0, "months_known": 60,
+}  # fmt: skip
+RELEASE: Given = {
+    "change_percent_to_former": 1.0, "change_percent_to_base": 0.0, "conflict_count": 0, "overrides": 0,
+}  # fmt: skip
+
+
+def found(*, series: int = 10, why: str | None = None, **findings: object) -> Given:
+    """What the history verdict reads."""
+    return {"findings": FINDINGS | findings, "history": {"series": series}, "history_why": why}
+
+
+def segment(**facts: object) -> Given:
+    """What decides whether a person looks at a segment."""
+    return {"segment_facts": FACTS | facts}
+
+
+def override(moved: float, share_of_total: float = 0.0) -> Given:
+    """A person's change."""
+    return {"override": {"moved": moved, "percent": 0.0, "share_of_total": share_of_total}}
+
+
+def release(**facts: object) -> Given:
+    """A version that waits for its release."""
+    return {"release_facts": RELEASE | facts}
+
+
 CASES: dict[str, list[tuple[Given, str, object]]] = {
+    "history_verdict": [
+        (found(), "action", "go_on"),
+        (found(warnings=3, share_affected=0.5), "action", "go_on"),
+        (found(repairable=1), "action", "repair"),
+        (found(repairable=1, errors=1), "action", "ask"),
+        (found(share_affected=0.51, repairable=9), "action", "ask"),
+        (found(late_series=2, repairable=2), "action", "repair"),  # 20 %, exactly
+        (found(late_series=3), "action", "ask"),
+        (found(why="no model can be fitted"), "action", "ask"),
+    ],
+    "segment_materiality": [
+        (segment(share=1.0), "points", 5),
+        (segment(share=0.2), "points", 5),
+        (segment(share=0.19), "points", 4),
+        (segment(share=0.1), "points", 4),
+        (segment(share=0.099), "points", 3),
+        (segment(share=0.05), "points", 3),
+        (segment(share=0.049), "points", 2),
+        (segment(share=0.02), "points", 2),
+        (segment(share=0.019), "points", 1),
+        (segment(share=0.005), "points", 1),
+        (segment(share=0.0049), "points", 0),
+        (segment(share=-0.3), "points", 0),
+    ],
+    "segment_uncertainty": [
+        (segment(uncertainty=None), "points", 2),
+        (segment(uncertainty=0.31), "points", 3),
+        (segment(uncertainty=0.3), "points", 2),
+        (segment(uncertainty=0.15), "points", 1),
+        (segment(uncertainty=0.07), "points", 0),
+    ],
+    "segment_change": [
+        (segment(), "points", 0),
+        (segment(misses=2, change=0.5), "points", 4),
+        (segment(misses=1), "points", 2),
+        (segment(surprise=-0.11), "points", 2),
+        (segment(surprise=0.1, change=-0.11), "points", 2),
+        (segment(change=0.1), "points", 1),
+        (segment(change=0.04), "points", 0),
+    ],
+    "segment_record": [
+        (segment(), "points", 0),
+        (segment(override_bias=-0.06), "points", 2),
+        (segment(override_bias=0.05, findings=3), "points", 1),
+        (segment(findings=2, mase=1.21), "points", 1),
+        (segment(mase=None), "points", 0),
+        (segment(mase=1.2), "points", 0),
+    ],
+    "review_need": [
+        (segment(share=0.1, misses=1), "reviewer_group", "sales-managers"),
+        (segment(share=0.06, misses=1), "reviewer_group", "sales-ops"),
+        (segment(share=0.06, misses=1), "review", True),
+        (segment(share=0.02, mase=1.3), "review", False),
+        (segment(share=0.0, misses=5), "review", False),
+    ],
+    "override_approval": [
+        ({"override": None}, "level", "none"),
+        (override(0.05, 0.005), "level", "none"),
+        (override(0.051), "level", "manager"),
+        (override(0.3), "level", "manager"),
+        (override(0.31), "level", "director"),
+        (override(0.01, 0.0051), "level", "director"),
+        (override(0.01, 0.02), "level", "director"),
+        (override(0.01, 0.021), "level", "finance"),
+    ],
+    "release_approval": [
+        (release(), "level", "none"),
+        (release(overrides=1), "level", "manager"),
+        (release(conflict_count=1), "level", "manager"),
+        (release(change_percent_to_former=-5.0), "level", "none"),
+        (release(change_percent_to_former=5.1), "level", "director"),
+        (release(change_percent_to_former=-10.1), "level", "finance"),
+        (release(change_percent_to_former=None), "level", "director"),
+        (release(change_percent_to_former=None, change_percent_to_base=-3.1), "level", "finance"),
+    ],
     "forecast_health": [
         (health(), "action", "rest"),
         (health(change_percent=-15), "action", "rest"),

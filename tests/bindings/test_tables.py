@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import Mapping
 from itertools import product
 from string import ascii_uppercase
 from typing import Any
@@ -12,18 +11,13 @@ import pytest
 from pydantic import TypeAdapter
 
 from tests.bindings import forecast_cases
-from tests.bindings.models import BPMN_FILES, DMN_FILES, FORM_FILES, Decision
-from workers.engine.embedded import EmbeddedEngine
+from tests.bindings.conftest import Tables
+from tests.bindings.models import Decision
 from workers.lead_routing.domain.routing import Routing
 from workers.lead_routing.domain.score import Score
 from workers.lead_routing.domain.upkeep import Verdict
-from workers.runtime.zeebe import ZeebeClient
-from workers.runtime.zeebe_types import Decision as Answer
-from workers.settings import Settings, Zeebe
 
 Given = dict[str, Any]  # Any: JSON
-AT_ONCE = 32
-"""Evaluations under way at a time."""
 
 LEAD: Given = {
     "name": None, "email": "a@example.com", "phone": None, "company": None, "domain": None, "country": None,
@@ -54,29 +48,6 @@ def crm(employees: int | None = None, revenue: float | None = None, industry: st
 
 def trained(*, better: bool = False, misses: bool = False, drifted: bool = False) -> Given:
     return {"challenger": {"better": better, "drift_remains": misses}, "drift": {"drifted": drifted}}
-
-
-class Tables:
-    """Evaluates decisions and remembers which rules matched."""
-
-    def __init__(self, client: ZeebeClient) -> None:
-        self._client = client
-
-    async def all(self, decision: str, many: Iterable[Given]) -> list[Answer]:
-        gate = asyncio.Semaphore(AT_ONCE)
-
-        async def one(values: Given) -> Answer:
-            async with gate:
-                return await self._client.evaluate_decision(decision, values)
-
-        return await asyncio.gather(*map(one, many))
-
-
-@pytest.fixture
-async def tables(engine: EmbeddedEngine) -> AsyncIterator[Tables]:
-    async with ZeebeClient(Settings(engine="embedded", zeebe=Zeebe(address=engine.address))) as client:
-        await client.deploy({file.name: file.read_bytes() for file in [*BPMN_FILES, *DMN_FILES, *FORM_FILES]})
-        yield Tables(client)
 
 
 CASES: dict[str, list[tuple[Given, str, object]]] = forecast_cases.CASES | {
