@@ -31,7 +31,7 @@ from workers.runtime.feed import Feed
 from workers.runtime.resources import Resources
 from workers.runtime.worker import Worker
 from workers.runtime.zeebe import ZeebeClient
-from workers.settings import Mail, Ports, Settings, WorkerLimits, Zeebe
+from workers.settings import Gateway, Mail, Ports, Settings, WorkerLimits, Zeebe
 
 PATIENCE = timedelta(seconds=90)
 
@@ -222,6 +222,7 @@ async def open_building(
         ports=Ports(smtp=smtp_port),
         mail=Mail(port=smtp_port, sales_ops=["ops@fairlead.example"]),
         models=models,
+        gateway=Gateway(link_secret=SecretStr("of this test alone, and so long enough")),
     )
     wiring = discovery.wiring(kind.context)
     pool = await open_pool(dsn, min_size=2, max_size=20)

@@ -19,6 +19,7 @@ from workers.forecast_review.adapters.asking import ask_review
 from workers.forecast_review.adapters.sales import put_organisation
 from workers.forecast_review.domain.organisation import Organisation, Source
 from workers.forecast_review.forecasting.sources import open_table
+from workers.gateway.forecast_commands import withdraw
 
 FITTED = "texas-20261126T090000"
 """The review that is fitted once for many tests."""
@@ -129,8 +130,8 @@ class Planning(Building):
 
     async def withdraw(self, forecast_id: str) -> None:
         """The review is withdrawn from outside."""
-        why = {"withdraw_why": "not needed"}
-        await self.client.publish("forecast_withdrawn", forecast_id, why, message_id="withdrawn", ttl_seconds=60)
+        async with self.pool.connection() as connection:
+            assert await withdraw(connection, forecast_id, "not needed", actor="test", ttl_seconds=3600)
 
     async def reviews(self, forecast_id: str, count: int) -> dict[str, UserTask]:
         """The open reviews by segment, once there are so many."""
