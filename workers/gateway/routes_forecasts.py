@@ -11,6 +11,7 @@ from fastapi import APIRouter, Header, Path, Query, Request
 from fastapi.responses import JSONResponse
 from pydantic import ValidationError
 
+from workers.forecast_review.adapters import overview
 from workers.forecast_review.adapters import sales as sales_store
 from workers.forecast_review.adapters.pictures import picture_path
 from workers.forecast_review.domain.organisation import Organisation
@@ -33,7 +34,6 @@ from workers.gateway.parts import Parts, TheClient, TheParts, read_json, read_mo
 from workers.gateway.problems import Fault, Refusal
 from workers.gateway.routes_leads import PROBLEMS, body_of
 from workers.office import links
-from workers.runtime.database import Pool
 
 router = APIRouter(prefix="/v1", tags=["forecasts"], responses=PROBLEMS)
 
@@ -97,7 +97,7 @@ async def post_forecast(
             if said is not None:
                 return JSONResponse(said.body, said.status, {"Idempotent-Replayed": "true"})
         parts.guard.admit(waiting)
-        await _organisation(parts.pool, given.organisation)
+        await _organisation(connection, given.organisation)
         try:
             forecast_id, asked = await commands.start(connection, given.organisation, actor=client.actor)
         except commands.ReviewOpen as error:
@@ -106,6 +106,16 @@ async def post_forecast(
         if held is not None:
             await idempotency.settle(connection, held, idempotency.Answer(202, answer))
     return JSONResponse(answer, 202)
+
+
+@router.get("/reviews/{forecast_id}", summary="One review with all that happened")
+async def get_review(forecast_id: ForecastId, parts: TheParts, _client: TheClient) -> overview.ReviewStory:
+    """The segments that people were asked about, what they said, how far a fit is, and the timeline."""
+    async with parts.pool.connection() as connection:
+        found = await overview.story(connection, forecast_id)
+    if found is None:
+        raise Refusal(404, "unknown-forecast", f"There is no review {forecast_id}.")
+    return found
 
 
 @router.get("/forecasts/{version}", summary="One version with its segments")
@@ -193,7 +203,8 @@ async def post_sales(
     something is new the forecast is looked at within half an hour, and reviewed if it no longer holds.
     """
     _, document = await read_json(request)
-    known = await _organisation(parts.pool, organisation)
+    async with parts.pool.connection() as connection:
+        known = await _organisation(connection, organisation)
     now = datetime.now(UTC)
     good, problems = _sales(_records(document), known, now)
     if not good:
@@ -258,9 +269,8 @@ def _unfit(sale: SaleIn, organisation: Organisation, now: datetime) -> list[Faul
     return []
 
 
-async def _organisation(pool: Pool, name: str) -> Organisation:
-    async with pool.connection() as connection:
-        known = await sales_store.organisation(connection, name)
+async def _organisation(connection: reading.Connection, name: str) -> Organisation:
+    known = await sales_store.organisation(connection, name)
     if known is None:
         raise Refusal(404, "unknown-organisation", "There is no organisation of this id.")
     return known

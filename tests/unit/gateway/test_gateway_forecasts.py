@@ -101,6 +101,16 @@ async def test_forecasts_are_listed_latest_first(client: Client, shops: Pool) ->
     assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (422, "query cursor")
 
 
+async def test_a_review_with_all_that_happened(client: Client, shops: Pool) -> None:
+    await publish(shops, "a")
+    await sql(shops, "INSERT INTO runtime.timeline (business_id, actor, action, why, facts)"
+                     " VALUES ('a', 'ana', 'composed', 'why not', '{}')")  # fmt: skip
+    found = (await client.get("/v1/reviews/a")).json()
+    assert (found["line"]["state"], found["segments"], found["progress"]) == ("published", [], None)
+    assert [(one["actor"], one["action"]) for one in found["timeline"]] == [("ana", "composed")]
+    assert (await client.get("/v1/reviews/none")).status_code == 404
+
+
 async def test_a_version_shows_what_the_models_and_what_people_said(client: Client, shops: Pool) -> None:
     version = await publish(shops, "a", factor=1.5)
     found = (await client.get(f"/v1/forecasts/{version}")).json()

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.forecast_review.publishing.conftest import ORGANISATION, Publishing
+from tests.unit.forecast_review.publishing.casework import ORGANISATION, Publishing
 from workers.forecast_review.adapters.sales import organisations, put_sales
 from workers.forecast_review.domain.upkeep import PublishedSegment, accuracy, words
 from workers.runtime.errors import PermanentError

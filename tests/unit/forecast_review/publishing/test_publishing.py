@@ -8,7 +8,7 @@ import psycopg
 import pytest
 from pydantic import SecretStr
 
-from tests.unit.forecast_review.publishing.conftest import ALWAYS_FREE, ORGANISATION, Publishing
+from tests.unit.forecast_review.publishing.casework import ALWAYS_FREE, ORGANISATION, Publishing
 from workers.forecast_review import wiring
 from workers.forecast_review.adapters.targets import CrmDatabase, ForecastDelivery
 from workers.forecast_review.ports.publication import CrmDown
