@@ -103,10 +103,10 @@ async def open_stage(
 def _programs(
     settings: Settings, found: Sequence[Program], links: dict[str, Link], serving: Sequence[str]
 ) -> list[Program]:
-    """The usual programs, but: two workers, doubled jobs, each way through its link; no upkeep of the scorer."""
+    """The usual programs, but: two workers, doubled jobs, each way through its link; nothing that trains or forecasts."""
     result = []
     for program in found:
-        if program.name == "upkeep":
+        if program.name in {"upkeep", "forecaster"}:
             continue
         if program.name not in CLIENTS:
             result.append(program)
