@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -81,11 +80,12 @@ def start(
     """Ask for a review of an organisation's forecast, as its schedule does."""
     import getpass
 
-    asked_by = getpass.getuser()
+    actor = getpass.getuser()
 
     async def ask(connection: AsyncConnection[DictRow]) -> str:
-        from workers.forecast_review.adapters import asking, overview, sales
+        from workers.forecast_review.adapters import sales
         from workers.forecast_review.forecasting.errors import NoForecastError
+        from workers.gateway import forecast_commands
 
         known = [one.id for one in await sales.organisations(connection)]
         if organisation not in known:
@@ -93,15 +93,12 @@ def start(
             raise NoForecastError(
                 f"There is no organisation {organisation}; {there}. Load it by `fairlead forecast load`."
             )
-        under_way = [
-            one for one in await overview.reviews(connection, organisation=organisation) if one.state == "open"
-        ]
-        if under_way:
+        try:
+            forecast_id, _ = await forecast_commands.start(connection, organisation, actor=actor)
+        except forecast_commands.ReviewOpen as error:
             raise NoForecastError(
-                f"The review {under_way[0].forecast_id} of {organisation} is under way; "
-                f"`fairlead forecast review show {under_way[0].forecast_id}` says how far it is."
-            )
-        forecast_id, _ = await asking.ask_review(connection, organisation, "by_hand", asked_by, dt.datetime.now(dt.UTC))
+                f"{error} `fairlead forecast review show {error.forecast_id}` says how far it is."
+            ) from error
         return forecast_id
 
     with support.plain_errors():
@@ -117,18 +114,63 @@ def list_(
     limit: Annotated[int, typer.Option(min=1, max=1_000)] = 30,
 ) -> None:
     """List reviews, the latest first."""
-    from workers.forecast_review.adapters import overview
+    from workers.gateway.forecast_reading import list_forecasts
 
     with support.plain_errors():
-        found = database(lambda connection: overview.reviews(connection, organisation=organisation, limit=limit))
+        found = database(
+            lambda connection: list_forecasts(
+                connection, organisation=organisation, state=None, limit=limit, cursor=None
+            )
+        ).forecasts
     if not found:
         typer.echo("There is no review yet; ask for one by `fairlead forecast review start`.")
         return
     body = [
-        [one.forecast_id, one.reason, one.asked_by, f"{one.opened_at:%Y-%m-%d %H:%M}", one.state, str(one.to_review or ""), str(one.overrides or "")]
+        [one.forecast_id, one.reason, one.asked_by, f"{one.opened_at:%Y-%m-%d %H:%M}", one.state, one.progress or one.version or "", ", ".join(one.in_use)]
         for one in found
     ]  # fmt: skip
-    print_table("Reviews", ["review", "reason", "asked by", "opened", "state", "asked about", "overrides"], body)
+    print_table("Reviews", ["review", "reason", "asked by", "opened", "state", "forecast", "in use at"], body)
+
+
+@app.command()
+def withdraw(
+    forecast_id: Annotated[str, typer.Argument(help="As `start` and `list` give it.")],
+    why: Annotated[str, typer.Option(help="Shown in the timeline; no personal data.")],
+    gone: Annotated[
+        bool, typer.Option("--gone", help="Its process instance was cancelled in Operate: nothing is left to stop.")
+    ] = False,
+) -> None:
+    """Stop a review at any point and undo what it did; what it published is restored."""
+    import getpass
+
+    from workers.settings import get_settings
+
+    actor = getpass.getuser()
+
+    async def ask(connection: AsyncConnection[DictRow]) -> bool:
+        from workers.forecast_review.forecasting.errors import NoForecastError
+        from workers.gateway import forecast_commands
+
+        ttl = get_settings().gateway.message_ttl_seconds
+        try:
+            asked = await forecast_commands.withdraw(connection, forecast_id, why, actor=actor, ttl_seconds=ttl)
+        except (forecast_commands.ForecastUnknown, forecast_commands.ForecastFinished) as error:
+            raise NoForecastError(str(error)) from error
+        if gone:
+            # As the process would: nothing more may happen in this case, and the next review may start.
+            await connection.execute(
+                "INSERT INTO runtime.closed_cases (business_id, reason) VALUES (%s, 'withdrawn') ON CONFLICT DO NOTHING",
+                (forecast_id,),
+            )
+            await connection.execute(
+                "UPDATE forecasting.reviews SET state = 'withdrawn', closed_at = now() WHERE forecast_id = %s",
+                (forecast_id,),
+            )
+        return asked
+
+    with support.plain_errors():
+        asked = database(ask)
+    typer.echo("The withdrawal is asked for." if asked else "The withdrawal was asked for before.")
 
 
 @app.command()

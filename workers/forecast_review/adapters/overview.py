@@ -1,4 +1,4 @@
-"""Reviews as people look at them: the latest, and one with all that happened in it."""
+"""A review as people look at it: how far it is, who was asked about what, and all that happened in it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from psycopg.rows import DictRow, class_row
 
 @dataclass(frozen=True, slots=True)
 class ReviewLine:
-    """One review in a list."""
+    """A review in short."""
 
     forecast_id: str
     organisation: str
@@ -76,13 +76,13 @@ class ReviewStory:
     timeline: tuple[Happened, ...]
 
 
-_LINES = """
+_LINE = """
     SELECT forecast_id, organisation, reason, asked_by, state, opened_at, closed_at, version,
         (SELECT count(*) FROM forecasting.segment_facts f
          WHERE f.forecast_id = r.forecast_id AND f.version = r.version AND f.to_review) AS to_review,
         (SELECT count(*) FROM forecasting.overrides o
          WHERE o.forecast_id = r.forecast_id AND o.state IN ('proposed', 'approved')) AS overrides
-    FROM forecasting.reviews r
+    FROM forecasting.reviews r WHERE forecast_id = %s
 """
 _SEGMENTS = """
     SELECT f.segment, f.reviewer_group AS group, f.why, a.answer, a.by_whom, o.percent, o.reason, o.state
@@ -96,23 +96,10 @@ _SEGMENTS = """
 """
 
 
-async def reviews(
-    connection: AsyncConnection[DictRow], *, organisation: str | None = None, limit: int = 30
-) -> list[ReviewLine]:
-    """The latest reviews of all organisations, or of one, the newest first."""
-    async with connection.cursor(row_factory=class_row(ReviewLine)) as cursor:
-        await cursor.execute(
-            f"{_LINES} WHERE %(organisation)s::text IS NULL OR organisation = %(organisation)s"
-            " ORDER BY opened_at DESC, forecast_id LIMIT %(limit)s",
-            {"organisation": organisation, "limit": limit},
-        )
-        return await cursor.fetchall()
-
-
 async def story(connection: AsyncConnection[DictRow], forecast_id: str) -> ReviewStory | None:
     """One review; None: no such review was opened."""
     async with connection.cursor(row_factory=class_row(ReviewLine)) as lines:
-        await lines.execute(f"{_LINES} WHERE forecast_id = %s", (forecast_id,))
+        await lines.execute(_LINE, (forecast_id,))
         line = await lines.fetchone()
     if line is None:
         return None

@@ -13,7 +13,7 @@ import signal
 import sys
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, LiteralString
 
 import psycopg
 import structlog
@@ -101,16 +101,21 @@ class ProcessForecaster:
         finally:
             FITTING.dec()
             gauge.set(0.0)
+            await self._beside("DELETE FROM forecasting.progress WHERE forecast_id = %(id)s", {"id": forecast_id})
 
     async def _tell(self, forecast_id: str, said: Mapping[str, Any]) -> None:  # Any: JSON
+        await self._beside(
+            "INSERT INTO forecasting.progress (forecast_id, done, total, doing)"
+            " VALUES (%(forecast_id)s, %(done)s, %(total)s, %(doing)s)"
+            " ON CONFLICT (forecast_id) DO UPDATE SET done = excluded.done, total = excluded.total,"
+            " doing = excluded.doing, at = clock_timestamp()",
+            {"forecast_id": forecast_id, **said},
+        )
+
+    async def _beside(self, query: LiteralString, values: Mapping[str, Any]) -> None:  # Any: JSON
         try:
             async with self._pool.connection() as connection:
-                await connection.execute(
-                    "INSERT INTO forecasting.progress (forecast_id, done, total, doing) VALUES (%s, %s, %s, %s)"
-                    " ON CONFLICT (forecast_id) DO UPDATE SET done = excluded.done, total = excluded.total,"
-                    " doing = excluded.doing, at = clock_timestamp()",
-                    (forecast_id, said["done"], said["total"], said["doing"]),
-                )
+                await connection.execute(query, values)
         except psycopg.OperationalError as error:  # the fit is worth more than a word on it
             log.info("progress not told", action="progress_untold", reason=type(error).__name__)
 

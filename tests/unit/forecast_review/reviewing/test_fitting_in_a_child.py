@@ -43,9 +43,19 @@ async def test_the_version_and_the_champions_are_kept(open_case: Review) -> None
     )
     review = await open_case.one("SELECT version, raw_digest FROM forecasting.reviews")
     assert review == {"version": run["version"], "raw_digest": collected["raw_digest"]}
-    progress = await open_case.one("SELECT done, total, doing FROM forecasting.progress")
-    assert progress["done"] == progress["total"]
-    assert progress["doing"] == "choosing and adding up"
+
+
+async def test_how_far_it_is_is_seen_while_it_runs_and_no_longer(open_case: Review) -> None:
+    collected = await open_case.collect("shops-1")
+    fitting = asyncio.create_task(open_case.fit("shops-1", collected))
+    async with asyncio.timeout(120):
+        while not (seen := await open_case.sql("SELECT done, total, doing FROM forecasting.progress")):  # noqa: ASYNC110 - another connection writes it
+            await asyncio.sleep(0.05)
+    assert 0 < seen[0]["done"] <= seen[0]["total"]
+    assert seen[0]["doing"] in {"checking and repairing", "fitting the models", "choosing and adding up"}
+    assert runs.FITTING._value.get() == 1
+    await fitting
+    assert await open_case.sql("SELECT FROM forecasting.progress") == []
     assert runs.FITTING._value.get() == 0
 
 

@@ -137,8 +137,28 @@ def test_a_review_that_is_under_way_is_named(file: str) -> None:
     open_review()
     done = run(app, ["review", "start", "shops"])
     assert done.exit_code == 1
-    assert "The review shops-1 of shops is under way" in done.output
+    assert "The review shops-1 is under way." in done.output
+    assert "forecast review show shops-1" in done.output
     assert sql("SELECT FROM runtime.outbox") == []
+
+
+def test_a_review_is_withdrawn_by_message_and_once(file: str) -> None:
+    load(file)
+    open_review()
+    withdraw = ["review", "withdraw", "shops-1", "--why", "a mistake"]
+    assert "The withdrawal is asked for." in run(app, withdraw).output
+    assert "was asked for before" in run(app, withdraw).output
+    (row,) = sql("SELECT payload FROM runtime.outbox")
+    assert (row["payload"]["name"], row["payload"]["correlation_key"]) == ("forecast_withdrawn", "shops-1")
+    assert sql("SELECT state FROM forecasting.reviews") == [{"state": "open"}]  # the process says when it is done
+    assert run(app, [*withdraw, "--gone"]).exit_code == 0
+    assert sql("SELECT state FROM forecasting.reviews") == [{"state": "withdrawn"}]
+    assert sql("SELECT business_id FROM runtime.closed_cases") == [{"business_id": "shops-1"}]
+    assert run(app, ["review", "start", "shops"]).exit_code == 0
+    sql("UPDATE forecasting.reviews SET state = 'published'")
+    done = run(app, withdraw)
+    assert done.exit_code == 1
+    assert "The review is published already." in done.output
 
 
 def test_who_is_not_there_is_told(file: str) -> None:
@@ -151,6 +171,7 @@ def test_who_is_not_there_is_told(file: str) -> None:
     done = run(app, ["review", "show", "shops-1"])
     assert done.exit_code == 1
     assert "No review shops-1 was opened" in done.output
+    assert "There is no review shops-1." in run(app, ["review", "withdraw", "shops-1", "--why", "a mistake"]).output
     assert "There is no review yet" in run(app, ["review", "list"]).output
 
 
