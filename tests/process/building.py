@@ -31,6 +31,7 @@ from workers.runtime.feed import Feed
 from workers.runtime.resources import Resources
 from workers.runtime.worker import Worker
 from workers.runtime.zeebe import ZeebeClient
+from workers.runtime.zeebe_types import EngineBusy
 from workers.settings import Gateway, Mail, Ports, Settings, WorkerLimits, Zeebe
 
 PATIENCE = timedelta(seconds=90)
@@ -77,6 +78,14 @@ class Building:
     def now(self) -> datetime:
         """The present moment, as engine and workers see it."""
         return datetime.now(UTC) + self.ahead
+
+    async def answers(self) -> bool:
+        """Whether the engine can be reached: on a busy machine its JVM takes a while."""
+        try:
+            await self.client.topology()
+        except EngineBusy:
+            return False
+        return True
 
     async def serve(self, *names: str, but: Sequence[str] = ()) -> None:
         """Let workers serve these tasks; without a name, all of them `but` some."""
@@ -230,6 +239,7 @@ async def open_building(
         building = kind(engine, settings, pool, client)
         server = Controller(building.mailbox, hostname="127.0.0.1", port=smtp_port)
         await asyncio.to_thread(server.start)
+        await building.until_async(building.answers, "the engine to answer")
         await deploy(settings)
         channels = {deliveries.MESSAGES: deliveries.messages(client), **wiring.deliveries(building.resources)}
         dispatcher = Dispatcher(dsn, pool, channels, poll_seconds=0.2)
