@@ -27,9 +27,9 @@ from workers.runtime.errors import PermanentError, TransientError
 from workers.runtime.work import Work
 
 if TYPE_CHECKING:
-    from workers.forecast_review.forecasting.child import Order
-    from workers.forecast_review.forecasting.choosing import Incumbent
     from workers.forecast_review.forecasting.forecast import Forecast
+    from workers.forecast_review.forecasting.incumbents import Incumbent
+    from workers.forecast_review.forecasting.order import Order
 
 log = structlog.get_logger()
 
@@ -50,16 +50,15 @@ class ProcessForecaster:
     ) -> Run:
         """See `Forecaster.fit`."""
         from workers.forecast_review.forecasting import store  # noqa: PLC0415 - see the module's docstring
-        from workers.forecast_review.forecasting.child import Order  # noqa: PLC0415
         from workers.forecast_review.forecasting.forecast import Forecast  # noqa: PLC0415
-        from workers.forecast_review.forecasting.models import SINGLE  # noqa: PLC0415
+        from workers.forecast_review.forecasting.order import Order  # noqa: PLC0415
 
         row = await self._collection(history_id)
         incumbents = await self._incumbents(forecast_id, row["organisation"], row["raw_digest"])
         order = Order(
             horizon=horizon,
             clean=repair,
-            models=models or tuple(SINGLE),
+            models=models,
             origins=origins,
             incumbents=incumbents,
             problems=row["problems"],
@@ -133,7 +132,7 @@ class ProcessForecaster:
         """The champions that the newest other review ended with. The same data again prove nothing new: such a review
         does not count, nor does one that was stopped.
         """
-        from workers.forecast_review.forecasting.choosing import Incumbent  # noqa: PLC0415 - see the module's docstring
+        from workers.forecast_review.forecasting.incumbents import Incumbent  # noqa: PLC0415 - see the module's docstring
 
         cursor = await self._work.connection.execute(
             """

@@ -1,6 +1,6 @@
 """One run in a process of its own, with a low priority: ``python -m workers.forecast_review.forecasting.child``.
 
-Standard input: a line of JSON (`Order`) and the packed history. It stays open: when it closes, who asked is gone, and the
+Standard input: a line of JSON (`order.Order`) and the packed history. It stays open: when it closes, who asked is gone, and the
 process ends with all that it started. Standard output: a line of JSON for each step, then one that says how many bytes
 the forecast has, and those bytes; or one with an error in words. What libraries print goes to standard error.
 """
@@ -13,13 +13,13 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
 from typing import BinaryIO
 
-from workers.forecast_review.forecasting.choosing import Incumbent
 from workers.forecast_review.forecasting.errors import ForecastError
 from workers.forecast_review.forecasting.history import Problem
+from workers.forecast_review.forecasting.models import SINGLE
+from workers.forecast_review.forecasting.order import Order
 from workers.forecast_review.forecasting.packing import unpack
 from workers.forecast_review.forecasting.plan import Plan, cores
 from workers.forecast_review.forecasting.running import run_forecast
@@ -30,31 +30,6 @@ FEW = 8
 """Series that are done before further processes have imported the libraries."""
 STEP_SECONDS = 0.5
 """Between two lines on how far the run is."""
-
-
-@dataclass(frozen=True)
-class Order:
-    """What is asked for, but the history."""
-
-    horizon: int
-    clean: bool
-    models: Sequence[str]
-    origins: int
-    incumbents: Mapping[str, Incumbent]
-    problems: Sequence[Sequence[str]]
-    """Fields of `history.Problem`: what was left out at the collection."""
-
-    def to_line(self, size: int) -> bytes:
-        """The first line; `size` is the number of bytes of the packed history that follow."""
-        return json.dumps(asdict(self) | {"size": size}).encode() + b"\n"
-
-    @classmethod
-    def from_line(cls, line: bytes) -> tuple[Order, int]:
-        """The order and the size of the history."""
-        content = json.loads(line)
-        size = content.pop("size")
-        content["incumbents"] = {node: Incumbent(**one) for node, one in content["incumbents"].items()}
-        return cls(**content), size
 
 
 def main() -> None:
@@ -79,7 +54,7 @@ def main() -> None:
         plan = Plan(
             horizon=order.horizon,
             clean=order.clean,
-            models=tuple(order.models),
+            models=tuple(order.models or SINGLE),
             origins=order.origins,
             incumbents=order.incumbents,
             processes=1 if len(history.series) < FEW else cores(),

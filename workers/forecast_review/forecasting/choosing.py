@@ -13,29 +13,16 @@ for no reason that a person could see.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from workers.forecast_review.forecasting.fitting import Base
 from workers.forecast_review.forecasting.history import Floats
+from workers.forecast_review.forecasting.incumbents import Incumbent, Incumbents
 from workers.forecast_review.forecasting.models import GATE, LEAST
 
-
-@dataclass(frozen=True)
-class Incumbent:
-    """What the review before ended with on one node."""
-
-    champion: str
-    challenger: str = ""
-    """The model that was better then; empty: none."""
-    wins: int = 0
-    """Reviews in a row at which it was."""
-
-
-Incumbents = Mapping[str, Incumbent]
-"""By node."""
 WINS = 2
 """Reviews in a row that a challenger must win."""
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 
 from workers.forecast_review.forecasting import months
 from workers.forecast_review.forecasting.checks import Thresholds
-from workers.forecast_review.forecasting.choosing import Incumbent
 from workers.forecast_review.forecasting.errors import PlanError
 from workers.forecast_review.forecasting.history import History
+from workers.forecast_review.forecasting.incumbents import Incumbents
 from workers.forecast_review.forecasting.models import LEAST, QUICK, SINGLE, candidates
 from workers.forecast_review.forecasting.reading import MANY
 
@@ -39,7 +39,7 @@ class Plan:
     clean: bool = True
     """Repair by rule before fitting; without it only gaps are bridged (what the table of faults compares with)."""
     thresholds: Thresholds = field(default_factory=Thresholds)
-    incumbents: Mapping[str, Incumbent] = field(default_factory=dict)
+    incumbents: Incumbents = field(default_factory=dict)
     """Node → what the review before ended with; empty: every node's champion is chosen afresh."""
     processes: int = field(default_factory=cores)
 

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from workers.forecast_review.forecasting.choosing import Choice, Incumbents, choose, usable
+from workers.forecast_review.forecasting.choosing import Choice, choose, usable
 from workers.forecast_review.forecasting.fitting import Base
 from workers.forecast_review.forecasting.history import Floats
+from workers.forecast_review.forecasting.incumbents import Incumbents
 from workers.forecast_review.forecasting.intervals import half_widths
 from workers.forecast_review.forecasting.models import GATE
 from workers.forecast_review.forecasting.reconciling import reconcile

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from tests.unit.forecast_review.forecasting.helpers import history
-from workers.forecast_review.forecasting.choosing import Choice, Incumbent, choose, shrunk, usable
+from workers.forecast_review.forecasting.choosing import Choice, choose, shrunk, usable
 from workers.forecast_review.forecasting.fitting import Base
 from workers.forecast_review.forecasting.hierarchy import build
+from workers.forecast_review.forecasting.incumbents import Incumbent
 
 HORIZON, ORIGINS = 4, 5
 MODELS = ("seasonal_naive", "theta", "ets", "arima")

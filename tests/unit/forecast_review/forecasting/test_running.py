@@ -8,11 +8,11 @@ import pytest
 
 from tests.unit.forecast_review.forecasting.helpers import START, history, series, values
 from workers.forecast_review.forecasting import models
-from workers.forecast_review.forecasting.choosing import Incumbent
 from workers.forecast_review.forecasting.errors import DataError, PlanError
 from workers.forecast_review.forecasting.fitting import Known, fit_node
 from workers.forecast_review.forecasting.forecast import Forecast
 from workers.forecast_review.forecasting.history import Floats, History
+from workers.forecast_review.forecasting.incumbents import Incumbent
 from workers.forecast_review.forecasting.plan import Plan
 from workers.forecast_review.forecasting.running import run_forecast
 

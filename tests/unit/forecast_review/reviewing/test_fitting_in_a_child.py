@@ -12,8 +12,7 @@ from tests.unit.forecast_review.casework import Review
 from tests.unit.forecast_review.forecasting.helpers import history
 from workers.forecast_review.adapters import runs
 from workers.forecast_review.forecasting import store
-from workers.forecast_review.forecasting.child import Order
-from workers.forecast_review.forecasting.models import SINGLE
+from workers.forecast_review.forecasting.order import Order
 from workers.forecast_review.forecasting.packing import pack
 from workers.forecast_review.ports.runs import ForecastImpossible
 from workers.runtime.errors import TransientError
@@ -114,7 +113,7 @@ async def test_a_child_that_dies_is_started_again_by_the_next_try(open_case: Rev
 
 async def test_a_child_ends_when_who_asked_is_gone() -> None:
     packed = pack(history(120))
-    order = Order(horizon=6, clean=True, models=list(SINGLE), origins=5, incumbents={}, problems=[])
+    order = Order(horizon=6, clean=True, models=[], origins=5, incumbents={}, problems=[])
     code = f"""
 import subprocess, sys
 child = subprocess.Popen(
