@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-
 from tests.unit.forecast_review.casework import Review
 
 Standing = tuple[str, str, int]
@@ -37,14 +35,6 @@ async def fit(case: Review, collected: dict[str, Any], collection: int = 1) -> t
         SEGMENT,
     )
     return run, (row["champion"], row["challenger"], row["wins"])
-
-
-@pytest.fixture
-async def open_case(case: Review) -> Review:
-    await case.organisation()
-    await case.sell(60)
-    await case.open("shops-1")
-    return case
 
 
 async def test_a_challenger_must_win_at_two_reviews_in_a_row(open_case: Review) -> None:

@@ -18,14 +18,6 @@ from workers.forecast_review.ports.runs import ForecastImpossible
 from workers.runtime.errors import TransientError
 
 
-@pytest.fixture
-async def open_case(case: Review) -> Review:
-    await case.organisation()
-    await case.sell()
-    await case.open("shops-1")
-    return case
-
-
 async def test_the_version_and_the_champions_are_kept(open_case: Review) -> None:
     collected = await open_case.collect("shops-1")
     run = await open_case.fit("shops-1", collected)

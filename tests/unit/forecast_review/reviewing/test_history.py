@@ -13,14 +13,6 @@ from workers.forecast_review.ports.history import HistoryUnavailable, NoUsableHi
 from workers.runtime.resources import Resources
 
 
-@pytest.fixture
-async def open_case(case: Review) -> Review:
-    await case.organisation()
-    await case.sell()
-    await case.open("shops-1")
-    return case
-
-
 async def test_sales_are_collected_as_they_are(open_case: Review) -> None:
     history = await open_case.collect("shops-1")
     assert history | {"raw_digest": ""} == {
