@@ -7,8 +7,8 @@ from datetime import date, timedelta
 from typing import Any
 
 import pytest
-from tests.process.building import Building, open_building
 
+from tests.process.building import Building, open_building
 from tests.unit.forecast_review.publishing.casework import ORGANISATION, Clock, Publishing, fitted_shops
 from workers.engine.embedded import EmbeddedEngine
 from workers.forecast_review.adapters.sales import organisation as organisation_of
