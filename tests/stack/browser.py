@@ -81,7 +81,8 @@ async def open_tasklist(settings: Settings, folder: Path) -> AsyncIterator[Taskl
         pytest.skip("Chromium is not installed (Debian package `chromium`)")
 
     async def stay_here(route: Route) -> None:
-        await (route.continue_() if route.request.url.startswith(settings.camunda_url) else route.abort())
+        ours = route.request.url.startswith((settings.camunda_url, settings.gateway_url))  # the gateway has pictures
+        await (route.continue_() if ours else route.abort())
 
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
