@@ -58,7 +58,7 @@ async def test_a_forecast_stands_a_small_change_needs_nobody_and_a_review_is_han
     assert task.candidate_users == ("ben@fairlead.example",)
     await fitted.mail("ben@fairlead.example", f"Please review the forecast: {third}")
     await fitted.say(task, **ACCEPT | {"reviewed_by": "ben"})
-    await fitted.passed(FITTED, "review_segment")
+    await fitted.passed(FITTED, "reviews_over")
     rows = await fitted.rows("SELECT segment, answer, by_whom FROM forecasting.answers ORDER BY decided_at")
     assert [tuple(row.values()) for row in rows] == [
         (first, "accept", "ana"),
@@ -102,7 +102,7 @@ async def test_a_large_change_is_checked_by_rules_and_by_somebody_else(
     last = await fitted.task_for(FITTED, "approve_override", segment)
     await fitted.say(last, approval_choice="approve", approved_by="dora")
     await fitted.passed(FITTED, "override_settled")
-    await fitted.passed(FITTED, "review_segment")
+    await fitted.passed(FITTED, "reviews_over")
     assert await fitted.overrides(FITTED) == [(segment, "rejected"), (segment, "approved")]
     (approved,) = await fitted.rows("SELECT approved_by FROM forecasting.overrides WHERE state = 'approved'")
     assert approved["approved_by"] == "dora"
