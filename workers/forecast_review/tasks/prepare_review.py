@@ -64,7 +64,10 @@ async def prepare_review(given: PrepareReviewInput, ports: ForecastReviewPorts) 
         f"Forecast of the {rows[-1].year.lower()}: **{rows[-1].total}**{unit}, {rows[-1].growth} on the year before"
     )
     if found.earlier is not None:
-        summary += f". A change by {found.earlier.by} is {found.earlier.state}; its figures are below"
+        summary += (
+            f". A change by {found.earlier.by} is {found.earlier.state}; its figures are below, and standing by the "
+            "forecast takes it back"
+        )
     return PrepareReviewOutput(
         case=Case(
             segment=segment,
