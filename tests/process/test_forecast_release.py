@@ -12,6 +12,8 @@ from tests.process.building import open_building
 from tests.process.planning import FITTED, LONG, QUICK, Planning, even, redrawn
 from workers.engine.embedded import EmbeddedEngine
 
+pytestmark = pytest.mark.timeout(900)  # a fit takes long on a busy machine
+
 
 async def decide(planning: Planning, release: int = 1, **answers: object) -> None:
     """Everybody stands by the forecast, then the director decides."""

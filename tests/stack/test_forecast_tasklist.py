@@ -65,7 +65,7 @@ async def test_a_change_is_made_rejected_and_looked_at_again_in_tasklist(
         await form.get_by_text("Change it").click()
         await form.get_by_text("By a percentage, all months alike").click()
         await form.get_by_label("Change in %").fill("40")
-        await form.get_by_label("Reason").click()
+        await form.get_by_text("Select", exact=True).click()
         await form.locator(".fjs-dropdownlist-item", has_text="Promotion or campaign").click()
         await tasklist.picture("tasklist_forecast_review")
         await tasklist.complete()
