@@ -98,16 +98,16 @@ def accuracy(
 
 
 @app.command()
-def reviews(
+def hindsight(
     version: Version = "latest",
     share: Annotated[
         float, typer.Option(min=0.0, max=1.0, help="Of the segments that people look at, at most.")
     ] = 0.15,
 ) -> None:
-    """How many of the large errors at earlier origins people would have looked at, by the decision table on the engine."""
+    """Whether people would have looked at the large errors of earlier years, by the decision table on the engine."""
     import asyncio
 
-    from workers.cli import _forecast_reviews as hindsight
+    from workers.cli import _forecast_hindsight as looking_back
     from workers.runtime.zeebe_types import EngineBusy, Refused
     from workers.settings import get_settings
 
@@ -115,14 +115,14 @@ def reviews(
     with support.plain_errors():
         forecast = support.find(version)
         try:
-            found = asyncio.run(hindsight.choices(settings, forecast, share))
+            found = asyncio.run(looking_back.choices(settings, forecast, share))
         except EngineBusy:
             typer.echo(f"The engine at {settings.zeebe_address} can't be reached. Start it (`fairlead up`).", err=True)
             raise typer.Exit(1) from None
         except Refused as error:
             typer.echo(f"{error}\nTry `fairlead deploy`.", err=True)
             raise typer.Exit(1) from None
-    hindsight.print_choices(forecast.version, found)
+    looking_back.print_choices(forecast.version, found)
 
 
 @app.command()

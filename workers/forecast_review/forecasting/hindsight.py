@@ -7,7 +7,7 @@ and its facts are those of `facts.segment_facts`, as today's are.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 
 import numpy as np
@@ -41,11 +41,21 @@ class Past:
     errors: Mapping[str, float]
     """What came minus what would have been published, absolute, summed over the months ahead, in the data's unit; of
     the segments of which all of these months came."""
+    bottom: frozenset[str]
+    """The segments that are no sums."""
 
     @property
     def large(self) -> set[str]:
-        """The fewest segments whose errors make up the share `LARGE` of all errors."""
-        ranked = sorted(self.errors, key=lambda name: (-self.errors[name], name))
+        """The fewest segments whose errors make up the share `LARGE` of all errors, those of sums and of their parts."""
+        return self._largest(self.errors)
+
+    @property
+    def large_bottom(self) -> set[str]:
+        """The same without sums."""
+        return self._largest(self.errors.keys() & self.bottom)
+
+    def _largest(self, names: Iterable[str]) -> set[str]:
+        ranked = sorted(names, key=lambda name: (-self.errors[name], name))
         reached = np.cumsum([self.errors[name] for name in ranked])
         return set(ranked[: int(np.searchsorted(reached, LARGE * reached[-1])) + 1]) if ranked else set()
 
@@ -60,6 +70,8 @@ class Found:
     large: int
     found: int
     """Large errors among what was looked at."""
+    large_bottom: int
+    found_bottom: int
     money: float
     """Share of all errors that was looked at, 0 to 1."""
 
@@ -74,6 +86,8 @@ def found(past: Past, looked_at: Collection[str]) -> Found:
         len(looked_at),
         len(past.large),
         len(past.large & set(looked_at)),
+        len(past.large_bottom),
+        len(past.large_bottom & set(looked_at)),
         seen / everything if everything else 0.0,
     )
 
@@ -105,6 +119,7 @@ def past_facts(forecast: Forecast) -> list[Past]:
                 f"{origin:%Y-%m}",
                 facts,
                 {str(name): float(error) for name, error in errors.items() if name in names},
+                whole.bottom,
             )
         )
         before = version
@@ -122,6 +137,11 @@ class _History:
         self._delivered = History(
             forecast.name, (), {name: _series(name, raw[name]) for name in self._hierarchy.bottom}
         )
+
+    @property
+    def bottom(self) -> frozenset[str]:
+        """Segments that are no sums."""
+        return frozenset(self._hierarchy.bottom)
 
     def as_of(self, origin: pd.Timestamp, published: pd.DataFrame) -> Forecast:
         """The version of then; `published` are the rows of the backtests at this origin."""

@@ -28,6 +28,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """Versions go to a folder of the test's own, and no database is there."""
     monkeypatch.setenv("FAIRLEAD_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("FAIRLEAD_DATABASE_URL", "postgresql://nobody@127.0.0.1:1/none")
+    monkeypatch.setenv("FAIRLEAD_ZEEBE__ADDRESS", "127.0.0.1:1")
     monkeypatch.setenv("COLUMNS", "200")
     get_settings.cache_clear()
     yield tmp_path / "home"
@@ -71,6 +72,9 @@ def test_run_show_accuracy_compare_and_list(tmp_path: Path) -> None:
     done = run(app, ["show", "latest", "--segment", "r1/s0"])
     assert done.exit_code == 0, done.output
     assert "2018-03" in done.output
+    done = run(app, ["hindsight", "latest"])
+    assert done.exit_code == 1
+    assert "The engine at 127.0.0.1:1 can't be reached" in done.output
 
 
 @pytest.mark.parametrize(

@@ -56,6 +56,7 @@ def test_errors_are_what_came_against_what_was_published(forecast: Forecast) -> 
     pasts = past_facts(forecast)
     assert [one.origin for one in pasts] == ["2016-06", "2016-12", "2017-06"]
     for past in pasts:
+        assert past.bottom == {"r0/s0", "r0/s1", "r1/s0", "r1/s1"}
         rows = forecast.backtests[forecast.backtests["origin"] == f"{past.origin}-01"]
         assert set(past.errors) == {"total", "r0", "r1", "r0/s0", "r0/s1", "r1/s0", "r1/s1"}
         for name, error in past.errors.items():
@@ -64,12 +65,14 @@ def test_errors_are_what_came_against_what_was_published(forecast: Forecast) -> 
 
 
 def test_large_errors_are_the_fewest_that_make_up_half() -> None:
-    past = Past("2016-06", [], {"a": 5.0, "b": 30.0, "c": 40.0, "d": 25.0})
+    past = Past("2016-06", [], {"a": 5.0, "b": 30.0, "c": 40.0, "d": 25.0}, frozenset("abd"))
     assert past.large == {"c", "b"}
+    assert past.large_bottom == {"b"}
     seen = found(past, {"b", "d"})
     assert (seen.large, seen.found, seen.looked_at) == (2, 1, 2)
+    assert (seen.large_bottom, seen.found_bottom) == (1, 1)
     assert seen.money == pytest.approx(0.55)
-    assert Past("2016-06", [], {}).large == set()
+    assert Past("2016-06", [], {}, frozenset()).large == set()
 
 
 def test_a_version_without_backtests_says_so(forecast: Forecast) -> None:

@@ -1,4 +1,4 @@
-"""`fairlead forecast reviews`: the decision table's choice of segments held against the errors that came."""
+"""`fairlead forecast hindsight`: the decision table's choice of segments held against the errors that came."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from workers.settings import Settings
 
 DECISION = "review_need"
-_AT_ONCE = 32
+_AT_ONCE = 8
 
 
 async def needs(settings: Settings, facts: Sequence[Fact]) -> list[Need]:
@@ -60,25 +60,24 @@ async def choices(settings: Settings, forecast: Forecast, share: float) -> list[
 def print_choices(version: str, rows: Sequence[Found]) -> None:
     """An origin a line, all together in the last."""
     body = [
-        [one.origin, str(one.segments), f"{one.looked_at} ({one.looked_at / one.segments:.1%})", str(one.large), _of(one.found, one.large), f"{one.money:.0%}"]
+        [one.origin, *_row(one.segments, one.looked_at, one.large, one.found, one.large_bottom, one.found_bottom), f"{one.money:.0%}"]
         for one in rows
     ]  # fmt: skip
-    segments, looked_at = sum(one.segments for one in rows), sum(one.looked_at for one in rows)
-    large, seen = sum(one.large for one in rows), sum(one.found for one in rows)
+    counts = ("segments", "looked_at", "large", "found", "large_bottom", "found_bottom")
     money = sum(one.money for one in rows) / len(rows)
-    body.append(
-        [
-            "all",
-            str(segments),
-            f"{looked_at} ({looked_at / segments:.1%})",
-            str(large),
-            _of(seen, large),
-            f"{money:.0%}",
-        ]
-    )
-    head = ["known until", "segments", "looked at", "large errors", "found", "share of all errors"]
+    body.append(["all", *_row(*(sum(getattr(one, name) for one in rows) for name in counts)), f"{money:.0%}"])
+    head = ["known until", "segments", "looked at", "large errors found", "of those that are no sums", "of all errors"]
     print_table(f"{version}: the table's choice, held against what came", head, body)
 
 
+def _row(segments: int, looked_at: int, large: int, seen: int, large_bottom: int, seen_bottom: int) -> list[str]:
+    return [
+        str(segments),
+        f"{looked_at} ({looked_at / segments:.1%})",
+        _of(seen, large),
+        _of(seen_bottom, large_bottom),
+    ]
+
+
 def _of(part: int, whole: int) -> str:
-    return f"{part} ({part / whole:.0%})" if whole else "0"
+    return f"{part} of {whole} ({part / whole:.0%})" if whole else "none came"
