@@ -117,7 +117,7 @@ class PostgresNeedDesk:
     async def _published_before(self, forecast_id: str) -> str | None:
         cursor = await self._work.connection.execute(
             "SELECT before.version FROM forecasting.reviews mine JOIN forecasting.reviews before"
-            " ON before.organisation = mine.organisation AND before.opened_at < mine.opened_at"
+            " ON before.organisation = mine.organisation AND before.forecast_id <> mine.forecast_id"
             " WHERE mine.forecast_id = %s AND before.state = 'published' ORDER BY before.opened_at DESC LIMIT 1",
             (forecast_id,),
         )
