@@ -87,6 +87,6 @@ async def test_a_change_is_made_rejected_and_looked_at_again_in_tasklist(
         await form.get_by_label("Your log-in").fill("ana")
         await form.get_by_text("Change it").click()
         await form.get_by_text("Month by month").click()
-        figures = form.get_by_label("Your figure")
+        figures = form.get_by_role("textbox", name="Your figure")
         await expect(figures).to_have_count(6)
         await tasklist.picture("tasklist_forecast_months")
