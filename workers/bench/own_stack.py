@@ -52,8 +52,12 @@ def own_place(prefix: str, **more: str) -> Iterator[Settings]:
     folder.chmod(0o755)  # a PostgreSQL started by root runs as another user, who must reach its data
     before = dict(os.environ)
     handlers = {
-        number: signal.signal(number, lambda *_: signal.raise_signal(signal.SIGINT))
-        for number in (signal.SIGTERM, signal.SIGHUP)
+        # A shell without job control starts what runs in the background deaf to it.
+        signal.SIGINT: signal.signal(signal.SIGINT, signal.default_int_handler),
+        **{
+            number: signal.signal(number, lambda *_: signal.raise_signal(signal.SIGINT))
+            for number in (signal.SIGTERM, signal.SIGHUP)
+        },
     }
     # By the environment, because every process of the stack reads its settings there.
     os.environ.update(own_environment(folder) | more)

@@ -19,9 +19,13 @@ with own_place("fairlead-test-") as settings:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
-def test_an_ended_benchmark_leaves_no_folder(number: signal.Signals) -> None:
+@pytest.mark.parametrize("deaf", ["", "trap '' INT; "], ids=["", "in the background"])
+def test_an_ended_benchmark_leaves_no_folder(number: signal.Signals, deaf: str) -> None:
     with subprocess.Popen(
-        [sys.executable, "-c", PROGRAM], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        ["/bin/sh", "-c", deaf + 'exec "$0" -c "$1"', sys.executable, PROGRAM],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
     ) as program:
         assert program.stdout is not None
         home = Path(program.stdout.readline().strip())
