@@ -114,6 +114,15 @@ async def read_model(request: Request, model: type[ModelT]) -> ModelT:
         Refusal: as `read_json`; 422, it doesn't have the form.
     """
     _, document = await read_json(request)
+    return fitted(document, model)
+
+
+def fitted(document: object, model: type[ModelT]) -> ModelT:
+    """A body that was read, as a model.
+
+    Raises:
+        Refusal: 422, it doesn't have the form.
+    """
     try:
         return model.model_validate(document)
     except ValidationError as error:

@@ -30,7 +30,7 @@ from workers.gateway.forecast_answers import (
     SalesTaken,
 )
 from workers.gateway.forecast_contracts import MAX_SALES, ForecastWithdrawal, ReviewIn, SaleIn
-from workers.gateway.parts import Parts, TheClient, TheParts, read_json, read_model
+from workers.gateway.parts import Parts, TheClient, TheParts, fitted, read_json, read_model
 from workers.gateway.problems import Fault, Refusal
 from workers.gateway.routes_leads import PROBLEMS, body_of
 from workers.office import links
@@ -82,11 +82,7 @@ async def post_forecast(
 ) -> JSONResponse:
     """Start a review of an organisation's forecast: models are fitted, people asked where they can add something."""
     body, document = await read_json(request)
-    try:
-        given = ReviewIn.model_validate(document)
-    except ValidationError as error:
-        detail = "The body doesn't have the form that the API describes; see errors."
-        raise Refusal(422, "invalid-request", detail, errors=faults(error)) from None
+    given = fitted(document, ReviewIn)
     held = None
     if idempotency_key is not None:
         held = idempotency.claim_of(idempotency_key, client.id, "POST /v1/forecasts", body)
