@@ -65,14 +65,14 @@ def expect(
     """
     months = inputs.months[period]
     place = {rep: i for i, rep in enumerate(reps)}
-    rows = [row for row in inputs.forecast if row.period == period and row.segment != TOTAL]
+    rows = [row for row in inputs.of("forecast", period) if row.segment != TOTAL]
     segments = tuple(sorted({row.segment for row in rows}))
     at = {name: i for i, name in enumerate(segments)}
     values = np.zeros((len(segments), len(months)))
     for row in rows:
         values[at[row.segment], months.index(row.month)] = row.value
     shares = _shares(inputs, period, place, at)
-    people = {row.rep: row for row in inputs.reps if row.period == period}
+    people = {row.rep: row for row in inputs.of("reps", period)}
     productive = np.array([_productivity(people[rep], months, inputs) for rep in reps])
     by_segment = shares * (productive @ values.T)
     territory = by_segment.sum(axis=1)
@@ -94,14 +94,14 @@ def expect(
 def _shares(inputs: Inputs, period: str, place: Mapping[str, int], at: Mapping[str, int]) -> Floats:
     potential = np.zeros((len(place), len(at)))
     vacant = np.zeros(len(at))
-    for row in inputs.territories:
-        if row.period == period:
-            if row.rep in place:
-                potential[place[row.rep], at[row.segment]] += row.potential
-            else:
-                vacant[at[row.segment]] += row.potential
+    for row in inputs.of("territories", period):
+        if row.rep in place:
+            potential[place[row.rep], at[row.segment]] += row.potential
+        else:
+            vacant[at[row.segment]] += row.potential
     total = potential.sum(axis=0) + vacant
-    return np.divide(potential, total, out=np.zeros_like(potential), where=total > 0)
+    found: Floats = np.divide(potential, total, out=np.zeros_like(potential), where=total > 0)
+    return found
 
 
 def _productivity(rep: Rep, months: Sequence[dt.date], inputs: Inputs) -> list[float]:
@@ -117,8 +117,8 @@ def _productivity(rep: Rep, months: Sequence[dt.date], inputs: Inputs) -> list[f
 def _pipeline(inputs: Inputs, period: str, place: Mapping[str, int]) -> Floats:
     found = np.zeros(len(place))
     months = {(month.year, month.month) for month in inputs.months[period]}
-    for row in inputs.pipeline:
-        if row.period == period and row.rep in place and (row.closes.year, row.closes.month) in months:
+    for row in inputs.of("pipeline", period):
+        if row.rep in place and (row.closes.year, row.closes.month) in months:
             found[place[row.rep]] += row.amount * row.probability
     return found
 
@@ -142,11 +142,11 @@ def _spreads(inputs: Inputs, period: str, segments: Sequence[str], values: Float
 
 def _relative_width(inputs: Inputs, period: str, segment: str) -> float | None:
     """Half of the 80 % interval over the forecast, months added up; None unless every month has both."""
-    rows = [row for row in inputs.forecast if row.period == period and row.segment == segment]
+    rows = [row for row in inputs.of("forecast", period) if row.segment == segment]
     total = sum(row.value for row in rows)
     if total <= 0 or any(row.lo80 is None or row.hi80 is None for row in rows):
         return None
-    return sum((row.hi80 - row.lo80) / 2 for row in rows if row.hi80 is not None and row.lo80 is not None) / total
+    return float(sum((row.hi80 - row.lo80) / 2 for row in rows) / total)
 
 
 def _covariance(inputs: Inputs, period: str, totals: Floats, spreads: Floats, correlation: float) -> Floats:

@@ -177,6 +177,19 @@ class Inputs:
                 digest.update(f"{name}\0{row.model_dump_json()}\n".encode())
         return digest.hexdigest()
 
+    def of(self, table: str, period: str) -> list[Any]:  # Any: rows of that table
+        """Rows of a table for one period."""
+        return self._by_period[table].get(period, [])
+
+    @cached_property
+    def _by_period(self) -> dict[str, dict[str, list[Any]]]:
+        found: dict[str, dict[str, list[Any]]] = {}
+        for name in ("reps", "territories", "forecast", "pipeline", "results"):
+            periods = found.setdefault(name, {})
+            for row in getattr(self, name):
+                periods.setdefault(row.period, []).append(row)
+        return found
+
     @cached_property
     def months(self) -> dict[str, tuple[dt.date, ...]]:
         """Months of each period, in order: those that its forecast has."""

@@ -112,9 +112,9 @@ def effective(limits: Iterable[Limit]) -> list[Limit]:
     ]
 
 
-def last_quotas(inputs: Inputs, period: str | None) -> dict[str, int]:
+def last_quotas(inputs: Inputs, period: str) -> dict[str, int]:
     """Cents of each rep and unit in an earlier period."""
-    return {row.node: cents(row.quota) for row in inputs.results if row.period == period and row.quota is not None}
+    return {row.node: cents(row.quota) for row in inputs.of("results", period) if row.quota is not None}
 
 
 def _changes(

@@ -5,8 +5,9 @@ Everything is fitted on earlier periods only, by the same `expect` that plans. R
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,6 +57,11 @@ class Odds:
     periods: tuple[str, ...] = ()
     """Those that it was fitted on; none: the values are assumptions."""
     cases: int = 0
+
+    @classmethod
+    def from_card(cls, card: Mapping[str, Any]) -> Odds:  # Any: JSON
+        """From what `dataclasses.asdict` made of it."""
+        return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in card.items()})
 
     def outlook(self, expectation: Expectation) -> Outlook:
         """The distribution of a period's results."""

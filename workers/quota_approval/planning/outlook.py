@@ -79,7 +79,7 @@ class Outlook:
 
     def at(self, chance: Floats | float) -> Floats:
         """The z that is missed with this chance, by interpolation (error below 0.001)."""
-        return np.interp(chance, self.miss(_GRID), _GRID)
+        return np.asarray(np.interp(chance, self.miss(_GRID), _GRID))
 
     def shortfall(self, quota: Floats) -> Floats:
         """Expected money by which results stay below quotas: E max(quota - result, 0) = spread · ∫F up to z."""

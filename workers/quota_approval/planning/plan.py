@@ -71,7 +71,7 @@ class QuotaPlan:
         return Basis(
             organisation=self.organisation,
             rules=self.rules,
-            odds=Odds(**{name: tuple(v) if isinstance(v, list) else v for name, v in self.card["odds"].items()}),
+            odds=Odds.from_card(self.card["odds"]),
             outlook=outlook,
             segments=segments,
             drivers=reps[[f"{name}_money" for name in DRIVERS]].to_numpy(),

@@ -32,7 +32,7 @@ def run_plan(inputs: Inputs, rules: Rules, *, problems: Iterable[Problem] = ()) 
     """
     told = list(problems)
     _check_period(inputs, rules)
-    organisation, empty = build(inputs.units, [rep for rep in inputs.reps if rep.period == rules.period])
+    organisation, empty = build(inputs.units, inputs.of("reps", rules.period))
     rules.check_levels(organisation.order_of_levels())
     told += [Problem("units.csv", "no_reps", f"units.csv: {unit} has no rep below; it gets no quota") for unit in empty]
     expectation, found = expect(inputs, rules.period, organisation.reps, correlation=rules.correlation)
@@ -54,7 +54,7 @@ def run_plan(inputs: Inputs, rules: Rules, *, problems: Iterable[Problem] = ()) 
         monthly=expectation.monthly,
         capacity=expectation.capacity,
         limits=tuple(limits),
-        last=last_quotas(inputs, previous.period if previous else None),
+        last=last_quotas(inputs, previous.period) if previous else {},
     )
     solved = solve(basis, cents(rules.target))
     return assemble(
@@ -91,8 +91,8 @@ def _pasts(inputs: Inputs, rules: Rules, told: list[Problem]) -> list[Past]:
     found = []
     for period, months in inputs.months.items():
         if period in known and months[-1] < first:
-            reps = sorted(rep.rep for rep in inputs.reps if rep.period == period)
-            came = {row.node: row.result for row in inputs.results if row.period == period}
+            reps = sorted(rep.rep for rep in inputs.of("reps", period))
+            came = {row.node: row.result for row in inputs.of("results", period)}
             results = np.array([float("nan") if came.get(rep) is None else float(came[rep] or 0) for rep in reps])
             try:
                 then, _ = expect(inputs, period, reps, correlation=rules.correlation)

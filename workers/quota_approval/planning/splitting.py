@@ -85,13 +85,14 @@ def _rows(
 ) -> tuple[sparse.csc_matrix, Floats, list[tuple[int, int]]]:
     """Target, rules of units, bounds of reps: A x ≤ b, the first row an equality; which unit and side each middle row is."""
     members = organisation.members @ sparse.diags(weights[organisation.units :])
-    blocks, bounds, kinds = [members[0]], [[target]], []
+    blocks, bounds = [members[0]], [np.array([target])]
+    kinds: list[tuple[int, int]] = []
     for i in range(1, organisation.units):
         for sign, amount in ((1, room.own_high[i]), (-1, -room.own_low[i])):
             if 0 < abs(amount) < ENDLESS:
                 blocks.append(sign * members[i])
                 # Rounding moves a unit's members by less than a cent for each buffer below.
-                bounds.append([weights[i] * (amount + _SLACK) / CENTS / unit])
+                bounds.append(np.array([weights[i] * (amount + _SLACK) / CENTS / unit]))
                 kinds.append((i, sign))
     reps = range(organisation.units, len(organisation.nodes))
     high = np.array([room.own_high[i] for i in reps], dtype=np.float64)

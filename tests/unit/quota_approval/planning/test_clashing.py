@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from tests.unit.quota_approval.planning.helpers import basis
 from workers.quota_approval.planning.basis import Basis
-from workers.quota_approval.planning.errors import ClashError
 from workers.quota_approval.planning.clashing import require_room
+from workers.quota_approval.planning.errors import ClashError
 from workers.quota_approval.planning.limits import Limit, Room, room
 from workers.quota_approval.planning.solving import solve
 

@@ -30,7 +30,7 @@ def ok(*arguments: str) -> str:
 
 
 def version(output: str) -> str:
-    return output.rsplit("Version ", 1)[1].split(",")[0]
+    return output.rpartition("Version ")[2].partition(",")[0]
 
 
 def test_sample_plan_show_adjust_and_compare(tmp_path: Path) -> None:

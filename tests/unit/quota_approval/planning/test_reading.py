@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from workers.quota_approval.planning.errors import InputError
+from workers.quota_approval.planning.errors import InputError, QuotaError
 from workers.quota_approval.planning.reading import Reading, read_folder
 from workers.quota_approval.planning.rules import load_rules
 from workers.quota_approval.planning.running import run_plan
@@ -107,10 +107,8 @@ def test_what_cannot_be_planned_says_why(folder: Path, name: str, text: str, say
     ],
 )
 def test_rules_that_cannot_be_kept_say_why(folder: Path, rules: str, says: str) -> None:
-    kept = [line for line in RULES.splitlines(keepends=True) if line.split(":")[0] != rules.split(":")[0]]
+    kept = [line for line in RULES.splitlines(keepends=True) if line.partition(":")[0] != rules.partition(":")[0]]
     (folder / "rules.yaml").write_text("".join(kept) + rules)
-    from workers.quota_approval.planning.errors import QuotaError
-
     with pytest.raises(QuotaError) as caught:
         run_plan(read(folder).inputs, load_rules(folder / "rules.yaml"))
     assert says in str(caught.value)
