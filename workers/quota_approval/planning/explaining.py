@@ -87,7 +87,9 @@ def cost_of(plan: QuotaPlan, limit: Limit, price: float, node: str) -> RuleCost:
     gone = [one for one in plan.basis.limits if not (one.node == limit.node and one.rule == limit.rule)]
     basis = replace(plan.basis, limits=tuple(gone))
     found = solve(basis, plan.solved.quotas[0])
-    before, after = (float(basis.outlook.shortfall(one.exact).sum()) for one in (plan.solved, found))
+    # An adjusted plan is fair within units only; what the rule costs must not be mixed with that.
+    present = solve(plan.basis, plan.solved.quotas[0]) if plan.card["edits"] else plan.solved
+    before, after = (float(basis.outlook.shortfall(one.exact).sum()) for one in (present, found))
     return RuleCost(limit.text, price, found.quotas[plan.at(node)], round((before - after) * CENTS))
 
 

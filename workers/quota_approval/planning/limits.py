@@ -77,7 +77,8 @@ def collect(
         money, share = rules.limits.get(level), rules.expected.get(level)
         why = f"rule for level {level}"
         if money is not None:
-            found += _pair(node, "floor", "cap", money.floor, money.cap, why)
+            # A floor for a level is meant for those at work; one for a rep by name holds anyway.
+            found += _pair(node, "floor", "cap", money.floor if value > 0 else None, money.cap, why)
         if share is not None:
             most = Decimal(repr(float(value)))
             low, high = (None if one is None else one * most for one in (share.floor, share.cap))

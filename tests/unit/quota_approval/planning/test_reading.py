@@ -117,6 +117,8 @@ def test_rules_that_cannot_be_kept_say_why(folder: Path, rules: str, says: str) 
 def test_who_can_expect_nothing_gets_nothing_unless_a_floor_says_so(folder: Path) -> None:
     add(folder, "reps", "27,eve,Eve,east,2029-01-01,\n27,fay,Fay,east,2020-01-01,\n")
     (folder / "bounds.csv").write_text("node,floor\nfay,25.50\n")
+    with (folder / "rules.yaml").open("a") as file:
+        file.write("limits: {rep: {floor: 10}}\n")
     plan = run_plan(read(folder).inputs, load_rules(folder / "rules.yaml"))
     assert plan.quota("eve") == 0
     assert plan.quota("fay") == 2550
