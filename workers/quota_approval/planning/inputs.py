@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cached_property
+from operator import attrgetter
 from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
@@ -174,7 +175,7 @@ class Inputs:
         digest = hashlib.sha256()
         for name in TABLES:
             for row in getattr(self, name):
-                digest.update(f"{name}\0{row.model_dump_json()}\n".encode())
+                digest.update(f"{name}{tuple(vars(row).values())!r}\n".encode())
         return digest.hexdigest()
 
     def of(self, table: str, period: str) -> list[Any]:  # Any: rows of that table
@@ -201,4 +202,4 @@ class Inputs:
 
 def sorted_rows(rows: list[Any]) -> tuple[Any, ...]:  # Any: rows of one table
     """Rows in the order of their keys."""
-    return tuple(sorted(rows, key=lambda row: tuple(getattr(row, column) for column in row.key)))
+    return tuple(sorted(rows, key=attrgetter(*rows[0].key)) if rows else ())

@@ -61,7 +61,8 @@ class Odds:
     @classmethod
     def from_card(cls, card: Mapping[str, Any]) -> Odds:  # Any: JSON
         """From what `dataclasses.asdict` made of it."""
-        return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in card.items()})
+        lists = {name: tuple(card[name]) for name in ("scatter", "scores", "periods")}
+        return cls(**{**card, **lists})
 
     def outlook(self, expectation: Expectation) -> Outlook:
         """The distribution of a period's results."""

@@ -6,12 +6,28 @@ import csv
 import io
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from operator import attrgetter
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from workers.quota_approval.planning.errors import InputError
-from workers.quota_approval.planning.inputs import OPTIONAL, TABLES, TOTAL, Inputs, Problem, Row, sorted_rows
+from workers.quota_approval.planning.inputs import (
+    OPTIONAL,
+    TABLES,
+    TOTAL,
+    Bound,
+    Forecast,
+    Inputs,
+    Opportunity,
+    Problem,
+    Rep,
+    Result,
+    Row,
+    Territory,
+    Unit,
+    sorted_rows,
+)
 
 Cells = Mapping[str, str]
 
@@ -67,9 +83,11 @@ def _rows(path: Path) -> list[tuple[int, Cells]]:
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{path} cannot be read as UTF-8 text: {error}") from error
     head = text.partition("\n")[0]
-    reader = csv.DictReader(io.StringIO(text), delimiter=max(",;\t", key=head.count), restval="")
-    rows = [(reader.line_num, row) for row in reader]
-    columns = tuple(name.strip() for name in reader.fieldnames or ())
+    reader = csv.reader(io.StringIO(text), delimiter=max(",;\t", key=head.count))
+    columns = tuple(name.strip() for name in next(reader, []))
+    rows: list[tuple[int, Cells]] = [
+        (reader.line_num, dict(zip(columns, row, strict=False))) for row in reader if any(row)
+    ]
     needed = [name for name, field in TABLES[path.stem].model_fields.items() if field.is_required()]
     missing = [name for name in needed if name not in columns]
     if missing:
@@ -77,13 +95,14 @@ def _rows(path: Path) -> list[tuple[int, Cells]]:
             f"{path.name} lacks the columns {', '.join(map(repr, missing))}; "
             f"it has {', '.join(map(repr, columns)) or 'none'}"
         )
-    return [(line, {(key or "").strip(): value for key, value in row.items() if key is not None}) for line, row in rows]
+    return rows
 
 
 def _table(
     file: str, name: str, model: type[Row], rows: Iterable[tuple[int, Cells]], currency: str, problems: list[Problem]
 ) -> list[Row]:
-    found: dict[tuple[object, ...], tuple[int, Row]] = {}
+    found: dict[object, tuple[int, Row]] = {}
+    key_of = attrgetter(*model.key)
     for line, cells in rows:
         where = f"{file}, row {line}"
         said = cells.get("currency", "").strip()
@@ -96,9 +115,9 @@ def _table(
         except ValidationError as error:
             problems.append(_refused(where, error))
             continue
-        key = tuple(getattr(row, column) for column in model.key)
+        key = key_of(row)
         if key in found:
-            named = ", ".join(map(str, key))
+            named = ", ".join(str(getattr(row, column)) for column in model.key)
             if name in _FATAL:
                 raise InputError(
                     f"{where}: {named} is in row {found[key][0]} already; {_FATAL[name]}, remove the wrong row"
@@ -121,26 +140,25 @@ def _refused(where: str, error: ValidationError) -> Problem:
 
 def _hold_together(read: dict[str, list[Row]], problems: list[Problem]) -> None:
     """Leave out rows that speak of reps, segments or nodes that are not there."""
-    reps = {(row.period, row.rep) for row in read["reps"]}  # type: ignore[attr-defined]  # rows of that table
-    segments = {(row.period, row.segment) for row in read["forecast"]}  # type: ignore[attr-defined]  # likewise
-    nodes = {row.unit for row in read["units"]} | {rep for _, rep in reps}  # type: ignore[attr-defined]  # likewise
+    reps = {(row.period, row.rep) for row in read["reps"] if isinstance(row, Rep)}
+    segments = {(row.period, row.segment) for row in read["forecast"] if isinstance(row, Forecast)}
+    nodes = {row.unit for row in read["units"] if isinstance(row, Unit)} | {rep for _, rep in reps}
 
-    def judge(name: str, row: Row) -> tuple[str, str] | None:
-        rep, period, segment, node = (getattr(row, column, None) for column in ("rep", "period", "segment", "node"))
-        if name in {"territories", "pipeline"} and rep and (period, rep) not in reps:
-            return "unknown_rep", f"rep {rep!r} is not in reps.csv for {period}"
-        if name == "territories" and segment == TOTAL:
+    def judge(row: Row) -> tuple[str, str] | None:
+        if isinstance(row, Territory | Opportunity) and row.rep and (row.period, row.rep) not in reps:
+            return "unknown_rep", f"rep {row.rep!r} is not in reps.csv for {row.period}"
+        if isinstance(row, Territory) and row.segment == TOTAL:
             return "reserved_name", f"{TOTAL!r} is the sum of all segments; give the rep's own segments"
-        if name == "territories" and (period, segment) not in segments:
-            return "unknown_segment", f"segment {segment!r} has no forecast for {period}"
-        if name in {"results", "bounds"} and node not in nodes:
-            return "unknown_node", f"{node!r} is neither a unit nor a rep"
+        if isinstance(row, Territory) and (row.period, row.segment) not in segments:
+            return "unknown_segment", f"segment {row.segment!r} has no forecast for {row.period}"
+        if isinstance(row, Result | Bound) and row.node not in nodes:
+            return "unknown_node", f"{row.node!r} is neither a unit nor a rep"
         return None
 
     for name in ("territories", "pipeline", "results", "bounds"):
         kept = []
         for row in read[name]:
-            wrong = judge(name, row)
+            wrong = judge(row)
             if wrong is None:
                 kept.append(row)
             else:

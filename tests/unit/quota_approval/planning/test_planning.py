@@ -160,12 +160,13 @@ def test_facts_show_size_change_odds_peers_and_broken_rules(plan: QuotaPlan) -> 
 def test_another_target_is_compared_figure_by_figure(plan: QuotaPlan, given: tuple[Inputs, Rules]) -> None:
     inputs, rules = given
     more = run_plan(inputs, rules.model_copy(update={"target": rules.target * Decimal("1.02")}))
-    table = figures(plan, more).set_index("figure")
-    assert table.loc["target", "new"] > table.loc["target", "old"]
-    assert table.loc["odds_target", "new"] < table.loc["odds_target", "old"]
-    extra = table.loc["shortfall", "new"] - table.loc["shortfall", "old"]
-    each = (table.loc["assigned", "new"] - table.loc["assigned", "old"]) / 100
-    assert table.loc["next_unit", "old"] * each * 0.98 <= extra <= table.loc["next_unit", "new"] * each * 1.02
+    table = figures(plan, more).to_dict("records")
+    old, new = ({row["figure"]: row[side] for row in table} for side in ("old", "new"))
+    assert new["target"] > old["target"]
+    assert new["odds_target"] < old["odds_target"]
+    extra = new["shortfall"] - old["shortfall"]
+    each = (new["assigned"] - old["assigned"]) / 100
+    assert old["next_unit"] * each * 0.98 <= extra <= new["next_unit"] * each * 1.02
     moved = compare(plan, more)
     assert (np.diff(moved["change"].abs().astype(float)) <= 0).all()
     assert moved["change"].min() > -200_000, "nobody gets less when the target rises, but for rounding to 1,000.00"
