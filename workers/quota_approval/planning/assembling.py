@@ -13,8 +13,8 @@ import pandas as pd
 
 from workers import archive
 from workers.quota_approval.planning.basis import DRIVERS, Basis
-from workers.quota_approval.planning.expecting import Floats
 from workers.quota_approval.planning.limits import Limit, effective, with_buffer
+from workers.quota_approval.planning.market import Floats
 from workers.quota_approval.planning.money import CENTS, apportion
 from workers.quota_approval.planning.plan import FORMAT, QuotaPlan
 from workers.quota_approval.planning.simulating import Simulated, simulate

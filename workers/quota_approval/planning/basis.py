@@ -10,8 +10,8 @@ from functools import cached_property
 
 import numpy as np
 
-from workers.quota_approval.planning.expecting import Floats
 from workers.quota_approval.planning.limits import Limit
+from workers.quota_approval.planning.market import Floats
 from workers.quota_approval.planning.odds import Odds
 from workers.quota_approval.planning.organisation import Organisation
 from workers.quota_approval.planning.outlook import Outlook

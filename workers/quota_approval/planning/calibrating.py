@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from workers.quota_approval.planning.expecting import Floats
+from workers.quota_approval.planning.market import Floats
 from workers.quota_approval.planning.odds import Mask, Past, fit
 from workers.quota_approval.planning.outlook import Outlook
 from workers.quota_approval.planning.simulating import draw

@@ -7,12 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from workers.quota_approval.planning.errors import InputError
 from workers.quota_approval.planning.inputs import TOTAL, Inputs, Problem, Rep
-
-Floats = NDArray[np.float64]
+from workers.quota_approval.planning.market import Floats, Market
 
 NORMAL_80 = 1.2815515655446004
 """Half-width of an 80 % interval in standard deviations of a normal distribution."""
@@ -34,8 +32,8 @@ class Expectation:
     """reps x segments: shares of the rep's expectation; rows add up to 1, or are 0 without a territory."""
     pipeline: Floats
     """reps: open opportunities that close in the period, times their probability."""
-    market: Floats
-    """segments x segments: covariance of the segments' relative surprises, from the forecast's intervals."""
+    market: Market
+    """The segments' relative surprises, from the forecast's intervals."""
 
     @property
     def territory(self) -> Floats:
@@ -86,7 +84,7 @@ def expect(
         monthly=productive * (shares @ values),
         mix=np.divide(by_segment, territory[:, None], out=np.zeros_like(by_segment), where=territory[:, None] > 0),
         pipeline=_pipeline(inputs, period, place),
-        market=_covariance(inputs, period, values.sum(axis=1), widths, correlation),
+        market=_market(inputs, period, values.sum(axis=1), widths, correlation),
     )
     return expectation, tuple(problems)
 
@@ -149,7 +147,7 @@ def _relative_width(inputs: Inputs, period: str, segment: str) -> float | None:
     return float(sum((row.hi80 - row.lo80) / 2 for row in rows) / total)
 
 
-def _covariance(inputs: Inputs, period: str, totals: Floats, spreads: Floats, correlation: float) -> Floats:
+def _market(inputs: Inputs, period: str, totals: Floats, spreads: Floats, correlation: float) -> Market:
     """One common factor: its share is what makes the segments' intervals give the interval of their total."""
     money = totals * spreads
     above = _relative_width(inputs, period, TOTAL)
@@ -157,5 +155,4 @@ def _covariance(inputs: Inputs, period: str, totals: Floats, spreads: Floats, co
         alone, together = float((money**2).sum()), float(money.sum() ** 2)
         wanted = (above / NORMAL_80 * totals.sum()) ** 2
         correlation = float(np.clip((wanted - alone) / (together - alone), 0.0, 1.0)) if together > alone else 0.0
-    found: Floats = np.outer(spreads, spreads) * (correlation + (1 - correlation) * np.eye(len(spreads)))
-    return found
+    return Market(spreads * np.sqrt(correlation), spreads * np.sqrt(1 - correlation))

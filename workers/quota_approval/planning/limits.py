@@ -9,8 +9,9 @@ from fractions import Fraction
 
 import numpy as np
 
-from workers.quota_approval.planning.expecting import Expectation, Floats
+from workers.quota_approval.planning.expecting import Expectation
 from workers.quota_approval.planning.inputs import Inputs
+from workers.quota_approval.planning.market import Floats
 from workers.quota_approval.planning.money import CENTS, cents, share_of, show
 from workers.quota_approval.planning.organisation import Organisation
 from workers.quota_approval.planning.rules import REP, Rules

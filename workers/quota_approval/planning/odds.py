@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from scipy.optimize import nnls
 from scipy.special import ndtri
 
-from workers.quota_approval.planning.expecting import Expectation, Floats
+from workers.quota_approval.planning.expecting import Expectation
+from workers.quota_approval.planning.market import Factors, Floats, Seen, likeliest
 from workers.quota_approval.planning.outlook import Outlook
 
 Mask = NDArray[np.bool_]
@@ -30,7 +31,6 @@ _SMALLEST = 0.1
 """A territory below this share of the median counts as one of this size; less capacity than this tells nothing."""
 _MOST = 2.0
 """Above one: who has a better pipeline than the territory promises has a better year in what cannot be seen yet, too."""
-_MARKETS = np.geomspace(0.1, 3.0, 60)
 
 
 @dataclass(frozen=True)
@@ -49,8 +49,8 @@ class Odds:
     """What came over what was expected."""
     credit: float = 0.0
     """How much of a rep's pipeline beyond the usual share counts."""
-    market: float = 1.0
-    """Factor on the forecast's spread, as its months do not miss together wholly."""
+    market: Factors = (1.0, 1.0)
+    """Factors on the forecast's spread, as its months do not miss together wholly."""
     scatter: tuple[float, float, float] = _SCATTER
     """own² = scatter · (1, median territory / own territory, 1 - capacity)."""
     scores: tuple[float, ...] = tuple(map(float, ndtri((np.arange(SCORES) + 0.5) / SCORES)))
@@ -61,7 +61,7 @@ class Odds:
     @classmethod
     def from_card(cls, card: Mapping[str, Any]) -> Odds:  # Any: JSON
         """From what `dataclasses.asdict` made of it."""
-        lists = {name: tuple(card[name]) for name in ("scatter", "scores", "periods")}
+        lists = {name: tuple(card[name]) for name in ("market", "scatter", "scores", "periods")}
         return cls(**{**card, **lists})
 
     def outlook(self, expectation: Expectation) -> Outlook:
@@ -70,7 +70,7 @@ class Odds:
             self.level * _moved(expectation, self.credit),
             np.sqrt(_features(expectation) @ np.array(self.scatter)),
             expectation.mix,
-            self.market**2 * expectation.market,
+            expectation.market.covariance(self.market),
             np.array(self.scores),
         )
 
@@ -86,16 +86,17 @@ def fit(history: Sequence[Past]) -> Odds:
     credit = _credit(pasts, levels)
     scatter = np.array(_SCATTER)
     features = [_features(p.expectation)[m] for p, m in pasts]
-    errors = [p.results[m] / (level * _moved(p.expectation, credit)[m]) - 1.0 for p, m in pasts]
-    mixes = [p.expectation.mix[m] for p, m in pasts]
-    markets = [p.expectation.market for p, _ in pasts]
-    factor = 1.0
+    seen = [
+        Seen(
+            p.results[m] / (level * _moved(p.expectation, credit)[m]) - 1.0, p.expectation.mix[m], p.expectation.market
+        )
+        for p, m in pasts
+    ]
+    factors = (1.0, 1.0)
     for _ in range(4):
         variances = [np.maximum(one @ scatter, 1e-4) for one in features]
-        factor = _market(errors, mixes, variances, markets)
-        rest = [
-            e - x @ _shock(e, x, v, factor**2 * c) for e, x, v, c in zip(errors, mixes, variances, markets, strict=True)
-        ]
+        factors = likeliest(seen, variances)
+        rest = [one.errors - one.mix @ one.shock(v, factors) for one, v in zip(seen, variances, strict=True)]
         # Squares scatter with the variance itself: weighted by it, small territories do not decide for all.
         weights = 1 / np.concatenate(variances)
         squares = np.concatenate(rest) ** 2
@@ -107,7 +108,7 @@ def fit(history: Sequence[Past]) -> Odds:
     return Odds(
         level,
         credit,
-        factor,
+        factors,
         (float(scatter[0]), float(scatter[1]), float(scatter[2])),
         tuple(map(float, scores)),
         tuple(p.expectation.period for p, _ in pasts),
@@ -152,28 +153,3 @@ def _credit(pasts: Sequence[tuple[Past, Mask]], levels: Sequence[float]) -> floa
         above += float((territory * surplus * surprise).sum())
         below += float((territory * surplus**2).sum()) * level
     return float(np.clip(above / below, 0.0, _MOST)) if below > 0 else 0.0
-
-
-def _shock(errors: Floats, mix: Floats, variances: Floats, covariance: Floats) -> Floats:
-    """Segments' common surprises of one period: posterior mean given reps' errors (Bayesian linear regression)."""
-    weighed = mix.T / variances
-    inner = np.eye(len(covariance)) + weighed @ mix @ covariance
-    found: Floats = covariance @ np.linalg.solve(inner, weighed @ errors)
-    return found
-
-
-def _market(
-    errors: Sequence[Floats], mixes: Sequence[Floats], variances: Sequence[Floats], markets: Sequence[Floats]
-) -> float:
-    """The factor on the forecast's spread that makes the errors likeliest, with a weak prior around 1 (a factor of 2)."""
-    best, likeliest = 1.0, -np.inf
-    parts = [(x.T / v @ x, x.T / v @ e, c) for e, x, v, c in zip(errors, mixes, variances, markets, strict=True)]
-    for factor in _MARKETS:
-        # The marginal likelihood, by Woodbury's identity in the number of segments.
-        found = -0.5 * (np.log(factor) / np.log(2)) ** 2
-        for a, b, covariance in parts:
-            inner = np.eye(len(covariance)) + factor**2 * a @ covariance
-            found += -0.5 * np.linalg.slogdet(inner)[1] + 0.5 * b @ (factor**2 * covariance @ np.linalg.solve(inner, b))
-        if found > likeliest:
-            best, likeliest = float(factor), float(found)
-    return best

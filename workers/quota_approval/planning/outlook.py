@@ -19,7 +19,7 @@ from functools import cached_property
 import numpy as np
 from scipy.special import ndtr
 
-from workers.quota_approval.planning.expecting import Floats
+from workers.quota_approval.planning.market import Floats
 
 _ROUGH = 0.05
 """Least share of the variance that is market in F, so that F is smooth where a forecast claims to be sure."""

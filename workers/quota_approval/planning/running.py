@@ -12,9 +12,10 @@ from workers.quota_approval.planning.assembling import assemble
 from workers.quota_approval.planning.basis import DRIVERS, Basis
 from workers.quota_approval.planning.calibrating import calibrate
 from workers.quota_approval.planning.errors import InputError
-from workers.quota_approval.planning.expecting import Expectation, Floats, expect
+from workers.quota_approval.planning.expecting import Expectation, expect
 from workers.quota_approval.planning.inputs import Inputs, Problem
 from workers.quota_approval.planning.limits import collect, last_quotas
+from workers.quota_approval.planning.market import Floats
 from workers.quota_approval.planning.money import CENTS, cents
 from workers.quota_approval.planning.odds import Odds, Past, fit
 from workers.quota_approval.planning.organisation import build

@@ -26,8 +26,9 @@ from pathlib import Path
 
 import numpy as np
 
-from workers.quota_approval.planning.expecting import NORMAL_80, Floats
+from workers.quota_approval.planning.expecting import NORMAL_80
 from workers.quota_approval.planning.inputs import TABLES, TOTAL
+from workers.quota_approval.planning.market import Floats
 
 YEARS = (2023, 2024, 2025, 2026, 2027)
 """The last one is planned."""

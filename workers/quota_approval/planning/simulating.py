@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from workers.quota_approval.planning.expecting import Floats
+from workers.quota_approval.planning.market import Floats
 from workers.quota_approval.planning.organisation import Organisation
 from workers.quota_approval.planning.outlook import Outlook
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from workers.quota_approval.planning.basis import Basis
 from workers.quota_approval.planning.clashing import require_room
-from workers.quota_approval.planning.expecting import Floats
 from workers.quota_approval.planning.limits import Limit, effective
+from workers.quota_approval.planning.market import Floats
 from workers.quota_approval.planning.splitting import split, whole_cents
 
 

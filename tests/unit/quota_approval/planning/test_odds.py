@@ -7,9 +7,10 @@ import pytest
 
 from workers.quota_approval.planning.calibrating import calibrate
 from workers.quota_approval.planning.expecting import Expectation
+from workers.quota_approval.planning.market import Market
 from workers.quota_approval.planning.odds import Odds, Past, fit
 
-MARKET = np.array([[0.006, 0.002], [0.002, 0.009]])
+TOGETHER, ALONE = np.array([0.05, 0.06]), np.array([0.05, 0.08])
 
 
 def past(
@@ -23,12 +24,12 @@ def past(
     capacity = np.where(random.random(reps) < 0.2, 0.5, 1.0)
     expectation = Expectation(
         str(year), tuple(f"r{i}" for i in range(reps)), (dt.date(year, 1, 1),), ("a", "b"), full,
-        (full * capacity)[:, None], mix, pipeline, MARKET * wide**2,
+        (full * capacity)[:, None], mix, pipeline, Market(TOGETHER * wide, ALONE * wide),
     )  # fmt: skip
     territory = full * capacity
     usual = pipeline.sum() / territory.sum()
     expected = level * (territory + credit * (pipeline - usual * territory))
-    shock = np.linalg.cholesky(MARKET) @ random.standard_normal(2)
+    shock = TOGETHER * random.standard_normal() + ALONE * random.standard_normal(2)
     results = expected * (1 + mix @ shock + own * random.standard_normal(reps))
     return Past(expectation, results)
 
@@ -43,10 +44,12 @@ def test_level_credit_and_scatter_are_found() -> None:
 
 
 def test_too_wide_intervals_are_narrowed_by_history() -> None:
-    honest = fit([past(year, reps=600) for year in range(2010, 2022)])
-    wide = fit([past(year, reps=600, wide=3.0) for year in range(2010, 2022)])
-    assert honest.market == pytest.approx(1.0, abs=0.35)
-    assert wide.market == pytest.approx(honest.market / 3, rel=0.35)
+    true = np.outer(TOGETHER, TOGETHER) + np.diag(ALONE**2)
+    for wide in (1.0, 3.0):
+        pasts = [past(year, reps=150, wide=wide) for year in range(1990, 2020)]
+        found = pasts[0].expectation.market.covariance(fit(pasts).market)
+        # Of the sum of both segments: what their parts are alone is known less well.
+        assert np.sqrt(found.sum()) == pytest.approx(np.sqrt(true.sum()), rel=0.25)
 
 
 def test_odds_hold_on_history_that_they_have_not_seen() -> None:

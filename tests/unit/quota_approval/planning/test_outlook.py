@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.special import ndtri
 
-from workers.quota_approval.planning.expecting import Floats
+from workers.quota_approval.planning.market import Floats
 from workers.quota_approval.planning.odds import SCORES, Odds
 from workers.quota_approval.planning.outlook import Outlook
 from workers.quota_approval.planning.simulating import draw
