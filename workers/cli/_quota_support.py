@@ -35,7 +35,7 @@ def print_problems(texts: Sequence[str]) -> None:
     for text in texts[:_NAMED]:
         typer.echo(text, err=True)
     if len(texts) > _NAMED:
-        typer.echo(f"… and {len(texts) - _NAMED:,} more; all are kept with the version.", err=True)
+        typer.echo(f"… and {len(texts) - _NAMED:,} more of that kind; all are kept with the version.", err=True)
 
 
 def _folder() -> Path:
