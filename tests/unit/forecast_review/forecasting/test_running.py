@@ -47,7 +47,7 @@ def test_the_same_data_and_plan_give_the_same_bytes(forecast: Forecast) -> None:
     back = Forecast.from_bytes(forecast.to_bytes())
     pd.testing.assert_frame_equal(back.points, forecast.points)
     assert back.card == forecast.card
-    with pytest.raises(DataError, match="no stored forecast"):
+    with pytest.raises(DataError, match="no stored version"):
         Forecast.from_bytes(b"something else")
 
 

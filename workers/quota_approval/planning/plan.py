@@ -1,0 +1,133 @@
+"""A finished plan: one immutable version, with everything that it was made from and can be explained or changed by."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from workers import archive
+from workers.quota_approval.planning.basis import DRIVERS, Basis
+from workers.quota_approval.planning.errors import InputError
+from workers.quota_approval.planning.limits import Limit
+from workers.quota_approval.planning.odds import Odds
+from workers.quota_approval.planning.organisation import Organisation
+from workers.quota_approval.planning.outlook import Outlook
+from workers.quota_approval.planning.rules import REP, Rules
+from workers.quota_approval.planning.solving import Solved
+
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class QuotaPlan:
+    """One version. The frames' columns are in docs/adr/0013-quotas.md; amounts in them are whole cents (int64)."""
+
+    card: Mapping[str, Any]  # Any: JSON
+    """Version, parent version, period, target, rules, odds, key figures, edits, libraries: small enough for a person."""
+    nodes: pd.DataFrame
+    reps: pd.DataFrame
+    mix: pd.DataFrame
+    phases: pd.DataFrame
+    limits: pd.DataFrame
+    calibration: pd.DataFrame
+    problems: pd.DataFrame
+
+    @property
+    def version(self) -> str:
+        """``<name>-<period>-<digest>``: the same input, rules, edits and libraries give the same version."""
+        return str(self.card["version"])
+
+    @cached_property
+    def rules(self) -> Rules:
+        """What the planner had set."""
+        return Rules.model_validate(self.card["rules"])
+
+    @cached_property
+    def organisation(self) -> Organisation:
+        """The tree."""
+        nodes, units = self.nodes, int((self.nodes["level"] != REP).sum())
+        place = {name: i for i, name in enumerate(nodes["node"])}
+        parents = tuple(place.get(parent, -1) for parent in nodes["parent"])
+        return Organisation(tuple(nodes["node"]), tuple(nodes["name"]), tuple(nodes["level"]), parents, units)
+
+    @cached_property
+    def basis(self) -> Basis:
+        """What the split was made from."""
+        reps, segments = self.reps, tuple(self.card["segments"])
+        months = tuple(pd.Timestamp(month).date() for month in self.card["months"])
+        known = self.nodes["last_quota"].notna()
+        outlook = Outlook(
+            reps["expected"].to_numpy(),
+            reps["own"].to_numpy(),
+            self.mix[list(segments)].to_numpy(),
+            np.array(self.card["market"]),
+            np.array(self.card["odds"]["scores"]),
+        )
+        return Basis(
+            organisation=self.organisation,
+            rules=self.rules,
+            odds=Odds.from_card(self.card["odds"]),
+            outlook=outlook,
+            segments=segments,
+            drivers=reps[[f"{name}_money" for name in DRIVERS]].to_numpy(),
+            months=months,
+            monthly=self.phases["expected"].to_numpy().reshape(len(reps), len(months)),
+            capacity=reps["capacity"].to_numpy(),
+            limits=tuple(
+                Limit(row["node"], row["rule"], bool(row["least"]), int(row["amount"]), row["why"])
+                for row in self.limits.to_dict("records")
+            ),
+            last={
+                str(node): int(quota)
+                for node, quota in zip(self.nodes["node"][known], self.nodes["last_quota"][known], strict=True)
+            },
+        )
+
+    @cached_property
+    def solved(self) -> Solved:
+        """The quotas as they were solved."""
+        units = self.organisation.units
+        return Solved(
+            tuple(map(int, self.nodes["quota"])),
+            self.reps["exact"].to_numpy(),
+            self.nodes["level_z"].to_numpy()[:units],
+        )
+
+    def quota(self, node: str) -> int:
+        """Cents of a rep or unit.
+
+        Raises:
+            InputError: if the plan has no such node.
+        """
+        return self.solved.quotas[self.at(node)]
+
+    def at(self, node: str) -> int:
+        """Place of a node. Raises InputError if there is none."""
+        if node not in self.organisation.place:
+            raise InputError(f"{self.version} has neither a unit nor a rep {node!r}")
+        return self.organisation.place[node]
+
+    def to_bytes(self) -> bytes:
+        """A zip of Parquet frames and the card; the same plan gives the same bytes."""
+        return archive.pack(self.card, {name: getattr(self, name) for name in FRAMES})
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> QuotaPlan:
+        """The plan that `to_bytes` wrote.
+
+        Raises:
+            InputError: if the bytes are none.
+        """
+        try:
+            card, frames = archive.unpack(data, FRAMES, form=FORMAT)
+        except archive.NoArchive as error:
+            raise InputError(str(error)) from error
+        return cls(card, **frames)
+
+
+FRAMES = tuple(field.name for field in fields(QuotaPlan) if field.name != "card")
