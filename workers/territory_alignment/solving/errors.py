@@ -1,0 +1,42 @@
+"""What can go wrong when territories are cut.
+
+::
+
+    TerritoryError
+    ├── InputError     the input cannot be used, or what was asked for cannot be done
+    ├── ClashError     no plan keeps all hard rules; carries those that clash
+    ├── NoTimeError    the time was over before any plan was found that keeps the hard rules
+    └── NoPlanError    no such version is stored
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from workers.territory_alignment.solving.clashing import Clash
+
+
+class TerritoryError(Exception):
+    """Territories could not be cut."""
+
+
+class InputError(TerritoryError):
+    """The input cannot be used."""
+
+
+class ClashError(TerritoryError):
+    """No plan keeps all hard rules; `clashes` are those that cannot hold together."""
+
+    def __init__(self, clashes: Sequence[Clash]) -> None:
+        super().__init__("\n".join(clash.text for clash in clashes))
+        self.clashes = tuple(clashes)
+
+
+class NoTimeError(TerritoryError):
+    """No plan was found in the time given."""
+
+
+class NoPlanError(TerritoryError):
+    """No such plan is stored."""
