@@ -6,13 +6,15 @@ Beasley, "OR-Library: Distributing Test Problems by Electronic Mail", Journal of
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from workers.territory_alignment.solving.errors import InputError
+from workers.territory_alignment.solving.geography import Ints
 from workers.territory_alignment.solving.model import Model
+from workers.territory_alignment.solving.running import Limits, Tell, solve
 
 
 @dataclass(frozen=True)
@@ -22,6 +24,42 @@ class Instance:
     model: Model
     maximise: bool
     """The published figures are profits; the model holds them negated."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """The best assignment found, in the instance's own terms."""
+
+    owner: Ints
+    """By job, the agent's position."""
+    cost: float
+    """Cost, or profit."""
+    bound: float
+    """What no assignment falls below, or exceeds; whole where all figures are."""
+    gap: float
+    """Relative distance of the two."""
+    seconds: float
+
+
+def solve_instance(instance: Instance, limits: Limits, *, tell: Tell | None = None) -> Found:
+    """Solve one instance.
+
+    Raises:
+        InputError: if a job fits no agent.
+        NoTimeError: if no assignment was found that keeps all capacities.
+    """
+    model, sign = instance.model, -1.0 if instance.maximise else 1.0
+    fits = model.work <= model.limit
+    if not fits.any(axis=1).all():
+        job = int(np.flatnonzero(~fits.any(axis=1))[0]) + 1
+        raise InputError(f"job {job} needs more than any agent has; the instance has no solution")
+    # The search measures gaps relative to a bound above zero, so profits are counted down from the largest.
+    lift = np.where(instance.maximise, model.cost.min(axis=1), 0.0)
+    whole = bool((model.cost % 1 == 0).all())
+    shifted = replace(model, cost=np.where(fits, model.cost - lift[:, None], np.inf), step=1.0 if whole else 0.0)
+    found = solve(shifted, limits, tell=tell)
+    cost, bound = found.value + lift.sum(), found.bound + lift.sum()
+    return Found(found.owner, sign * cost, sign * bound, (cost - bound) / max(abs(bound), 1e-12), found.seconds)
 
 
 def read_gap(path: Path, *, maximise: bool = False) -> list[Instance]:
@@ -59,7 +97,9 @@ def _instances(numbers: np.ndarray[tuple[int], np.dtype[np.float64]], at: int, *
         if min(agents, jobs) < 1 or end > len(numbers):
             return
         cost, work = (numbers[at + 2 + k * size : at + 2 + (k + 1) * size].reshape(agents, jobs).T for k in range(2))
-        made.append(Instance(Model(-cost if maximise else cost.copy(), work.copy(), numbers[end - agents : end]), maximise))
+        made.append(
+            Instance(Model(-cost if maximise else cost.copy(), work.copy(), numbers[end - agents : end]), maximise)
+        )
         at = end
     if at == len(numbers):
         yield from made

@@ -12,7 +12,7 @@ from workers.territory_alignment.solving.model import SLACK, Model
 LEAST = 1e-9
 """Points that a move must gain; less may be rounding, and could go round in circles."""
 OVERLOAD = 1e4
-"""Points for being over one's limit by all of it: more than any plan's score, so that overload goes first."""
+"""Times the dearest pair, for being over one's limit by all of it: so overload goes first."""
 
 
 class State:
@@ -27,7 +27,10 @@ class State:
         self.load = model.loads(owner)
         self.sums = [model.sums(owner, balance) for balance in model.balances]
         self._room = model.limit * (1 + SLACK) + SLACK
-        self._over = OVERLOAD / np.where(np.isfinite(model.limit) & (model.limit > 0), model.limit, 1.0)
+        dearest = float(np.ptp(model.cost[np.isfinite(model.cost)]))
+        self._over = (
+            OVERLOAD * max(dearest, 1.0) / np.where(np.isfinite(model.limit) & (model.limit > 0), model.limit, 1.0)
+        )
         self._near = _Near(model, owner) if len(model.pairs) else None
         self.nearest = np.array([self._row(k) for k in range(reps)])
         """Reps x reps: the least that giving one of one's accounts to another costs, balance and limits apart."""

@@ -55,6 +55,8 @@ class Model:
     """Neighbours, as rows of two accounts."""
     pair_price: float = 0.0
     """Points for each pair of neighbours that is split."""
+    step: float = 0.0
+    """Values of plans are multiples of it, so bounds are rounded up to one; 0 if nothing is known."""
 
     @property
     def size(self) -> tuple[int, int]:

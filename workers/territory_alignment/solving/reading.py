@@ -55,7 +55,7 @@ def read_organisation(accounts: Path, reps: Path, rules: Path | None = None, *, 
         InputError: if a file cannot be read or lacks a column, or nothing in it can be used.
     """
     problems: list[Problem] = []
-    team = _things(_table(reps, REP_COLUMNS), reps.name, "rep", _rep, problems)
+    team = _team(reps, problems)
     found = _things(_table(accounts, ACCOUNT_COLUMNS), accounts.name, "account", _account, problems)
     for account in found.values():
         if account.owner is not None and account.owner not in team:
@@ -67,6 +67,20 @@ def read_organisation(accounts: Path, reps: Path, rules: Path | None = None, *, 
             first = f" The first: {problems[0].text}." if problems else ""
             raise InputError(f"{file.name}: no row can be used.{first}")
     return Reading(Organisation(tuple(found.values()), tuple(team.values()), ruled, name), tuple(problems))
+
+
+def read_reps(path: Path) -> tuple[tuple[Rep, ...], tuple[Problem, ...]]:
+    """Reps alone, and what could not be read.
+
+    Raises:
+        InputError: if the file cannot be read or lacks a column.
+    """
+    problems: list[Problem] = []
+    return tuple(_team(path, problems).values()), tuple(problems)
+
+
+def _team(path: Path, problems: list[Problem]) -> dict[str, Rep]:
+    return _things(_table(path, REP_COLUMNS), path.name, "rep", _rep, problems)
 
 
 def _table(path: Path, needed: Sequence[str]) -> pd.DataFrame:

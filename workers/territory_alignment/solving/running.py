@@ -244,6 +244,8 @@ class _Search:
 
     def prove(self, stage: str, bound: float) -> None:
         """Keep a bound if it is the best."""
+        if step := self.model.step:
+            bound = min(step * math.ceil(bound / step - 1e-6), self.value)
         if bound > self.bound:
             self.bound = bound
             self._say(stage)

@@ -124,4 +124,3 @@ def _owned(random: np.random.Generator, bare: list[Account], team: tuple[Rep, ..
             locked[account.id] = owner
     rules = Rules(industry_skills=SKILLED, named=named, locked=locked)
     return Organisation(tuple(accounts), team, rules, f"sample_{len(team)}x{len(accounts)}")
-
