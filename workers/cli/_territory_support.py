@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
+import os
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -69,9 +71,15 @@ def pairs(texts: Sequence[str] | None) -> list[tuple[str, str]]:
 
 @contextmanager
 def searching() -> Iterator[Callable[[Progress], None]]:
-    """A line on standard error that says where the search is."""
+    """A line on standard error that says where the search is.
+
+    Meanwhile nothing goes to the standard output of the process: HiGHS has a line or two that no option turns off.
+    """
     from rich.console import Console
 
+    sys.stdout.flush()
+    kept, nowhere = os.dup(1), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
     with Console(stderr=True).status("reading …") as status:
 
         def tell(step: Progress) -> None:
@@ -79,7 +87,12 @@ def searching() -> Iterator[Callable[[Progress], None]]:
                 f"{step.seconds:.1f} s, {step.stage}: score {step.value:.3f}, bound {step.bound:.3f}, gap {step.gap:.2%}"
             )
 
-        yield tell
+        try:
+            yield tell
+        finally:
+            os.dup2(kept, 1)
+            os.close(kept)
+            os.close(nowhere)
 
 
 def print_problems(texts: Sequence[str]) -> None:

@@ -84,11 +84,11 @@ def align(
         model = replace(model, cost=model.cost + anchor.cost(model.size[1]))
     try:
         solution = solve(model, limits, start=None if anchor is None else anchor.owner, tell=tell, stop=stop)
-    except NoTimeError:
+    except NoTimeError as error:
         # The accounts would fit if they could be divided; perhaps they cannot as a whole.
         if clashes := find_clashes(organisation, exact=True):
             raise ClashError(clashes) from None
-        raise
+        raise NoTimeError(error.seconds, error.over, [organisation.reps[k].id for k in error.over]) from None
     return _plan(organisation, weights, limits, solution, problems, anchor)
 
 

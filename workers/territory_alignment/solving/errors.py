@@ -35,7 +35,15 @@ class ClashError(TerritoryError):
 
 
 class NoTimeError(TerritoryError):
-    """No plan was found in the time given."""
+    """No plan was found in the time given; `over` are the positions of reps with more than their limit in the last one."""
+
+    def __init__(self, seconds: float, over: Sequence[int], names: Sequence[str] = ()) -> None:
+        who = ", ".join(names or [f"at position {k}" for k in over])
+        super().__init__(
+            f"in {seconds:.1f} s no plan was found that keeps every limit; in the nearest one these reps are over theirs: {who}. "
+            "That there is none is not proven: give more time or room"
+        )
+        self.seconds, self.over = seconds, tuple(over)
 
 
 class NoPlanError(TerritoryError):

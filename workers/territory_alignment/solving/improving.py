@@ -32,6 +32,7 @@ class State:
             OVERLOAD * max(dearest, 1.0) / np.where(np.isfinite(model.limit) & (model.limit > 0), model.limit, 1.0)
         )
         self._near = _Near(model, owner) if len(model.pairs) else None
+        self._stale: set[int] = set()
         self.nearest = np.array([self._row(k) for k in range(reps)])
         """Reps x reps: the least that giving one of one's accounts to another costs, balance and limits apart."""
 
@@ -91,7 +92,7 @@ class State:
         return float(change[i, j]) - self.points(rep) - self.points(other), int(gives[i]), int(gets[j])
 
     def give(self, account: int, rep: int) -> None:
-        """Move one account; `nearest` of both reps is renewed by `settle`."""
+        """Move one account; `nearest` of those concerned is renewed by `settle`."""
         before = int(self.owner[account])
         self.owner[account] = rep
         self.members[before] = self.members[before][self.members[before] != account]
@@ -101,13 +102,16 @@ class State:
         for balance, sums in zip(self.model.balances, self.sums, strict=True):
             sums[before] -= balance.amount[account]
             sums[rep] += balance.amount[account]
+        self._stale |= {before, rep}
         if self._near is not None:
-            self._near.give(account, before, rep)
+            self._stale |= {int(self.owner[other]) for other in self._near.give(account, before, rep)}
 
-    def settle(self, reps: set[int]) -> None:
-        """Renew what is kept of reps whose accounts changed."""
-        for k in reps:
+    def settle(self) -> set[int]:
+        """Renew what is kept of reps whose accounts, or their neighbours, changed; those reps."""
+        renewed, self._stale = self._stale, set()
+        for k in renewed:
             self.nearest[k] = self._row(k)
+        return renewed
 
 
 class _Near:
@@ -142,10 +146,12 @@ class _Near:
                     found[i, at[other]] = 2 * self._price
         return found
 
-    def give(self, account: int, before: int, rep: int) -> None:
+    def give(self, account: int, before: int, rep: int) -> list[int]:
+        """Move one account; its neighbours."""
         for other in self._beside[account]:
             self.count[other, before] -= 1
             self.count[other, rep] += 1
+        return self._beside[account]
 
 
 def improve(state: State, random: np.random.Generator, reps: Ints, *, over: Callable[[], bool]) -> set[int]:
@@ -166,7 +172,7 @@ def improve(state: State, random: np.random.Generator, reps: Ints, *, over: Call
                     state.give(gets, rep)
                 changed = True
             if changed:
-                state.settle({rep, other})
-                touched |= {rep, other}
-                waiting += [k for k in (rep, other) if k not in waiting]
+                renewed = state.settle()
+                touched |= renewed
+                waiting += [k for k in sorted(renewed) if k not in waiting]
     return touched

@@ -55,7 +55,7 @@ def kpis(organisation: Organisation, owner: Ints) -> Kpis:
     known = today != -1
     changed = known & has & (owner != today)
     relations = models.relationships(organisation)
-    km = distances(models.places(accounts), models.places(reps))[np.arange(len(owner)), owner]
+    km = distances(models.places(accounts), models.places(reps))[np.arange(len(owner)), np.where(has, owner, 0)]
     limit = models.limits(organisation)
     return Kpis(
         accounts=len(accounts),

@@ -10,7 +10,7 @@ from workers.territory_alignment.solving.bounding import Prices
 from workers.territory_alignment.solving.exactly import Flags, solve_exactly
 from workers.territory_alignment.solving.geography import Floats, Ints
 from workers.territory_alignment.solving.improving import State
-from workers.territory_alignment.solving.model import Balance, Model, totals
+from workers.territory_alignment.solving.model import SLACK, Balance, Model, totals
 
 NODES = 100
 """Of the branch-and-bound tree of one neighbourhood."""
@@ -99,13 +99,12 @@ class Neighbourhoods:
             return None
         for i in np.flatnonzero(found.owner != now):
             state.give(int(part.accounts[i]), int(part.reps[found.owner[i]]))
-        state.settle({int(k) for k in part.reps})
-        return part.reps
+        return np.array(sorted(state.settle()))
 
     def _choose(self, state: State, width: float) -> Ints:
         """A rep by its part of the gap, and those it competes with, until there are pairs enough."""
         model = state.model
-        over = np.flatnonzero(state.load > state.model.limit * (1 + 1e-9) + 1e-9)
+        over = np.flatnonzero(state.load > state.model.limit * (1 + SLACK) + SLACK)
         weight = excess(state, self._prices, self._costs) + 1e-12
         first = (
             int(self._random.choice(over))

@@ -17,7 +17,7 @@ from workers.territory_alignment.solving.errors import InputError, NoTimeError
 from workers.territory_alignment.solving.exactly import Exact, solve_exactly
 from workers.territory_alignment.solving.geography import Floats, Ints
 from workers.territory_alignment.solving.improving import State, improve
-from workers.territory_alignment.solving.model import Model
+from workers.territory_alignment.solving.model import SLACK, Model
 from workers.territory_alignment.solving.neighbourhoods import Neighbourhoods
 from workers.territory_alignment.solving.pair_prices import price_pairs
 from workers.territory_alignment.solving.relaxing import Relaxation, relax
@@ -143,21 +143,18 @@ class _Search:
             self.note("search", state)
         relaxed = relax(model, Prices.zero(model), left=self.left)
         self.prove("relaxation", relaxed.bound)
-        if relaxed.solved and not self.over():
+        if relaxed.share.any() and not self.over():
             state = self._from_relaxation(state, relaxed)
         prices = relaxed.prices
         if len(model.pairs) and self.best is not None:
             prices = price_pairs(model, prices, self.value, over=self.over)
             self.prove("contiguity", bound(model, prices))
         costs = reduced(model, prices)
-        proof = self._proof(costs)
-        self._neighbourhoods(state, Neighbourhoods(prices, costs, bound(model, prices, costs), self._random), proof)
+        lowest = bound(model, prices, costs)
+        proof = self._proof(costs, lowest)
+        self._neighbourhoods(state, Neighbourhoods(prices, costs, lowest, self._random), proof)
         if self.best is None:
-            over = ", ".join(map(str, np.flatnonzero(state.load > model.limit * (1 + 1e-9) + 1e-9)))
-            raise NoTimeError(
-                f"no plan that keeps every limit was found in {self.seconds:.0f} s; reps at positions {over} are over theirs "
-                f"in the nearest one. That there is none is not proven: give more time, or room"
-            )
+            raise NoTimeError(self.seconds, np.flatnonzero(state.load > model.limit * (1 + SLACK) + SLACK).tolist())
         return Solution(self.best, self.value, self.bound, relaxed.bound, self.seconds, self.rounds, tuple(self.trace))
 
     def _from_relaxation(self, state: State, relaxed: Relaxation) -> State:
@@ -172,13 +169,13 @@ class _Search:
             else state
         )
 
-    def _proof(self, costs: Floats) -> Future[Exact] | None:
+    def _proof(self, costs: Floats, lowest: float) -> Future[Exact] | None:
         """The whole as a MIP beside the search, if no better plan needs more than so many pairs.
 
-        A pair is left out if its reduced cost alone exceeds the distance of the best plan to the bound.
+        A pair is left out if its reduced cost alone exceeds the distance of the best plan to `lowest`, the prices' bound.
         """
         regret = costs - costs.min(axis=1, keepdims=True)
-        pairs = (regret <= self.value - self.bound + 1e-9) & np.isfinite(costs)
+        pairs = (regret <= self.value - lowest + 1e-9) & np.isfinite(costs)
         left = self.left()
         most = SMALL if left is None else LARGE
         if self.best is None or pairs.sum() > (most / DEARER if len(self.model.pairs) else most) or self.over():
@@ -214,7 +211,7 @@ class _Search:
             if changed is not None:
                 improve(state, self._random, changed, over=self.over)
                 self.note("neighbourhoods", state)
-        if proof is not None:
+        if proof is not None and (proof.done() or not self.over()):
             # A MIP that doesn't look at the clock in time is left to end by itself.
             with suppress(TimeoutError):
                 self._accept(proof.result(self.left()))
