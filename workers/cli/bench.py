@@ -163,10 +163,10 @@ def territory(
         here = machine()
         sides = bench(reps, accounts, seconds, seed, alternatives=not no_alternatives, say=typer.echo)
     rows = [
-        [one.name, "" if one.first is None else f"{one.first:.1f}", f"{one.seconds:.1f}", *(support.shown("value", value) for value in (one.value, one.bound)), support.shown("gap", one.gap), support.shown("gap", one.above_lp), f"{one.peak_mib:,.0f}", one.note]
+        [one.name, "" if one.first is None else f"{one.first:.1f}", f"{one.seconds:.1f}", f"{one.cpu_seconds:.1f}", *(support.shown("value", value) for value in (one.value, one.bound)), support.shown("gap", one.gap), support.shown("gap", one.above_lp), f"{one.peak_mib:,.0f}", one.note]
         for one in sides
     ]  # fmt: skip
-    head = ["side", "first s", "seconds", "score", "own bound", "own gap", "above the LP", "peak MiB", ""]
+    head = ["side", "first s", "seconds", "CPU s", "score", "own bound", "own gap", "above the LP", "peak MiB", ""]
     print_table(f"{reps} reps x {accounts:,} accounts, {seconds:g} s each; {here}", head, rows)
     failed = missed(sides[0], reps, accounts, seconds)
     for text in failed:

@@ -28,7 +28,8 @@ class Change:
     published: bool = False
     """The plan is in force: its owners are today's. Otherwise it is a proposal, and today's owners are as they were."""
     stay: float = 5.0
-    """Points for each percent of the accounts that leaves its rep in the plan for another, but for those who join."""
+    """Points for each percent of the accounts that leaves its rep in the plan for another; those who join cost neither that nor
+    continuity, so that they get a territory."""
 
 
 def adjust(

@@ -11,7 +11,7 @@ import pandas as pd
 
 from workers.territory_alignment.solving import model as models
 from workers.territory_alignment.solving.clashing import find_clashes
-from workers.territory_alignment.solving.errors import ClashError, NoTimeError
+from workers.territory_alignment.solving.errors import ClashError, NoTimeError, NoWayError
 from workers.territory_alignment.solving.explaining import reasons
 from workers.territory_alignment.solving.frames import account_frame, rep_frame, rule_frame
 from workers.territory_alignment.solving.geography import Floats, Ints, distances
@@ -33,14 +33,14 @@ class Anchor:
     points: float
     """For each percent of the accounts that leaves its rep."""
     free: Sequence[int] = ()
-    """Positions of reps to whom leaving costs nothing: those who joined."""
+    """Positions of reps who joined: what goes to them costs nothing here, and no continuity."""
 
-    def cost(self, reps: int) -> Floats:
-        """Accounts x reps, points."""
+    def cost(self, moving: Floats, reps: int) -> Floats:
+        """Accounts x reps: points to add to the model's, whose points for continuity are `moving` by account."""
         held = self.owner >= 0
         found = np.where(held[:, None], self.points * 100.0 / len(held), 0.0) * np.ones(reps)
         found[np.flatnonzero(held), self.owner[held]] = 0.0
-        found[:, list(self.free)] = 0.0
+        found[:, list(self.free)] = -moving[:, None]
         return found
 
 
@@ -81,13 +81,15 @@ def align(
         raise ClashError(clashes)
     model = models.build(organisation, weights)
     if anchor is not None:
-        model = replace(model, cost=model.cost + anchor.cost(model.size[1]))
+        model = replace(model, cost=model.cost + anchor.cost(models.moving(organisation, weights), model.size[1]))
     try:
         solution = solve(model, limits, start=None if anchor is None else anchor.owner, tell=tell, stop=stop)
-    except NoTimeError as error:
+    except (NoTimeError, NoWayError) as error:
         # The accounts would fit if they could be divided; perhaps they cannot as a whole.
         if clashes := find_clashes(organisation, exact=True):
             raise ClashError(clashes) from None
+        if isinstance(error, NoWayError):
+            raise
         raise NoTimeError(error.seconds, error.over, [organisation.reps[k].id for k in error.over]) from None
     return _plan(organisation, weights, limits, solution, problems, anchor)
 

@@ -5,6 +5,7 @@
     TerritoryError
     ├── InputError     the input cannot be used, or what was asked for cannot be done
     ├── ClashError     no plan keeps all hard rules; carries those that clash
+    ├── NoWayError     likewise, where only the limits are known
     ├── NoTimeError    the time was over before any plan was found that keeps the hard rules
     └── NoPlanError    no such version is stored
 """
@@ -32,6 +33,10 @@ class ClashError(TerritoryError):
     def __init__(self, clashes: Sequence[Clash]) -> None:
         super().__init__("\n".join(clash.text for clash in clashes))
         self.clashes = tuple(clashes)
+
+
+class NoWayError(TerritoryError):
+    """It is proven that no plan keeps all limits."""
 
 
 class NoTimeError(TerritoryError):

@@ -1,4 +1,4 @@
-"""Local search: the best shift or swap between two reps, until there is none."""
+"""Local search: the best exchange of up to two accounts against up to two between two reps, until there is none."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from workers.territory_alignment.solving.model import SLACK, Model
 
 LEAST = 1e-9
 """Points that a move must gain; less may be rounding, and could go round in circles."""
+WIDE = 22
+"""Accounts of a rep that exchanges of two look at."""
 OVERLOAD = 1e4
 """Times the dearest pair, for being over one's limit by all of it: so overload goes first."""
 
@@ -33,6 +35,8 @@ class State:
         )
         self._near = _Near(model, owner) if len(model.pairs) else None
         self._stale: set[int] = set()
+        self._version = [0] * reps
+        self._tried: dict[tuple[int, int, int], tuple[int, int]] = {}
         self.nearest = np.array([self._row(k) for k in range(reps)])
         """Reps x reps: the least that giving one of one's accounts to another costs, balance and limits apart."""
 
@@ -64,32 +68,47 @@ class State:
             found += self._near.own(mine, rep)
         return np.asarray(found.min(axis=0))
 
-    def worth_trying(self, rep: int, other: int) -> bool:
-        """Whether any shift or swap between two reps could gain at all."""
-        there, back = self.nearest[rep, other], self.nearest[other, rep]
+    def worth_trying(self, rep: int, other: int, most: int = 1) -> bool:
+        """Whether any exchange of at most so many accounts each way could gain at all."""
+        there, back = (min(one, most * one) for one in (self.nearest[rep, other], self.nearest[other, rep]))
         return bool(min(there, back, there + back) < self.points(rep) + self.points(other) - LEAST)
 
-    def best_move(self, rep: int, other: int) -> tuple[float, int, int]:
-        """Points gained (negative), the account that `rep` gives and the one it gets; -1 for none."""
-        model, ours, theirs = self.model, self.members[rep], self.members[other]
-        gives, gets = np.append(ours, -1), np.append(theirs, -1)
-        change = np.append(self._moving(ours, rep, other), 0.0)[:, None] + np.append(
-            self._moving(theirs, other, rep), 0.0
-        )
+    def best_move(self, rep: int, other: int, most: int = 1) -> tuple[float, list[int], list[int]]:
+        """Points gained (negative), the accounts that `rep` gives and those it gets, at most so many (1 or 2) each way."""
+        model = self.model
+        ours = _Options(self.members[rep], self._moving(self.members[rep], rep, other), most)
+        theirs = _Options(self.members[other], self._moving(self.members[other], other, rep), most)
+        change = ours.costs[:, None] + theirs.costs
         if self._near is not None:
-            change[:-1, :-1] += self._near.joint(ours, theirs)
+            ours_near, theirs_near = (self._near.joint(one.accounts, one.accounts) for one in (ours, theirs))
+            change -= ours.within(ours_near)[:, None] + theirs.within(theirs_near)
+            change += ours.across(theirs, self._near.joint(ours.accounts, theirs.accounts))
         for k, sign in ((rep, 1.0), (other, -1.0)):
-            out, into = np.append(model.work[ours, k], 0.0), np.append(model.work[theirs, k], 0.0)
+            out, into = ours.sums(model.work[ours.accounts, k]), theirs.sums(model.work[theirs.accounts, k])
             load = self.load[k] + sign * (into - out[:, None])
             change += np.maximum(load - self._room[k], 0.0) * self._over[k]
         for balance, sums in zip(model.balances, self.sums, strict=True):
-            moved = np.append(balance.amount[theirs], 0.0) - np.append(balance.amount[ours], 0.0)[:, None]
+            moved = theirs.sums(balance.amount[theirs.accounts]) - ours.sums(balance.amount[ours.accounts])[:, None]
             for k, sign in ((rep, 1.0), (other, -1.0)):
                 off = np.abs(sums[k] - balance.target[k] + sign * moved) - balance.tolerance[k]
                 change += balance.price * np.maximum(off, 0.0)
-        at = int(change.argmin())
-        i, j = divmod(at, len(gets))
-        return float(change[i, j]) - self.points(rep) - self.points(other), int(gives[i]), int(gets[j])
+        i, j = divmod(int(change.argmin()), len(theirs.costs))
+        return float(change[i, j]) - self.points(rep) - self.points(other), ours.chosen(i), theirs.chosen(j)
+
+    def exchange(self, rep: int, other: int, most: int) -> bool:
+        """Make the best moves between two reps until none gains; whether there was one."""
+        key, found = (min(rep, other), max(rep, other), most), False
+        while self._tried.get(key) != (versions := (self._version[key[0]], self._version[key[1]])):
+            gained, gives, gets = self.best_move(rep, other, most)
+            if not gained < -LEAST:
+                self._tried[key] = versions
+                return found
+            found = True
+            for account in gives:
+                self.give(account, other)
+            for account in gets:
+                self.give(account, rep)
+        return found
 
     def give(self, account: int, rep: int) -> None:
         """Move one account; `nearest` of those concerned is renewed by `settle`."""
@@ -105,6 +124,8 @@ class State:
         self._stale |= {before, rep}
         if self._near is not None:
             self._stale |= {int(self.owner[other]) for other in self._near.give(account, before, rep)}
+        for k in self._stale:
+            self._version[k] += 1
 
     def settle(self) -> set[int]:
         """Renew what is kept of reps whose accounts, or their neighbours, changed; those reps."""
@@ -112,6 +133,44 @@ class State:
         for k in renewed:
             self.nearest[k] = self._row(k)
         return renewed
+
+
+class _Options:
+    """What a rep can give to another: nothing, one account, or two; the cheapest where there are many."""
+
+    def __init__(self, accounts: Ints, costs: Floats, most: int) -> None:
+        if most > 1 and len(accounts) > WIDE:
+            cheapest = np.sort(np.argpartition(costs, WIDE)[:WIDE])
+            accounts, costs = accounts[cheapest], costs[cheapest]
+        self.accounts = accounts
+        count = len(accounts)
+        one, two = np.triu_indices(count, 1) if most > 1 else (np.empty(0, int), np.empty(0, int))
+        # -1 is nobody: the zero that `sums` appends.
+        self._first = np.concatenate([[-1], np.arange(count), one])
+        self._second = np.concatenate([np.full(count + 1, -1), two])
+        self.costs = self.sums(costs)
+
+    def sums(self, amounts: Floats) -> Floats:
+        """Of each option, the sum of its accounts' amounts."""
+        padded = np.append(amounts, 0.0)
+        found: Floats = padded[self._first] + padded[self._second]
+        return found
+
+    def within(self, joint: Floats) -> Floats:
+        """Of each option, what its two accounts have jointly."""
+        found: Floats = np.pad(joint, (0, 1))[self._first, self._second]
+        return found
+
+    def across(self, others: _Options, joint: Floats) -> Floats:
+        """Options x options: what their accounts have jointly."""
+        padded = np.pad(joint, (0, 1))
+        rows = padded[self._first] + padded[self._second]
+        found: Floats = rows[:, others._first] + rows[:, others._second]
+        return found
+
+    def chosen(self, option: int) -> list[int]:
+        """The accounts of an option."""
+        return [int(self.accounts[k]) for k in (self._first[option], self._second[option]) if k >= 0]
 
 
 class _Near:
@@ -137,7 +196,7 @@ class _Near:
         return found
 
     def joint(self, ours: Ints, theirs: Ints) -> Floats:
-        """What two accounts that are neighbours and change places cost more than the two moves by themselves."""
+        """What two neighbours that change places cost more than both moves by themselves; so much less if they go together."""
         at = {int(account): j for j, account in enumerate(theirs)}
         found = np.zeros((len(ours), len(theirs)))
         for i, account in enumerate(ours):
@@ -154,25 +213,23 @@ class _Near:
         return self._beside[account]
 
 
-def improve(state: State, random: np.random.Generator, reps: Ints, *, over: Callable[[], bool]) -> set[int]:
-    """Shift and swap between these reps and all others until nothing gains; the reps that were touched."""
-    waiting, touched = [int(k) for k in random.permutation(reps)], set[int]()
-    while waiting and not over():
-        rep = waiting.pop()
-        others = [
-            int(k) for k in random.permutation(state.model.size[1]) if k != rep and state.worth_trying(rep, int(k))
-        ]
-        for other in others:
-            changed = False
-            while (move := state.best_move(rep, other))[0] < -LEAST:
-                _, gives, gets = move
-                if gives >= 0:
-                    state.give(gives, other)
-                if gets >= 0:
-                    state.give(gets, rep)
-                changed = True
-            if changed:
-                renewed = state.settle()
-                touched |= renewed
-                waiting += [k for k in sorted(renewed) if k not in waiting]
+def improve(
+    state: State, random: np.random.Generator, reps: Ints, *, over: Callable[[], bool], most: int = 2
+) -> set[int]:
+    """Exchange accounts between these reps and all others until nothing gains; the reps that were touched.
+
+    First one account against one, then (if `most` is 2) up to two against two.
+    """
+    touched = set[int]()
+    for size in range(1, most + 1):
+        waiting = [int(k) for k in random.permutation(np.union1d(reps, np.array(sorted(touched), np.int64)))]
+        while waiting and not over():
+            rep = waiting.pop()
+            for other in random.permutation(state.model.size[1]).tolist():
+                if other == rep or not state.worth_trying(rep, other, size) or over():
+                    continue
+                if state.exchange(rep, other, size):
+                    renewed = state.settle()
+                    touched |= renewed
+                    waiting += [k for k in sorted(renewed) if k not in waiting]
     return touched

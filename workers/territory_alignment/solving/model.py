@@ -93,8 +93,7 @@ def build(organisation: Organisation, weights: Weights) -> Model:
     share = shares(work)
     km = distances(places(accounts), places(reps))
     cost = weights.travel * share[:, None] * km
-    moving = weights.continuity * 100.0 * shares(relationships(organisation))
-    cost += moving[:, None] * (owners(organisation)[:, None] != np.arange(len(reps)))
+    cost += moving(organisation, weights)[:, None] * (owners(organisation)[:, None] != np.arange(len(reps)))
     cost[~allowed(organisation)] = np.inf
     even = shares(np.array([rep.capacity for rep in reps]))
     return Model(
@@ -145,6 +144,11 @@ def relationships(organisation: Organisation) -> Floats:
     return np.array(
         [0.0 if one.owner is None else 1.0 + min(one.relationship_years, YEARS) for one in organisation.accounts]
     )
+
+
+def moving(organisation: Organisation, weights: Weights) -> Floats:
+    """By account, the points for its changing hands."""
+    return weights.continuity * 100.0 * shares(relationships(organisation))
 
 
 def limits(organisation: Organisation) -> Floats:

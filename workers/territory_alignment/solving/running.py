@@ -13,7 +13,7 @@ from threading import Thread
 import numpy as np
 
 from workers.territory_alignment.solving.bounding import Prices, bound, reduced
-from workers.territory_alignment.solving.errors import InputError, NoTimeError
+from workers.territory_alignment.solving.errors import InputError, NoTimeError, NoWayError
 from workers.territory_alignment.solving.exactly import Exact, solve_exactly
 from workers.territory_alignment.solving.geography import Floats, Ints
 from workers.territory_alignment.solving.improving import State, improve
@@ -81,7 +81,7 @@ class Solution:
         return gap(self.value, self.bound)
 
 
-SMALL, LARGE = 2_000, 15_000
+SMALL, LARGE = 2_000, 30_000
 """Pairs that are solved as a whole, without and with a clock."""
 DEARER = 10
 """Times that neighbours make it larger."""
@@ -118,6 +118,7 @@ def solve(
 
     Raises:
         NoTimeError: if no plan was found that keeps all limits.
+        NoWayError: if there is none.
     """
     return _Search(model, limits, tell, stop).run(start)
 
@@ -136,11 +137,12 @@ class _Search:
     def run(self, start: Ints | None) -> Solution:
         model = self.model
         state = State(model, made_whole(model, np.zeros(model.size), model.cost, start))
-        improve(state, self._random, np.arange(model.size[1]), over=lambda: self.over() or not state.overloaded())
+        improve(
+            state, self._random, np.arange(model.size[1]), over=lambda: self.over() or not state.overloaded(), most=1
+        )
         self.note("first plan", state)
         if start is not None:
-            improve(state, self._random, np.arange(model.size[1]), over=self.over)
-            self.note("search", state)
+            self._search(state)
         relaxed = relax(model, Prices.zero(model), left=self.left)
         self.prove("relaxation", relaxed.bound)
         if relaxed.share.any() and not self.over():
@@ -157,11 +159,15 @@ class _Search:
             raise NoTimeError(self.seconds, np.flatnonzero(state.load > model.limit * (1 + SLACK) + SLACK).tolist())
         return Solution(self.best, self.value, self.bound, relaxed.bound, self.seconds, self.rounds, tuple(self.trace))
 
+    def _search(self, state: State) -> None:
+        for most in (1, 2):
+            improve(state, self._random, np.arange(self.model.size[1]), over=self.over, most=most)
+            self.note("search", state)
+
     def _from_relaxation(self, state: State, relaxed: Relaxation) -> State:
         costs = reduced(self.model, relaxed.prices)
         other = State(self.model, made_whole(self.model, relaxed.share, costs))
-        improve(other, self._random, np.arange(self.model.size[1]), over=self.over)
-        self.note("search", other)
+        self._search(other)
         return (
             other
             if other.overloaded() <= state.overloaded()
@@ -178,7 +184,7 @@ class _Search:
         pairs = (regret <= self.value - lowest + 1e-9) & np.isfinite(costs)
         left = self.left()
         most = SMALL if left is None else LARGE
-        if self.best is None or pairs.sum() > (most / DEARER if len(self.model.pairs) else most) or self.over():
+        if pairs.sum() > (most / DEARER if len(self.model.pairs) else most) or self.over():
             return None
         proof: Future[Exact] = Future()
         nodes, seconds = (SMALL_NODES, None) if left is None else (None, ENOUGH * left)
@@ -195,6 +201,8 @@ class _Search:
 
     def _accept(self, proof: Exact) -> None:
         """Take over what the MIP found and proved."""
+        if math.isinf(proof.bound) and proof.bound > 0 and self.best is None:
+            raise NoWayError("no plan keeps all limits; HiGHS has looked at all")
         # Over these pairs it proves something only of plans that are better than ours.
         self.prove("whole", min(proof.bound, self.value))
         if proof.owner is not None:

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 from tests.unit.territory_alignment.solving.helpers import QUICK, best_by_looking, model
 from workers.territory_alignment.solving.bounding import Prices, bound, reduced
-from workers.territory_alignment.solving.errors import InputError, NoTimeError
+from workers.territory_alignment.solving.errors import InputError, NoTimeError, NoWayError
 from workers.territory_alignment.solving.exactly import solve_exactly
 from workers.territory_alignment.solving.improving import State, improve
-from workers.territory_alignment.solving.model import build
+from workers.territory_alignment.solving.model import Balance, Model, build
 from workers.territory_alignment.solving.neighbourhoods import Neighbourhoods, excess, part_of
 from workers.territory_alignment.solving.organisation import Weights
 from workers.territory_alignment.solving.pair_prices import price_pairs
@@ -31,7 +31,7 @@ def test_small_problems_get_the_best_of_all_plans(seed: int, pairs: bool) -> Non
     problem = model(seed, 6, 3, pairs=pairs)
     best = best_by_looking(problem)
     if not np.isfinite(best):
-        with pytest.raises(NoTimeError, match="not proven"):
+        with pytest.raises(NoWayError, match="HiGHS has looked at all"):
             solve(problem, QUICK)
         return
     found = solve(problem, QUICK)
@@ -91,15 +91,29 @@ def test_a_move_gains_what_it_says() -> None:
     state = State(problem, np.arange(30) % 5)
     problem = replace(problem, cost=np.where(np.isfinite(problem.cost), problem.cost, 9.0))
     state = State(problem, np.arange(30) % 5)
-    for rep, other in ((0, 1), (2, 4), (3, 0)):
+    for rep, other, most in ((0, 1, 1), (2, 4, 2), (3, 0, 2), (1, 2, 2), (4, 0, 2)):
         before = problem.value(state.owner)
-        gained, gives, gets = state.best_move(rep, other)
-        assert min(gives, gets) >= 0 or gained < 0
-        if gives >= 0:
-            state.give(gives, other)
-        if gets >= 0:
-            state.give(gets, rep)
+        gained, gives, gets = state.best_move(rep, other, most)
+        assert max(len(gives), len(gets)) <= most
+        for account in gives:
+            state.give(account, other)
+        for account in gets:
+            state.give(account, rep)
         assert problem.value(state.owner) - before == pytest.approx(gained)
+
+
+def test_two_against_two_finds_what_one_against_one_cannot() -> None:
+    amount = np.array([3.0, 3.0, 1.0, 4.0, 2.0, 1.0])
+    # 7 against 7, but 3 + 3 + 1 with the wrong rep each: any single exchange makes it uneven.
+    cost = np.array([[1.0, 0.0], [1.0, 0.0], [0.0, 9.0], [0.0, 1.0], [0.0, 1.0], [9.0, 0.0]])
+    even = Balance(amount, np.full(2, 7.0), np.zeros(2), 5.0)
+    problem = Model(cost, np.broadcast_to(amount[:, None], cost.shape), np.full(2, np.inf), (even,))
+    state = State(problem, np.array([0, 0, 0, 1, 1, 1]))
+    random = np.random.default_rng(1)
+    improve(state, random, np.arange(2), over=lambda: False, most=1)
+    assert problem.value(state.owner) == 4.0
+    improve(state, random, np.arange(2), over=lambda: False, most=2)
+    assert problem.value(state.owner) == best_by_looking(problem) == 0.0
 
 
 def test_a_part_is_worth_what_it_changes_in_the_whole() -> None:
@@ -122,7 +136,8 @@ def test_the_relaxation_agrees_with_the_lp_over_all_pairs() -> None:
     assert relaxed.share.sum(axis=1) == pytest.approx(1.0)
     load = (relaxed.share * problem.work).sum(axis=0)
     assert (load <= problem.limit + 1e-6).all()
-    points = np.nansum(np.where(relaxed.share > 0, problem.cost * relaxed.share, 0.0))
+    some = relaxed.share > 0
+    points = (problem.cost[some] * relaxed.share[some]).sum()
     points += sum(b.points((relaxed.share * b.amount[:, None]).sum(axis=0)).sum() for b in problem.balances)
     assert points == pytest.approx(relaxed.bound, rel=1e-6)
 
@@ -168,3 +183,11 @@ def test_progress_is_told_in_order_and_stop_ends_it() -> None:
 def test_limits_that_say_nothing_are_refused(limits: dict[str, float | None], said: str) -> None:
     with pytest.raises(InputError, match=said):
         Limits(**limits)  # type: ignore[arg-type] # what a caller may write
+
+
+def test_no_plan_in_time_is_not_called_impossible() -> None:
+    problem = replace(model(2, 60, 5), cost=np.zeros((60, 5)))
+    # Full to a thousandth: hardly to be met by chance, and too large to be looked at as a whole.
+    problem = replace(problem, limit=np.full(5, 1.0001 * problem.work[:, 0].sum() / 5))
+    with pytest.raises(NoTimeError, match="not proven"):
+        solve(problem, Limits(None, 0), stop=lambda: True)
