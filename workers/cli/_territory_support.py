@@ -192,14 +192,14 @@ def show(plan: Plan, *, rows: int, rep: Sequence[str] | None) -> None:
         mine = plan.accounts[(plan.accounts["rep"] == name) | (plan.accounts["owner"] == name)]
         if name not in set(plan.reps["rep"]):
             raise NoPlanError(f"{plan.version} has no rep {name!r}")
-        body = [[one.account, one.owner, one.rep, f"{one.km:,.0f}", f"{one.workload:,.1f}", f"{one.potential:,.0f}", one.why] for one in mine.itertuples()]  # fmt: skip
+        body = [[one["account"], one["owner"], one["rep"], f"{one['km']:,.0f}", f"{one['workload']:,.1f}", f"{one['potential']:,.0f}", one["why"]] for one in mine.to_dict("records")]  # fmt: skip
         print_table(f"{name} in {plan.version}", ["account", "today", "rep", "km", "hours", "potential", "why"], body)
     if rep:
         return
     print_compared(compare([plan]), plan.version)
     typer.echo(str(plan.card["proven"]))
     fullest = plan.reps.assign(full=plan.reps["load"] / plan.reps["capacity"]).sort_values("full", ascending=False)
-    body = [[one.rep, f"{one.accounts}", f"+{one.gained} -{one.lost}", f"{one.load:,.0f}", f"{one.full:.0%}", f"{one.potential:,.0f}", f"{one.potential / max(one.even_potential, 1e-12):.0%}"] for one in fullest.head(rows).itertuples()]  # fmt: skip
+    body = [[one["rep"], f"{one['accounts']}", f"+{one['gained']} -{one['lost']}", f"{one['load']:,.0f}", f"{one['full']:.0%}", f"{one['potential']:,.0f}", f"{one['potential'] / max(one['even_potential'], 1e-12):.0%}"] for one in fullest.head(rows).to_dict("records")]  # fmt: skip
     more = f"; {len(fullest) - rows} more with --rows" if len(fullest) > rows else ""
     print_table(
         f"Reps, the fullest first{more}",

@@ -216,7 +216,7 @@ def solve_gap(
 
 def _print_differences(version: str, table: pd.DataFrame, rows: int) -> None:
     more = f", {len(table) - rows:,} more with --rows" if len(table) > rows else ""
-    body = [[one.account, one.from_rep, one.to_rep, f"{one.workload:,.1f}", f"{one.potential:,.0f}", one.why] for one in table.head(rows).itertuples()]  # fmt: skip
+    body = [[one["account"], one["from_rep"], one["to_rep"], f"{one['workload']:,.1f}", f"{one['potential']:,.0f}", one["why"]] for one in table.head(rows).to_dict("records")]  # fmt: skip
     print_table(
         f"{len(table):,} accounts differ from {version}{more}",
         ["account", "from", "to", "hours", "potential", "why"],
