@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
-import io
-import json
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
 import pandas as pd
 
+from workers import archives
 from workers.forecast_review.forecasting.errors import DataError
 
 FORMAT = 1
@@ -48,15 +45,7 @@ class Forecast:
 
     def to_bytes(self) -> bytes:
         """A zip of Parquet frames and the card; the same forecast gives the same bytes."""
-        out = io.BytesIO()
-        with zipfile.ZipFile(out, "w") as archive:
-            for name, content in (
-                ("card.json", _json(self.card)),
-                *((f"{n}.parquet", _parquet(self, n)) for n in FRAMES),
-            ):
-                # A fixed date: bytes say what was forecast, not when.
-                archive.writestr(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), content)
-        return out.getvalue()
+        return archives.pack(self.card, {name: getattr(self, name) for name in FRAMES})
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Forecast:
@@ -66,13 +55,9 @@ class Forecast:
             DataError: if the bytes are none.
         """
         try:
-            with zipfile.ZipFile(io.BytesIO(data)) as archive:
-                card = json.loads(archive.read("card.json"))
-                frames = {name: pd.read_parquet(io.BytesIO(archive.read(f"{name}.parquet"))) for name in FRAMES}
-        except (zipfile.BadZipFile, KeyError, ValueError, OSError) as error:
-            raise DataError(f"these bytes are no stored forecast: {error}") from error
-        if card.get("format") != FORMAT:
-            raise DataError(f"the stored forecast has format {card.get('format')}, this program reads {FORMAT}")
+            card, frames = archives.unpack(data, FRAMES, kind="forecast", version=FORMAT)
+        except archives.ArchiveError as error:
+            raise DataError(str(error)) from error
         return cls(card, **frames)
 
 
@@ -81,16 +66,4 @@ FRAMES = tuple(field.name for field in fields(Forecast) if field.name != "card")
 
 def version_of(name: str, end: str, content: Mapping[str, object]) -> str:
     """The name of the version that is made from this content (data hash, plan, libraries)."""
-    digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
-    return f"{name}-{end}-{digest[:10]}"
-
-
-def _json(card: Mapping[str, object]) -> bytes:
-    return json.dumps(card, indent=2, sort_keys=True).encode()
-
-
-def _parquet(forecast: Forecast, name: str) -> bytes:
-    out = io.BytesIO()
-    frame: pd.DataFrame = getattr(forecast, name)
-    frame.to_parquet(out, index=False)
-    return out.getvalue()
+    return archives.version_of(f"{name}-{end}", content)

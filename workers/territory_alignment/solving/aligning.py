@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, replace
 import numpy as np
 import pandas as pd
 
+from workers.archives import version_of
 from workers.territory_alignment.solving import model as models
 from workers.territory_alignment.solving.clashing import find_clashes
 from workers.territory_alignment.solving.errors import ClashError, NoTimeError, NoWayError
@@ -17,7 +18,7 @@ from workers.territory_alignment.solving.frames import account_frame, rep_frame,
 from workers.territory_alignment.solving.geography import Floats, Ints, distances
 from workers.territory_alignment.solving.kpis import kpis
 from workers.territory_alignment.solving.organisation import Organisation, Weights
-from workers.territory_alignment.solving.plan import FORMAT, Plan, version_of
+from workers.territory_alignment.solving.plan import FORMAT, Plan
 from workers.territory_alignment.solving.reading import Problem
 from workers.territory_alignment.solving.running import Limits, Solution, Tell, solve
 

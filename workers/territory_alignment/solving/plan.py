@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import io
-import json
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from functools import cached_property
@@ -14,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from workers.archives import ArchiveError, pack, unpack
 from workers.territory_alignment.solving.errors import InputError
 from workers.territory_alignment.solving.frames import organisation_of
 from workers.territory_alignment.solving.geography import Ints
@@ -62,14 +59,7 @@ class Plan:
 
     def to_bytes(self) -> bytes:
         """A zip of Parquet frames and the card; the same plan gives the same bytes."""
-        out = io.BytesIO()
-        with zipfile.ZipFile(out, "w") as archive:
-            parts = {"card.json": json.dumps(self.card, indent=2, sort_keys=True).encode()}
-            parts |= {f"{name}.parquet": _parquet(getattr(self, name)) for name in FRAMES}
-            for name, content in parts.items():
-                # A fixed date: bytes say what was planned, not when.
-                archive.writestr(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), content)
-        return out.getvalue()
+        return pack(self.card, {name: getattr(self, name) for name in FRAMES})
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Plan:
@@ -79,26 +69,10 @@ class Plan:
             InputError: if the bytes are none.
         """
         try:
-            with zipfile.ZipFile(io.BytesIO(data)) as archive:
-                card = json.loads(archive.read("card.json"))
-                frames = {name: pd.read_parquet(io.BytesIO(archive.read(f"{name}.parquet"))) for name in FRAMES}
-        except (zipfile.BadZipFile, KeyError, ValueError, OSError) as error:
-            raise InputError(f"these bytes are no stored plan: {error}") from error
-        if card.get("format") != FORMAT:
-            raise InputError(f"the stored plan has format {card.get('format')}, this program reads {FORMAT}")
+            card, frames = unpack(data, FRAMES, kind="plan", version=FORMAT)
+        except ArchiveError as error:
+            raise InputError(str(error)) from error
         return cls(card, **frames)
 
 
 FRAMES = tuple(field.name for field in fields(Plan) if field.name != "card")
-
-
-def version_of(name: str, content: Mapping[str, object]) -> str:
-    """The name of the version with this content."""
-    digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
-    return f"{name}-{digest[:10]}"
-
-
-def _parquet(frame: pd.DataFrame) -> bytes:
-    out = io.BytesIO()
-    frame.to_parquet(out, index=False)
-    return out.getvalue()
