@@ -1,0 +1,1 @@
+"""Territory alignment: which rep has which accounts."""
