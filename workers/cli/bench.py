@@ -147,7 +147,9 @@ def territory(
     accounts: Annotated[int, typer.Option(min=1, help="Likewise.")] = 5_000,
     seconds: Annotated[float, typer.Option(min=1.0, help="Each side has so long.")] = 60.0,
     seed: Annotated[int, typer.Option(help="Of the organisation and the search.")] = 1,
-    no_alternatives: Annotated[bool, typer.Option("--no-alternatives", help="Leave plain HiGHS and CP-SAT out.")] = False,
+    no_alternatives: Annotated[
+        bool, typer.Option("--no-alternatives", help="Leave plain HiGHS and CP-SAT out.")
+    ] = False,
 ) -> None:
     """Measure the solver against a plain MIP with HiGHS and CP-SAT (if ortools is installed), in one run.
 
