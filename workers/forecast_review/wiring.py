@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from pydantic import SecretStr
 
@@ -52,6 +52,10 @@ def deliveries(resources: Resources) -> Mapping[str, Deliver]:
         CHANNELS["erp"]: ForecastDelivery(_erp(resources), "erp", resources.pool),
         **mail.deliveries(resources),
     }
+
+
+async def prepare(resources: Resources, tasks: Collection[str]) -> None:
+    """Nothing is slow the first time."""
 
 
 async def close(resources: Resources) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Collection, Mapping
 from datetime import timedelta
 
 from workers.lead_routing.adapters.crm import CrmDatabase, CrmDelivery, PostgresCrm
@@ -13,6 +14,7 @@ from workers.lead_routing.adapters.scorer import ModelShelf, StoredScorer
 from workers.lead_routing.adapters.upkeep import PostgresScorerUpkeep
 from workers.lead_routing.ports import LeadRoutingPorts
 from workers.lead_routing.ports import crm as crm_port
+from workers.lead_routing.ports.scorer import ScorerUnavailable
 from workers.office import mail
 from workers.runtime.resources import Deliver, Resources
 from workers.runtime.work import Work
@@ -49,6 +51,17 @@ def deliveries(resources: Resources) -> Mapping[str, Deliver]:
         crm_port.CHANNEL: CrmDelivery(_crm(resources)),
         **mail.deliveries(resources),
     }
+
+
+async def prepare(resources: Resources, tasks: Collection[str]) -> None:
+    """Read the models in use, where leads are scored: the library and the first model take a second or two."""
+    if "score_lead" not in tasks:
+        return
+    settings = resources.settings
+    for schema in sorted({settings.scoring_schema, *settings.scoring_schema_by_source.values()}):
+        async with resources.pool.connection() as connection:
+            with contextlib.suppress(ScorerUnavailable):  # each job says so, and takes the table
+                await _models(resources).active(connection, schema)
 
 
 async def close(resources: Resources) -> None:

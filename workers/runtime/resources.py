@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Protocol
@@ -40,6 +40,12 @@ class Wiring(Protocol):
 
     def deliveries(self, resources: Resources) -> Mapping[str, Deliver]:
         """Who sends the outbox rows of which channel; called once in a dispatcher."""
+        ...
+
+    async def prepare(self, resources: Resources, tasks: Collection[str]) -> None:
+        """Make what these tasks (their names) would otherwise make while their first jobs wait; called once in a worker,
+        when the database is there and before jobs are taken. Nothing may depend on it.
+        """
         ...
 
     async def close(self, resources: Resources) -> None:

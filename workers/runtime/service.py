@@ -23,6 +23,7 @@ from workers.runtime.orphans import ElementStates, Orphans
 from workers.runtime.outbox import Deliver
 from workers.runtime.probes import Probes, State
 from workers.runtime.resources import Resources
+from workers.runtime.task import TaskSpec
 from workers.runtime.worker import Worker
 from workers.runtime.zeebe import ZeebeClient
 from workers.runtime.zeebe_types import EngineBusy
@@ -70,7 +71,12 @@ async def serve_tasks(
 
         with _probes(settings, metrics_port, state):
             log.info("worker started", action="worker_started", tasks=", ".join(sorted(job_types)))
-            await _until(stop, feed.run, feed.stop, database=pool, engine=client)
+
+            async def serve() -> None:
+                await _prepare(resources, specs, root)
+                await feed.run()
+
+            await _until(stop, serve, feed.stop, database=pool, engine=client)
             finished = await feed.drain(settings.worker.drain_seconds)
             await worker.close()
             await _close(resources, {spec.context for spec in specs}, root)
@@ -122,6 +128,15 @@ async def serve_outbox(
             await _close(resources, discovery.contexts(root), root)
             log.info("dispatcher stopped", action="dispatcher_stopped")
     return 0
+
+
+async def _prepare(resources: Resources, specs: Sequence[TaskSpec], root: str) -> None:
+    for context in sorted({spec.context for spec in specs}):
+        names = {spec.name for spec in specs if spec.context == context}
+        try:
+            await discovery.wiring(context, root).prepare(resources, names)
+        except psycopg.OperationalError as error:  # the first job tries again
+            log.info("not prepared", action="not_prepared", context=context, reason=type(error).__name__)
 
 
 async def _close(resources: Resources, contexts: Iterable[str], root: str) -> None:

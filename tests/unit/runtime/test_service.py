@@ -55,6 +55,14 @@ async def test_sigterm_lets_running_jobs_finish(serve: Serve, engine: EmbeddedEn
     await until(lambda: ended(engine, instance), "the instance to end", 2)
 
 
+async def test_what_is_slow_the_first_time_is_made_before_jobs_are_taken(serve: Serve, engine: EmbeddedEngine) -> None:
+    async with serve("flow.look", "flow.touch") as served:
+        await served.said("stream_open")
+        assert await served.terminate() == 0
+        assert served.actions().index("prepared") < served.actions().index("stream_open")
+        assert served.actions().count("prepared") == 1
+
+
 async def running(state: Callable[[], Any]) -> bool:
     return bool((await state())["running"] == 1)
 

@@ -9,6 +9,8 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 import structlog
+from psycopg import AsyncConnection
+from psycopg.rows import DictRow
 
 from workers.lead_routing.domain.freemail import is_free_mail
 from workers.lead_routing.domain.lead import Lead, email_domain
@@ -47,7 +49,7 @@ class ModelShelf:
         self._loaded: dict[str, _Loaded] = {}
         self._loading = asyncio.Lock()
 
-    async def active(self, work: Work, schema_name: str) -> Scorer:
+    async def active(self, connection: AsyncConnection[DictRow], schema_name: str) -> Scorer:
         """The active model of a schema.
 
         Raises:
@@ -56,23 +58,23 @@ class ModelShelf:
         async with self._loading:
             known = self._loaded.get(schema_name)
             if known is None or self._clock() - known.checked_at >= self._recheck_seconds:
-                known = await self._check(work, schema_name, known)
+                known = await self._check(connection, schema_name, known)
                 self._loaded[schema_name] = known
         if known.scorer is None:
             raise ScorerUnavailable(known.fault)
         return known.scorer
 
-    async def _check(self, work: Work, schema_name: str, known: _Loaded | None) -> _Loaded:
+    async def _check(self, connection: AsyncConnection[DictRow], schema_name: str, known: _Loaded | None) -> _Loaded:
         # Imported when first used: the tasks that do not score must not carry the model library.
         from workers.lead_routing.scoring import store  # noqa: PLC0415
         from workers.lead_routing.scoring.errors import ScoringError  # noqa: PLC0415
         from workers.lead_routing.scoring.model import Scorer  # noqa: PLC0415
 
         now = self._clock()
-        version = await store.active_version(work.connection, schema_name)
+        version = await store.active_version(connection, schema_name)
         if known is not None and version == known.version:
             return _Loaded(version, known.scorer, known.fault, now)
-        stored = await store.load_active(work.connection, schema_name) if version else None
+        stored = await store.load_active(connection, schema_name) if version else None
         if stored is None:
             return _Loaded(None, None, f"No model is trained and activated for {schema_name}.", now)
         try:
@@ -97,7 +99,7 @@ class StoredScorer:
 
     async def score(self, lead: Lead, enrichment: Enrichment | None) -> Score:
         """See `Scorer.score`."""
-        scorer = await self._shelf.active(self._work, self._by_source.get(lead.source or "", self._schema))
+        scorer = await self._shelf.active(self._work.connection, self._by_source.get(lead.source or "", self._schema))
         from workers.lead_routing.scoring.errors import LeadError  # noqa: PLC0415 - see `ModelShelf._check`
 
         try:

@@ -7,8 +7,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from tests.unit.lead_routing.leads.casework import Casework
+from workers.lead_routing import wiring
 from workers.lead_routing.adapters.scorer import ModelShelf, features
 from workers.lead_routing.domain.lead import Lead
 from workers.lead_routing.domain.matching import Enrichment
@@ -56,6 +58,24 @@ async def score(case: Casework, lead_id: str = "lead", **changes: Any) -> dict[s
     result = await case.run("score_lead", lead_id=lead_id, lead=lead, enrichment=None)
     found: dict[str, Any] = result["score"]
     return found
+
+
+async def test_a_worker_that_scores_has_read_the_model_before_its_first_lead(
+    case: Casework, models: list[tuple[str, bytes]]
+) -> None:
+    await case.register("lead", {"name": "A", "email": "a@b.co"})
+    await activate(case, *models[0])
+    with capture_logs() as logs:
+        await wiring.prepare(case.resources, {"assign_owner"})
+        assert not logs
+        await wiring.prepare(case.resources, {"score_lead"})
+        assert [one["model_version"] for one in logs if one["action"] == "model_loaded"] == [models[0][0]]
+        assert (await score(case))["model_version"] == models[0][0]
+    assert [one["action"] for one in logs].count("model_loaded") == 1
+
+
+async def test_without_a_model_a_worker_starts_nevertheless(case: Casework) -> None:
+    await wiring.prepare(case.resources, {"score_lead"})
 
 
 async def test_the_active_model_scores_with_reasons(case: Casework, models: list[tuple[str, bytes]]) -> None:

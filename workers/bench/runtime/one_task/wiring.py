@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from workers.bench.runtime.one_task.stamps import Stamps
 from workers.runtime.resources import Deliver, Resources
@@ -22,6 +22,10 @@ def ports(resources: Resources, _work: Work) -> Stamps:
 def deliveries(_resources: Resources) -> Mapping[str, Deliver]:
     """The context sends nothing."""
     return {}
+
+
+async def prepare(resources: Resources, tasks: Collection[str]) -> None:
+    """Nothing is slow the first time."""
 
 
 async def close(resources: Resources) -> None:

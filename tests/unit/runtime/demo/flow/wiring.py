@@ -1,11 +1,15 @@
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+
+import structlog
 
 from tests.unit.runtime.demo.flow.ports import FlowPorts
 from tests.unit.runtime.demo.receiver import ledger
 from workers.runtime.resources import Deliver, Resources
 from workers.runtime.work import Work
+
+log = structlog.get_logger()
 
 
 def ports(resources: Resources, work: Work) -> FlowPorts:
@@ -14,6 +18,10 @@ def ports(resources: Resources, work: Work) -> FlowPorts:
 
 def deliveries(resources: Resources) -> Mapping[str, Deliver]:
     return {"test": ledger(resources.pool)}
+
+
+async def prepare(resources: Resources, tasks: Collection[str]) -> None:
+    log.info("prepared", action="prepared", tasks=sorted(tasks))
 
 
 async def close(resources: Resources) -> None:
