@@ -111,30 +111,34 @@ async def test_a_slow_target_is_waited_for_and_a_withdrawal_undoes_what_the_othe
     await fitted.passed(FITTED, "half_a_minute")
 
 
-async def test_where_nothing_is_unsure_nobody_looks_and_the_next_version_needs_no_word(planning: Planning) -> None:
-    await planning.serve()
-    await planning.organisation()
-    await planning.sell(even())
-    first = await planning.ask()
-    await planning.passed(first, "prepare_release", within=LONG)
-    instance = await planning.instance(first)
-    assert planning.engine.variables(instance)["reviews"] == []
-    await planning.complete(first, "approve_forecast", release_choice="approve", releaser="dora")
-    await planning.ended(first, "forecast_published")
-    await planning.travel_to(planning.now() + timedelta(seconds=2))
-    second = await planning.ask()
-    await planning.passed(second, "forecast_published", within=LONG)
-    variables = planning.engine.variables(await planning.instance(second))
-    assert variables["release_rule"]["level"] == "none"
-    assert await planning.in_use("erp") == f"{second}.1"
+async def test_where_the_table_wants_nobody_s_look_nobody_is_asked_and_the_next_version_needs_no_word(
+    engine: EmbeddedEngine, planning_dsn: str, tmp_path: Path
+) -> None:
+    folder = redrawn(tmp_path / "models")
+    rules = folder / "dmn" / "forecast_review_rules.dmn"
+    rules.write_text(rules.read_text().replace("<text>true</text>", "<text>false</text>"))
+    async with open_building(Planning, engine, planning_dsn, folder) as planning:
+        await planning.serve()
+        await planning.organisation()
+        await planning.sell(even())
+        first = await planning.ask()
+        await planning.passed(first, "prepare_release", within=LONG)
+        assert planning.engine.variables(await planning.instance(first))["reviews"] == []
+        await planning.complete(first, "approve_forecast", release_choice="approve", releaser="dora")
+        await planning.ended(first, "forecast_published")
+        await planning.travel_to(planning.now() + timedelta(seconds=2))
+        second = await planning.ask()
+        await planning.passed(second, "forecast_published", within=LONG)
+        variables = planning.engine.variables(await planning.instance(second))
+        assert variables["release_rule"]["level"] == "none"
+        assert await planning.in_use("erp") == f"{second}.1"
 
 
 async def test_a_fit_that_is_impossible_is_a_person_s_decision(
     engine: EmbeddedEngine, planning_dsn: str, tmp_path: Path
 ) -> None:
-    strange = dict.fromkeys(QUICK, "")
-    (models,) = (key for key in strange if "models" in key)
-    folder = redrawn(tmp_path, {models: models.replace("=[]", "=[&quot;crystal_ball&quot;]")})
+    (models,) = (text for text in QUICK if "models" in text)
+    folder = redrawn(tmp_path / "models", {models: models.replace("=[]", "=[&quot;crystal_ball&quot;]")})
     async with open_building(Planning, engine, planning_dsn, folder) as planning:
         await planning.serve()
         await planning.organisation()
