@@ -35,6 +35,9 @@ def reconcile(hierarchy: Hierarchy, base: Floats, errors: Floats, spare: Floats,
         return base
     summing = hierarchy.summing
     cases = stand_in(errors, spare, seed)
+    # Only how variances compare matters. The library takes sums below 1e-4 for a model that knew the answer, whatever the
+    # unit, and refuses them; so errors are told in those of the middle node.
+    cases /= np.median(np.sqrt(np.mean(cases**2, axis=1)))
     # Errors stand for "actual minus fitted": only their variance is used.
     known = {"y_insample": cases, "y_hat_insample": np.zeros_like(cases)}
     with warnings.catch_warnings():

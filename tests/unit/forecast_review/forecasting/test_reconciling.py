@@ -49,6 +49,18 @@ def test_forecasts_add_up_and_stay_above_zero(dense: int, monkeypatch: pytest.Mo
     assert not np.allclose(base, tree.summing @ base[tree.sums :], atol=1e-6)
 
 
+@pytest.mark.parametrize("size", [0.0, 1e-9, 1.0, 1e9])
+def test_forecasts_add_up_however_small_the_errors_are(size: float) -> None:
+    tree = build(crossed())
+    base = RANDOM.uniform(1, 2, size=(len(tree.nodes), 3))
+    errors = RANDOM.normal(size=(len(tree.nodes), 8)) * size
+    found = reconciling.reconcile(tree, base, errors, np.full(len(tree.nodes), size), seed=1)
+    np.testing.assert_allclose(found, tree.summing @ found[tree.sums :], atol=1e-9)
+    if size:
+        same = reconciling.reconcile(tree, base, errors / size, np.ones(len(tree.nodes)), seed=1)
+        np.testing.assert_allclose(found, same, rtol=1e-9)
+
+
 def test_reconciling_makes_bad_bottom_forecasts_better_by_good_sums() -> None:
     tree = build(crossed())
     truth = tree.summing @ RANDOM.uniform(20, 50, (12, 200))
