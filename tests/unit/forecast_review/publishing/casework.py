@@ -22,6 +22,7 @@ from workers.runtime.outbox import OutboxRow
 
 ORGANISATION = "shops"
 ALWAYS_FREE = {"level": "none", "group": "", "why": "small"}
+A_MANAGER_S = {"level": "manager", "group": "sales-managers", "why": "large"}
 START = datetime(2026, 1, 5, 8, tzinfo=UTC)
 
 

@@ -197,7 +197,7 @@ async def test_who_is_looked_after(case: Publishing) -> None:
 
 
 async def test_a_review_is_asked_for_once(case: Publishing) -> None:
-    step = {"reason": "drift", "why": "Errors grew."}
+    step = {"action": "review", "reason": "drift", "why": "Errors grew."}
     for _ in range(2):
         result = await case.run(
             "ask_forecast", upkeep_id="u", organisation=ORGANISATION, occurrence="first", next_step=step

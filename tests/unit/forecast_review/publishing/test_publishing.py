@@ -8,7 +8,7 @@ import psycopg
 import pytest
 from pydantic import SecretStr
 
-from tests.unit.forecast_review.publishing.casework import ALWAYS_FREE, ORGANISATION, Publishing
+from tests.unit.forecast_review.publishing.casework import A_MANAGER_S, ALWAYS_FREE, ORGANISATION, Publishing
 from workers.forecast_review import wiring
 from workers.forecast_review.adapters.targets import CrmDatabase, ForecastDelivery
 from workers.forecast_review.ports.publication import CrmDown
@@ -89,9 +89,9 @@ async def test_the_change_is_told_against_what_was_published_before(case: Publis
     ("rule", "choice", "released"),
     [
         (ALWAYS_FREE, None, True),
-        ({"level": "manager"}, "approve", True),
-        ({"level": "manager"}, "reject", False),
-        ({"level": "manager"}, None, False),
+        (A_MANAGER_S, "approve", True),
+        (A_MANAGER_S, "reject", False),
+        (A_MANAGER_S, None, False),
     ],
 )
 async def test_a_release_is_kept_beside_its_version(
