@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.process.building import Building, open_building
+from tests.process.planning import redrawn
 from tests.unit.forecast_review.publishing.casework import ORGANISATION, Clock, Publishing, fitted_shops
 from workers.engine.embedded import EmbeddedEngine
 from workers.forecast_review.adapters.sales import organisation as organisation_of
@@ -17,6 +19,9 @@ from workers.gateway.forecast_commands import take_sales
 
 LONG = timedelta(seconds=120)
 """Judging loads the forecasting libraries; more on a busy machine."""
+
+NIGHT = "0 0 4 * * *"
+"""When the diagram says that a round begins."""
 
 
 class Rounds(Building):
@@ -79,9 +84,17 @@ def shops_fitted() -> Forecast:
 
 
 @pytest.fixture
-async def rounds(engine: EmbeddedEngine, planning_dsn: str, shops_fitted: Forecast) -> AsyncIterator[Rounds]:
+async def rounds(
+    engine: EmbeddedEngine, planning_dsn: str, shops_fitted: Forecast, tmp_path: Path
+) -> AsyncIterator[Rounds]:
     """An organisation whose forecast was published; upkeep and the start of reviews are served."""
-    async with open_building(Rounds, engine, planning_dsn) as opened:
+    folder = redrawn(tmp_path / "models")
+    diagram = folder / "bpmn" / "forecast_upkeep.bpmn"
+    # Twelve hours from now: a night that fell into the test would be one round more.
+    night = f"0 0 {(datetime.now(UTC).hour + 12) % 24} * * *"
+    assert diagram.read_text().count(NIGHT) == 1
+    diagram.write_text(diagram.read_text().replace(NIGHT, night))
+    async with open_building(Rounds, engine, planning_dsn, folder) as opened:
         opened.publishing = Publishing(opened.resources, Clock(opened.now()), shops_fitted)
         await opened.publishing.found()
         await opened.publishing.publish("first")
