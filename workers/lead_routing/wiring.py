@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Collection, Mapping
 from datetime import timedelta
 
@@ -60,8 +59,10 @@ async def prepare(resources: Resources, tasks: Collection[str]) -> None:
     settings = resources.settings
     for schema in sorted({settings.scoring_schema, *settings.scoring_schema_by_source.values()}):
         async with resources.pool.connection() as connection:
-            with contextlib.suppress(ScorerUnavailable):  # each job says so, and takes the table
+            try:
                 await _models(resources).active(connection, schema)
+            except ScorerUnavailable:  # each job says so, and takes the table; it looks again, as one may come soon
+                _models(resources).forget(schema)
 
 
 async def close(resources: Resources) -> None:

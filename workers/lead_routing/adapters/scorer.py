@@ -64,6 +64,10 @@ class ModelShelf:
             raise ScorerUnavailable(known.fault)
         return known.scorer
 
+    def forget(self, schema_name: str) -> None:
+        """Look again at the next job, whatever was found."""
+        self._loaded.pop(schema_name, None)
+
     async def _check(self, connection: AsyncConnection[DictRow], schema_name: str, known: _Loaded | None) -> _Loaded:
         # Imported when first used: the tasks that do not score must not carry the model library.
         from workers.lead_routing.scoring import store  # noqa: PLC0415

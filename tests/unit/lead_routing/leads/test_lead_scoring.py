@@ -74,8 +74,13 @@ async def test_a_worker_that_scores_has_read_the_model_before_its_first_lead(
     assert [one["action"] for one in logs].count("model_loaded") == 1
 
 
-async def test_without_a_model_a_worker_starts_nevertheless(case: Casework) -> None:
+async def test_a_worker_that_started_without_a_model_takes_the_first_that_comes(
+    case: Casework, models: list[tuple[str, bytes]]
+) -> None:
     await wiring.prepare(case.resources, {"score_lead"})
+    await case.register("lead", {"name": "A", "email": "a@b.co"})
+    await activate(case, *models[0])
+    assert (await score(case))["model_version"] == models[0][0]
 
 
 async def test_the_active_model_scores_with_reasons(case: Casework, models: list[tuple[str, bytes]]) -> None:
