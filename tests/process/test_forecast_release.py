@@ -63,7 +63,8 @@ async def test_a_target_that_refuses_undoes_the_other_and_a_second_try_may_succe
     task = await fitted.task(FITTED, "publication_failed")
     assert task.candidate_groups == ("sales-ops",)
     states = {one["target"]: one["state"] for one in task.variables["publication"]["targets"]}
-    assert states == {"crm": "delivered", "erp": "refused"}
+    assert states["erp"] == "refused"
+    assert states["crm"] in {"delivered", "pending"}  # a refusal is not kept waiting by the other target
     assert (await fitted.in_use("crm"), await fitted.in_use("erp")) == (None, None)
     await fitted.passed(FITTED, "restore_forecast__crm")
     await fitted.passed(FITTED, "restore_forecast__erp")
