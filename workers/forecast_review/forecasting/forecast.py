@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
-from typing import Any
+from dataclasses import dataclass
 
 import pandas as pd
 
-from workers import archive
+from workers.archive import Archived, digest
 from workers.forecast_review.forecasting.errors import DataError
-
-FORMAT = 1
 
 
 @dataclass(frozen=True)
-class Forecast:
-    """One version. The frames' columns are in docs/adr/0010-forecasting.md."""
+class Forecast(Archived):
+    """One version, ``<name>-<last month>-<digest>``: the same data, plan and libraries give the same one.
 
-    card: Mapping[str, Any]  # Any: JSON
-    """Version, name, data hash, seed, plan, libraries, counts: small enough for a person."""
+    The card: version, name, data hash, seed, plan, libraries, counts. The frames' columns are in docs/adr/0010-forecasting.md.
+    """
+
+    unreadable = DataError
+
     points: pd.DataFrame
     choices: pd.DataFrame
     accuracy: pd.DataFrame
@@ -27,11 +27,6 @@ class Forecast:
     history: pd.DataFrame
     findings: pd.DataFrame
     problems: pd.DataFrame
-
-    @property
-    def version(self) -> str:
-        """``<name>-<last month>-<digest>``: the same data, plan and libraries give the same version."""
-        return str(self.card["version"])
 
     @property
     def name(self) -> str:
@@ -43,27 +38,7 @@ class Forecast:
         """The last month of history, ``2018-12``."""
         return str(self.card["end"])
 
-    def to_bytes(self) -> bytes:
-        """A zip of Parquet frames and the card; the same forecast gives the same bytes."""
-        return archive.pack(self.card, {name: getattr(self, name) for name in FRAMES})
-
-    @classmethod
-    def from_bytes(cls, data: bytes) -> Forecast:
-        """The forecast that `to_bytes` wrote.
-
-        Raises:
-            DataError: if the bytes are none.
-        """
-        try:
-            card, frames = archive.unpack(data, FRAMES, form=FORMAT)
-        except archive.NoArchive as error:
-            raise DataError(str(error)) from error
-        return cls(card, **frames)
-
-
-FRAMES = tuple(field.name for field in fields(Forecast) if field.name != "card")
-
 
 def version_of(name: str, end: str, content: Mapping[str, object]) -> str:
     """The name of the version that is made from this content (data hash, plan, libraries)."""
-    return f"{name}-{end}-{archive.digest(content)}"
+    return f"{name}-{end}-{digest(content)}"

@@ -15,7 +15,7 @@ from workers.forecast_review.forecasting import frames, months
 from workers.forecast_review.forecasting.checks import Finding, check
 from workers.forecast_review.forecasting.errors import DataError
 from workers.forecast_review.forecasting.fitting import Tell, fit_all
-from workers.forecast_review.forecasting.forecast import FORMAT, Forecast, version_of
+from workers.forecast_review.forecasting.forecast import Forecast, version_of
 from workers.forecast_review.forecasting.hierarchy import build
 from workers.forecast_review.forecasting.history import History, Problem
 from workers.forecast_review.forecasting.plan import Plan, describe
@@ -101,7 +101,7 @@ def _card(
     }
     end = months.text(history.end)
     card = {
-        "format": FORMAT,
+        "format": Forecast.form,
         "version": version_of(history.name, end, content),
         "name": history.name,
         "end": end,

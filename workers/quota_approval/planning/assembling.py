@@ -16,7 +16,7 @@ from workers.quota_approval.planning.basis import DRIVERS, Basis
 from workers.quota_approval.planning.limits import Limit, effective, with_buffer
 from workers.quota_approval.planning.market import Floats
 from workers.quota_approval.planning.money import CENTS, apportion
-from workers.quota_approval.planning.plan import FORMAT, QuotaPlan
+from workers.quota_approval.planning.plan import QuotaPlan
 from workers.quota_approval.planning.simulating import Simulated, simulate
 from workers.quota_approval.planning.solving import Solved
 
@@ -56,7 +56,7 @@ def assemble(
     z = basis.outlook.standard(money[basis.organisation.units :])
     card = {
         **content,
-        "format": FORMAT,
+        "format": QuotaPlan.form,
         "version": f"{rules.name}-{rules.period}-{archive.digest(content)}",
         "parent": parent,
         "segments": basis.segments,

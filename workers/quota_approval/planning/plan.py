@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from workers import archive
+from workers.archive import Archived
 from workers.quota_approval.planning.basis import DRIVERS, Basis
 from workers.quota_approval.planning.errors import InputError
 from workers.quota_approval.planning.limits import Limit
@@ -20,15 +18,17 @@ from workers.quota_approval.planning.outlook import Outlook
 from workers.quota_approval.planning.rules import REP, Rules
 from workers.quota_approval.planning.solving import Solved
 
-FORMAT = 1
-
 
 @dataclass(frozen=True)
-class QuotaPlan:
-    """One version. The frames' columns are in docs/adr/0013-quotas.md; amounts in them are whole cents (int64)."""
+class QuotaPlan(Archived):
+    """One version, ``<name>-<period>-<digest>``: the same input, rules, edits and libraries give the same one.
 
-    card: Mapping[str, Any]  # Any: JSON
-    """Version, parent version, period, target, rules, odds, key figures, edits, libraries: small enough for a person."""
+    The card: version, parent version, period, target, rules, odds, key figures, edits, libraries. The frames' columns are in
+    docs/adr/0013-quotas.md; amounts in them are whole cents (int64).
+    """
+
+    unreadable = InputError
+
     nodes: pd.DataFrame
     reps: pd.DataFrame
     mix: pd.DataFrame
@@ -36,11 +36,6 @@ class QuotaPlan:
     limits: pd.DataFrame
     calibration: pd.DataFrame
     problems: pd.DataFrame
-
-    @property
-    def version(self) -> str:
-        """``<name>-<period>-<digest>``: the same input, rules, edits and libraries give the same version."""
-        return str(self.card["version"])
 
     @cached_property
     def rules(self) -> Rules:
@@ -111,23 +106,3 @@ class QuotaPlan:
         if node not in self.organisation.place:
             raise InputError(f"{self.version} has neither a unit nor a rep {node!r}")
         return self.organisation.place[node]
-
-    def to_bytes(self) -> bytes:
-        """A zip of Parquet frames and the card; the same plan gives the same bytes."""
-        return archive.pack(self.card, {name: getattr(self, name) for name in FRAMES})
-
-    @classmethod
-    def from_bytes(cls, data: bytes) -> QuotaPlan:
-        """The plan that `to_bytes` wrote.
-
-        Raises:
-            InputError: if the bytes are none.
-        """
-        try:
-            card, frames = archive.unpack(data, FRAMES, form=FORMAT)
-        except archive.NoArchive as error:
-            raise InputError(str(error)) from error
-        return cls(card, **frames)
-
-
-FRAMES = tuple(field.name for field in fields(QuotaPlan) if field.name != "card")

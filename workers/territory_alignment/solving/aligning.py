@@ -18,7 +18,7 @@ from workers.territory_alignment.solving.frames import account_frame, rep_frame,
 from workers.territory_alignment.solving.geography import Floats, Ints, distances
 from workers.territory_alignment.solving.kpis import kpis
 from workers.territory_alignment.solving.organisation import Organisation, Weights
-from workers.territory_alignment.solving.plan import FORMAT, Plan
+from workers.territory_alignment.solving.plan import Plan
 from workers.territory_alignment.solving.reading import Problem
 from workers.territory_alignment.solving.running import Limits, Solution, Tell, solve
 
@@ -129,7 +129,7 @@ def _plan(
     card = {
         "version": f"{organisation.name}-{digest(content)}",
         "name": organisation.name,
-        "format": FORMAT,
+        "format": Plan.form,
         "data": content["data"],
         "weights": content["weights"],
         "limits": asdict(limits),
