@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from workers.cli._support import database, plainly, print_table
+from workers.cli._versions import LATEST, Shelf
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,8 +26,7 @@ if TYPE_CHECKING:
     from workers.forecast_review.forecasting.plan import Plan
     from workers.forecast_review.forecasting.reading import Reading
 
-ENDING = ".forecast"
-_NAMED = 10
+SHELF = Shelf("forecasts", ".forecast")
 
 
 @contextmanager
@@ -34,7 +34,7 @@ def plain_errors() -> Iterator[None]:
     """See `_support.plainly`."""
     from workers.forecast_review.forecasting.errors import ForecastError
 
-    with plainly(ForecastError, extra="forecasting", offline="name a .forecast file"):
+    with plainly(ForecastError, extra="forecasting", offline=f"name a {SHELF.ending} file"):
         yield
 
 
@@ -72,26 +72,9 @@ def plan(
     return asked if processes is None else Plan(**{**vars(asked), "processes": processes})
 
 
-def print_problems(texts: Sequence[str]) -> None:
-    """What was left out, the first few in full."""
-    for text in texts[:_NAMED]:
-        typer.echo(text, err=True)
-    if len(texts) > _NAMED:
-        typer.echo(f"… and {len(texts) - _NAMED:,} more of that kind; all are kept with the version.", err=True)
-
-
-def _folder() -> Path:
-    from workers.settings import get_settings
-
-    return get_settings().home / "forecasts"
-
-
 def keep(forecast: Forecast, out: Path | None, *, store: bool) -> Path:
     """Write a version to a folder, and to the database if asked; the file's path."""
-    folder = out or _folder()
-    folder.mkdir(parents=True, exist_ok=True)
-    file = folder / f"{forecast.version}{ENDING}"
-    file.write_bytes(forecast.to_bytes())
+    file = SHELF.keep(forecast, out)
     if store:
         from workers.forecast_review.forecasting.store import save
 
@@ -108,14 +91,11 @@ def find(version: str) -> Forecast:
     from workers.forecast_review.forecasting.forecast import Forecast
     from workers.forecast_review.forecasting.store import load
 
-    here = sorted(_folder().glob(f"*{ENDING}"), key=lambda file: file.stat().st_mtime)
-    if version == "latest":
-        if not here:
-            raise NoForecastError("there is no forecast here yet; make one with `fairlead forecast run`")
-        return Forecast.from_bytes(here[-1].read_bytes())
-    for file in (Path(version), _folder() / f"{version}{ENDING}"):
-        if file.is_file():
-            return Forecast.from_bytes(file.read_bytes())
+    content = SHELF.find(version)
+    if content is not None:
+        return Forecast.from_bytes(content)
+    if version == LATEST:
+        raise NoForecastError("there is no forecast here yet; make one with `fairlead forecast run`")
     return database(lambda conn: load(conn, version))
 
 
@@ -127,7 +107,7 @@ def versions() -> list[list[str]]:
     from workers.forecast_review.forecasting.store import list_runs
 
     found = []
-    for file in _folder().glob(f"*{ENDING}"):
+    for file in SHELF.files():
         made = dt.datetime.fromtimestamp(file.stat().st_mtime, dt.UTC)
         card = Forecast.from_bytes(file.read_bytes()).card
         found.append((made, [str(card["version"]), f"{made:%Y-%m-%d %H:%M}", str(card["series"]), str(file)]))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from workers.cli._support import plainly, print_table
+from workers.cli._versions import Shelf
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -17,8 +18,7 @@ if TYPE_CHECKING:
     from workers.quota_approval.planning.explaining import Explanation
     from workers.quota_approval.planning.plan import QuotaPlan
 
-ENDING = ".quotas"
-_NAMED = 10
+SHELF = Shelf("quotas", ".quotas")
 
 
 @contextmanager
@@ -26,31 +26,8 @@ def plain_errors() -> Iterator[None]:
     """See `_support.plainly`."""
     from workers.quota_approval.planning.errors import QuotaError
 
-    with plainly(QuotaError, extra="planning", offline=f"name a {ENDING} file"):
+    with plainly(QuotaError, extra="planning", offline=f"name a {SHELF.ending} file"):
         yield
-
-
-def print_problems(texts: Sequence[str]) -> None:
-    """What was left out of the input, the first few in full."""
-    for text in texts[:_NAMED]:
-        typer.echo(text, err=True)
-    if len(texts) > _NAMED:
-        typer.echo(f"… and {len(texts) - _NAMED:,} more of that kind; all are kept with the version.", err=True)
-
-
-def _folder() -> Path:
-    from workers.settings import get_settings
-
-    return get_settings().home / "quotas"
-
-
-def keep(plan: QuotaPlan, out: Path | None) -> Path:
-    """Write a version to a folder; the file's path."""
-    folder = out or _folder()
-    folder.mkdir(parents=True, exist_ok=True)
-    file = folder / f"{plan.version}{ENDING}"
-    file.write_bytes(plan.to_bytes())
-    return file
 
 
 def find(version: str) -> QuotaPlan:
@@ -58,13 +35,11 @@ def find(version: str) -> QuotaPlan:
     from workers.quota_approval.planning.errors import NoPlanError
     from workers.quota_approval.planning.plan import QuotaPlan
 
-    here = sorted(_folder().glob(f"*{ENDING}"), key=lambda file: file.stat().st_mtime)
-    files = here[-1:] if version == "latest" else [Path(version), _folder() / f"{version}{ENDING}"]
-    for file in files:
-        if file.is_file():
-            return QuotaPlan.from_bytes(file.read_bytes())
-    known = ", ".join(file.stem for file in here[-5:]) or "none; make one with `fairlead quota plan`"
-    raise NoPlanError(f"there is no plan {version!r} here; there is {known}")
+    content = SHELF.find(version)
+    if content is None:
+        known = ", ".join(file.stem for file in SHELF.files()[-5:]) or "none; make one with `fairlead quota plan`"
+        raise NoPlanError(f"there is no plan {version!r} here; there is {known}")
+    return QuotaPlan.from_bytes(content)
 
 
 def money(cents: float | None) -> str:

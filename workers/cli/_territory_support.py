@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from workers.cli._support import database, plainly, print_table
+from workers.cli._versions import LATEST, Shelf
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,8 +22,7 @@ if TYPE_CHECKING:
     from workers.territory_alignment.solving.plan import Plan
     from workers.territory_alignment.solving.running import Progress
 
-ENDING = ".territories"
-_NAMED = 10
+SHELF = Shelf("territories", ".territories")
 SHARES = frozenset(
     {"work_off", "potential_off", "highest_load", "lowest_load", "changed_share", "relationships_lost", "gap"}
 )
@@ -34,7 +34,7 @@ def plain_errors() -> Iterator[None]:
     """See `_support.plainly`."""
     from workers.territory_alignment.solving.errors import TerritoryError
 
-    with plainly(TerritoryError, extra="territories", offline=f"name a {ENDING} file"):
+    with plainly(TerritoryError, extra="territories", offline=f"name a {SHELF.ending} file"):
         yield
 
 
@@ -95,26 +95,9 @@ def searching() -> Iterator[Callable[[Progress], None]]:
             os.close(nowhere)
 
 
-def print_problems(texts: Sequence[str]) -> None:
-    """What was left out, the first few in full."""
-    for text in texts[:_NAMED]:
-        typer.echo(text, err=True)
-    if len(texts) > _NAMED:
-        typer.echo(f"… and {len(texts) - _NAMED:,} more of that kind; all are kept with the plan.", err=True)
-
-
-def _folder() -> Path:
-    from workers.settings import get_settings
-
-    return get_settings().home / "territories"
-
-
 def keep(plan: Plan, out: Path | None, *, store: bool) -> Path:
     """Write a plan to a folder, and to the database if asked; the file's path."""
-    folder = out or _folder()
-    folder.mkdir(parents=True, exist_ok=True)
-    file = folder / f"{plan.version}{ENDING}"
-    file.write_bytes(plan.to_bytes())
+    file = SHELF.keep(plan, out)
     if store:
         from workers.territory_alignment.solving.store import save
 
@@ -128,14 +111,11 @@ def find(version: str) -> Plan:
     from workers.territory_alignment.solving.plan import Plan
     from workers.territory_alignment.solving.store import load
 
-    here = sorted(_folder().glob(f"*{ENDING}"), key=lambda file: file.stat().st_mtime)
-    if version == "latest":
-        if not here:
-            raise NoPlanError("there is no plan here yet; make one with `fairlead territory solve`")
-        return Plan.from_bytes(here[-1].read_bytes())
-    for file in (Path(version), _folder() / f"{version}{ENDING}"):
-        if file.is_file():
-            return Plan.from_bytes(file.read_bytes())
+    content = SHELF.find(version)
+    if content is not None:
+        return Plan.from_bytes(content)
+    if version == LATEST:
+        raise NoPlanError("there is no plan here yet; make one with `fairlead territory solve`")
     return database(lambda conn: load(conn, version))
 
 
@@ -148,7 +128,7 @@ def versions() -> list[list[str]]:
 
     found = [
         (dt.datetime.fromtimestamp(file.stat().st_mtime, dt.UTC), Plan.from_bytes(file.read_bytes()).card, str(file))
-        for file in _folder().glob(f"*{ENDING}")
+        for file in SHELF.files()
     ]
     try:
         found += [(one.made_at, one.card, "database") for one in database(list_plans)]

@@ -10,6 +10,7 @@ import typer
 from workers.cli import _forecast_review as review
 from workers.cli import _forecast_support as support
 from workers.cli._support import print_table, progress
+from workers.cli._versions import print_problems
 
 app = typer.Typer(no_args_is_help=True, help="Forecast monthly series, look at versions, measure and compare them.")
 app.command()(review.load)
@@ -54,7 +55,7 @@ def run(
             horizon=horizon, models=models, lstm=lstm, origins=origins, seed=seed, processes=processes, clean=not as_is
         )
         typer.echo(f"{data}: {reading.history.describe()}", err=True)
-        support.print_problems([problem.text for problem in reading.problems])
+        print_problems([problem.text for problem in reading.problems])
         with progress("checking") as tell:
             forecast = run_forecast(reading.history, plan, problems=reading.problems, tell=tell)
         file = support.keep(forecast, out, store=store)

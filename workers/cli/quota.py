@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from workers.cli import _quota_support as support
+from workers.cli._versions import print_problems
 
 app = typer.Typer(no_args_is_help=True, help="Plan quotas, explain, compare and change them.")
 
@@ -53,8 +54,8 @@ def plan(
         wanted = load_rules(rules or folder / "rules.yaml", target=None if target is None else _amount(target))
         reading = read_folder(folder, currency=wanted.currency)
         made = run_plan(reading.inputs, wanted, problems=reading.problems)
-        support.print_problems(list(made.problems["text"]))
-        file = support.keep(made, out)
+        print_problems(list(made.problems["text"]))
+        file = support.SHELF.keep(made, out)
         support.show(made, level=level, rows=rows)
         support.export(made, csv)
         typer.echo(f"Version {made.version}, kept in {file}.")
@@ -101,7 +102,7 @@ def adjust(
 
         before = support.find(version)
         made = set_quota(before, node, cents(_amount(quota)), reason)
-        file = support.keep(made, out)
+        file = support.SHELF.keep(made, out)
         support.show_comparison(before, made, rows)
         typer.echo(f"Version {made.version}, kept in {file}.")
 

@@ -9,6 +9,7 @@ import typer
 
 from workers.cli import _territory_support as support
 from workers.cli._support import print_table
+from workers.cli._versions import print_problems
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -64,7 +65,7 @@ def solve(
         limits = Limits(None if no_clock else seconds, rounds, gap, seed)
         weighed = support.weights(weights)
         reading = read_organisation(accounts, reps, rules, name=name)
-        support.print_problems([problem.text for problem in reading.problems])
+        print_problems([problem.text for problem in reading.problems], kept_with="plan")
         with support.searching() as tell:
             plan = align(
                 reading.organisation, weighed, limits, problems=reading.problems, leave_out=leave_out, tell=tell
@@ -106,7 +107,7 @@ def adjust(
 
         before = support.find(version)
         team, problems = ((), ()) if joins is None else read_reps(joins)
-        support.print_problems([problem.text for problem in problems])
+        print_problems([problem.text for problem in problems], kept_with="plan")
         change = adjusting.Change(
             dict(support.pairs(lock)), frozenset(support.pairs(forbid)), frozenset(leaves or []), team, published, stay
         )

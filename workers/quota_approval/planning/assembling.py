@@ -13,7 +13,7 @@ import pandas as pd
 
 from workers import archive
 from workers.quota_approval.planning.basis import DRIVERS, Basis
-from workers.quota_approval.planning.limits import Limit, effective, with_buffer
+from workers.quota_approval.planning.limits import Limit, effective
 from workers.quota_approval.planning.market import Floats
 from workers.quota_approval.planning.money import CENTS, apportion
 from workers.quota_approval.planning.plan import QuotaPlan
@@ -242,13 +242,3 @@ def _figures(basis: Basis, solved: Solved, simulated: Simulated, z: Floats) -> d
         "next_unit": float(basis.outlook.miss(float(solved.levels[0]))),
         "attaining": [float(one) for one in simulated.attaining[0]],
     }
-
-
-def sums_fit(plan: QuotaPlan) -> bool:
-    """Whether members add up to each unit with its buffer, exactly; a reader of a stored plan can ask."""
-    tree, quotas = plan.organisation, plan.solved.quotas
-    return all(
-        sum(quotas[c] for c in below) == with_buffer(quotas[i], plan.basis.buffers[i])
-        for i, below in enumerate(tree.children)
-        if below
-    )
