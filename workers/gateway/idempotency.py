@@ -8,17 +8,26 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
+from fastapi import Header
+from fastapi.responses import JSONResponse
 from psycopg import AsyncConnection, errors
 from psycopg.rows import DictRow
 from psycopg.types.json import Jsonb
 
+from workers.gateway.parts import Parts
 from workers.gateway.problems import Refusal, busy
 
 WAIT_SECONDS = 10
 """How long a request waits for another one with the same key."""
+
+Key = Annotated[str | None, Header(description="The same key with the same body gives the same answer for 24 hours.")]
+"""A route's parameter `idempotency_key`."""
+
+Work = Callable[[AsyncConnection[DictRow]], Awaitable[dict[str, Any]]]  # Any: JSON
 
 _KEY = re.compile(r"[\x21-\x7e]{1,200}")
 
@@ -39,12 +48,33 @@ class Answer:
     body: Any  # Any: JSON
 
 
-def claim_of(header: str, client: str, address: str, body: bytes) -> Claim:
-    """The claim of a request; keys of different clients never meet.
+async def answered_once(parts: Parts, held: Claim | None, work: Work) -> JSONResponse:
+    """Do the work in one transaction and answer 202 with what it gives; a key that was answered before gets that answer.
+
+    Raises:
+        Refusal: as `claim` and `Guard.admit`, and what the work raises; nothing was done then.
+    """
+    waiting = await parts.queue.waiting()
+    async with parts.pool.connection() as connection:
+        if held is not None:
+            said = await claim(connection, held, keep_hours=parts.settings.gateway.idempotency_hours)
+            if said is not None:
+                return JSONResponse(said.body, said.status, {"Idempotent-Replayed": "true"})
+        parts.guard.admit(waiting)
+        answer = await work(connection)
+        if held is not None:
+            await settle(connection, held, Answer(202, answer))
+    return JSONResponse(answer, 202)
+
+
+def claim_of(header: str | None, client: str, address: str, body: bytes) -> Claim | None:
+    """The claim of a request; keys of different clients never meet. None: it has no key.
 
     Raises:
         Refusal: 422, the key is not 1 to 200 printable ASCII characters.
     """
+    if header is None:
+        return None
     if not _KEY.fullmatch(header):
         detail = "The header Idempotency-Key must be 1 to 200 printable ASCII characters without spaces."
         raise Refusal(422, "invalid-idempotency-key", detail)

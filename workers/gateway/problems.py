@@ -74,6 +74,11 @@ class Refusal(Exception):
         )
 
 
+def invalid(where: str, what: str) -> Refusal:
+    """422: one parameter is at fault."""
+    return Refusal(422, "invalid-request", "See errors.", errors=[Fault(pointer=where, detail=what)])
+
+
 def busy(kind: str, detail: str, *, status: int, retry_after: float) -> Refusal:
     """A refusal for now: the client may come back after `retry_after` seconds (rounded up)."""
     return Refusal(status, kind, detail, headers={"Retry-After": str(max(1, -int(-retry_after // 1)))})

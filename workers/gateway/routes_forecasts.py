@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
-from typing import Annotated
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, Path, Query, Request
+from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import JSONResponse
 from pydantic import ValidationError
 
@@ -31,7 +31,7 @@ from workers.gateway.forecast_answers import (
 )
 from workers.gateway.forecast_contracts import MAX_SALES, ForecastWithdrawal, ReviewIn, SaleIn
 from workers.gateway.parts import Parts, TheClient, TheParts, fitted, read_json, read_model
-from workers.gateway.problems import Fault, Refusal
+from workers.gateway.problems import Fault, Refusal, invalid
 from workers.gateway.routes_leads import PROBLEMS, body_of
 from workers.office import links
 
@@ -62,7 +62,7 @@ async def list_forecasts(
                 connection, organisation=organisation, state=state, limit=limit, cursor=cursor
             )
     except LookupError as error:
-        raise _invalid("query cursor", str(error)) from None
+        raise invalid("query cursor", str(error)) from None
 
 
 @router.post(
@@ -73,35 +73,22 @@ async def list_forecasts(
     summary="Have a forecast made",
 )
 async def post_forecast(
-    request: Request,
-    parts: TheParts,
-    client: TheClient,
-    idempotency_key: Annotated[
-        str | None, Header(description="The same key with the same body gives the same answer for 24 hours.")
-    ] = None,
+    request: Request, parts: TheParts, client: TheClient, idempotency_key: idempotency.Key = None
 ) -> JSONResponse:
     """Start a review of an organisation's forecast: models are fitted, people asked where they can add something."""
     body, document = await read_json(request)
     given = fitted(document, ReviewIn)
-    held = None
-    if idempotency_key is not None:
-        held = idempotency.claim_of(idempotency_key, client.id, "POST /v1/forecasts", body)
-    waiting = await parts.queue.waiting()
-    async with parts.pool.connection() as connection:
-        if held is not None:
-            said = await idempotency.claim(connection, held, keep_hours=parts.settings.gateway.idempotency_hours)
-            if said is not None:
-                return JSONResponse(said.body, said.status, {"Idempotent-Replayed": "true"})
-        parts.guard.admit(waiting)
+    held = idempotency.claim_of(idempotency_key, client.id, "POST /v1/forecasts", body)
+
+    async def start(connection: reading.Connection) -> dict[str, Any]:  # Any: JSON
         await _organisation(connection, given.organisation)
         try:
             forecast_id, asked = await commands.start(connection, given.organisation, actor=client.actor)
         except commands.ReviewOpen as error:
             raise Refusal(409, "review-under-way", str(error), forecast_id=error.forecast_id) from None
-        answer = ForecastAsked(forecast_id=forecast_id, status="asked" if asked else "asked before").model_dump()
-        if held is not None:
-            await idempotency.settle(connection, held, idempotency.Answer(202, answer))
-    return JSONResponse(answer, 202)
+        return ForecastAsked(forecast_id=forecast_id, status="asked" if asked else "asked before").model_dump()
+
+    return await idempotency.answered_once(parts, held, start)
 
 
 @router.get("/reviews/{forecast_id}", summary="One review with all that happened")
@@ -287,7 +274,3 @@ async def _read(parts: Parts) -> AsyncIterator[reading.Connection]:
             yield connection
     except reading.UnknownVersion as error:
         raise Refusal(404, "unknown-version", str(error)) from None
-
-
-def _invalid(where: str, what: str) -> Refusal:
-    return Refusal(422, "invalid-request", "See errors.", errors=[Fault(pointer=where, detail=what)])

@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, Query, Request
+from fastapi import APIRouter, Query, Request
 from fastapi.responses import JSONResponse
+from psycopg import AsyncConnection
+from psycopg.rows import DictRow
 from pydantic import ValidationError
 
 from workers.gateway import commands, idempotency, intake, timeline
@@ -16,7 +18,7 @@ from workers.gateway.answers import Accepted, BatchAnswer, LeadPage, LeadView, N
 from workers.gateway.contracts import LeadIn, Outcome, Withdrawal, faults
 from workers.gateway.human_tasks import tasks_of
 from workers.gateway.parts import LeadId, Parts, TheClient, TheParts, no_such_lead, read_json, read_model
-from workers.gateway.problems import MEDIA_TYPE, Fault, Problem, Refusal
+from workers.gateway.problems import MEDIA_TYPE, Problem, Refusal, invalid
 
 _PROBLEM = {"content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}}
 PROBLEMS: dict[int | str, dict[str, Any]] = {  # Any: FastAPI's own form
@@ -73,12 +75,7 @@ class _Batch:
     summary="Take one lead or a batch",
 )
 async def post_leads(
-    request: Request,
-    parts: TheParts,
-    client: TheClient,
-    idempotency_key: Annotated[
-        str | None, Header(description="The same key with the same body gives the same answer for 24 hours.")
-    ] = None,
+    request: Request, parts: TheParts, client: TheClient, idempotency_key: idempotency.Key = None
 ) -> JSONResponse:
     """Take leads; each starts its process once. A batch is an array, or an object with the member `leads`.
 
@@ -87,9 +84,7 @@ async def post_leads(
     """
     body, document = await read_json(request)
     batch = _parse(document, parts.settings.gateway.max_batch)
-    held = None
-    if idempotency_key is not None:
-        held = idempotency.claim_of(idempotency_key, client.id, "POST /v1/leads", body)
+    held = idempotency.claim_of(idempotency_key, client.id, "POST /v1/leads", body)
     await parts.guard.leads(client, len(batch.incoming) + len(batch.refused))
     if not batch.incoming:
         parts.metrics.leads.labels("refused").inc(len(batch.refused))
@@ -98,23 +93,21 @@ async def post_leads(
 
 
 async def _take(parts: Parts, batch: _Batch, held: idempotency.Claim | None) -> JSONResponse:
-    gateway = parts.settings.gateway
-    waiting = await parts.queue.waiting()
-    async with parts.pool.connection() as connection:
-        if held is not None:
-            given = await idempotency.claim(connection, held, keep_hours=gateway.idempotency_hours)
-            if given is not None:
-                return JSONResponse(given.body, given.status, {"Idempotent-Replayed": "true"})
-        parts.guard.admit(waiting)
-        taken = await intake.take(connection, batch.incoming, ttl_seconds=gateway.message_ttl_seconds)
-        answer = batch.answer(taken).model_dump(mode="json", exclude_none=True)
-        if held is not None:
-            await idempotency.settle(connection, held, idempotency.Answer(202, answer))
+    taken: list[intake.Taken] = []
+
+    async def take(connection: AsyncConnection[DictRow]) -> dict[str, Any]:  # Any: JSON
+        ttl = parts.settings.gateway.message_ttl_seconds
+        taken.extend(await intake.take(connection, batch.incoming, ttl_seconds=ttl))
+        return batch.answer(taken).model_dump(mode="json", exclude_none=True)
+
+    response = await idempotency.answered_once(parts, held, take)
+    if not taken:  # answered as before
+        return response
     duplicates = sum(item.duplicate for item in taken)
     parts.metrics.leads.labels("accepted").inc(len(taken) - duplicates)
     parts.metrics.leads.labels("duplicate").inc(duplicates)
     parts.metrics.leads.labels("refused").inc(len(batch.refused))
-    return JSONResponse(answer, 202)
+    return response
 
 
 @router.get("", summary="List leads, latest first")
@@ -136,8 +129,7 @@ async def list_leads(
                 connection, state=state, owner=owner, since=since, limit=limit, cursor=cursor
             )
     except timeline.UnknownCursor as error:
-        faulty = [Fault(pointer="query cursor", detail=str(error))]
-        raise Refusal(422, "invalid-request", "See errors.", errors=faulty) from None
+        raise invalid("query cursor", str(error)) from None
 
 
 @router.get("/{lead_id}", summary="One lead with all that happened")
