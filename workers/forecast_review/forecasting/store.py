@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
 
 from psycopg import AsyncConnection
 from psycopg.rows import class_row, scalar_row
-from psycopg.types.json import Jsonb
 
+from workers.archive_rows import ArchiveRows
 from workers.forecast_review.forecasting.errors import NoForecastError
 from workers.forecast_review.forecasting.forecast import Forecast
 
 Row = TypeVar("Row")
+
+_ROWS = ArchiveRows("forecasting", "runs")
 
 
 @dataclass(frozen=True)
@@ -31,19 +32,7 @@ class RunInfo:
 
 async def save(conn: AsyncConnection[Row], forecast: Forecast) -> None:
     """Keep a forecast; saving the same version again changes nothing. Part of the caller's transaction, as all here."""
-    content = forecast.to_bytes()
-    await conn.execute(
-        "INSERT INTO forecasting.runs (version, name, period, card, content, sha256) VALUES (%s, %s, %s, %s, %s, %s)"
-        " ON CONFLICT (version) DO NOTHING",
-        (
-            forecast.version,
-            forecast.name,
-            forecast.end,
-            Jsonb(dict(forecast.card)),
-            content,
-            hashlib.sha256(content).hexdigest(),
-        ),
-    )
+    await _ROWS.save(conn, forecast, name=forecast.name, period=forecast.end)
 
 
 async def load(conn: AsyncConnection[Row], version: str) -> Forecast:
@@ -52,12 +41,10 @@ async def load(conn: AsyncConnection[Row], version: str) -> Forecast:
     Raises:
         NoForecastError: if there is no such version.
     """
-    async with conn.cursor(row_factory=scalar_row) as cursor:
-        await cursor.execute("SELECT content FROM forecasting.runs WHERE version = %s", (version,))
-        content = await cursor.fetchone()
+    content = await _ROWS.content(conn, version)
     if content is None:
         raise NoForecastError(f"there is no forecast {version!r}; `fairlead forecast list` shows those there are")
-    return Forecast.from_bytes(bytes(content))
+    return Forecast.from_bytes(content)
 
 
 async def latest(conn: AsyncConnection[Row], name: str, *, before: str | None = None) -> str | None:

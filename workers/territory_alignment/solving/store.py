@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
 
 from psycopg import AsyncConnection
-from psycopg.rows import class_row, scalar_row
-from psycopg.types.json import Jsonb
+from psycopg.rows import class_row
 
+from workers.archive_rows import ArchiveRows
 from workers.territory_alignment.solving.errors import NoPlanError
 from workers.territory_alignment.solving.plan import Plan
 
 Row = TypeVar("Row")
+
+_ROWS = ArchiveRows("territories", "plans")
 
 
 @dataclass(frozen=True)
@@ -29,12 +30,7 @@ class PlanInfo:
 
 async def save(conn: AsyncConnection[Row], plan: Plan) -> None:
     """Keep a plan; saving the same version again changes nothing. Part of the caller's transaction, as all here."""
-    content = plan.to_bytes()
-    await conn.execute(
-        "INSERT INTO territories.plans (version, name, card, content, sha256) VALUES (%s, %s, %s, %s, %s)"
-        " ON CONFLICT (version) DO NOTHING",
-        (plan.version, plan.name, Jsonb(dict(plan.card)), content, hashlib.sha256(content).hexdigest()),
-    )
+    await _ROWS.save(conn, plan, name=plan.name)
 
 
 async def load(conn: AsyncConnection[Row], version: str) -> Plan:
@@ -43,12 +39,10 @@ async def load(conn: AsyncConnection[Row], version: str) -> Plan:
     Raises:
         NoPlanError: if there is no such version.
     """
-    async with conn.cursor(row_factory=scalar_row) as cursor:
-        await cursor.execute("SELECT content FROM territories.plans WHERE version = %s", (version,))
-        content = await cursor.fetchone()
+    content = await _ROWS.content(conn, version)
     if content is None:
         raise NoPlanError(f"there is no plan {version!r}; `fairlead territory list` shows those there are")
-    return Plan.from_bytes(bytes(content))
+    return Plan.from_bytes(content)
 
 
 async def list_plans(conn: AsyncConnection[Row]) -> list[PlanInfo]:
