@@ -141,7 +141,12 @@ class Building:
 
     async def passed(self, case_id: str, element_id: str, times: int = 1, within: timedelta = PATIENCE) -> None:
         """Wait until an element of the case's process was completed so many times."""
-        instance = await self.instance(case_id)
+        await self.instance_passed(await self.instance(case_id), element_id, times, within)
+
+    async def instance_passed(
+        self, instance: int, element_id: str, times: int = 1, within: timedelta = PATIENCE
+    ) -> None:
+        """Wait until an element of the process instance was completed so many times."""
 
         def count() -> int:
             elements = self.engine.elements(instance)

@@ -62,15 +62,6 @@ class Rounds(Building):
         await self.until(lambda: len(self.engine.process_instances(self.process)) >= count, f"{count} rounds")
         return [one.key for one in self.engine.process_instances(self.process)]
 
-    async def round_passed(self, instance: int, element_id: str, times: int = 1) -> None:
-        """Wait until a round has passed an element so many times."""
-
-        def count() -> int:
-            elements = self.engine.elements(instance)
-            return sum(one.element_id == element_id and one.state == "ELEMENT_COMPLETED" for one in elements)
-
-        await self.until(lambda: count() >= times, f"{element_id} to be passed {times} times", instance, LONG)
-
     async def asked(self) -> list[tuple[str, str]]:
         """Organisation and reason of each review that was opened, the oldest first."""
         rows = await self.rows("SELECT organisation, reason FROM forecasting.reviews WHERE asked_by = 'upkeep'"
@@ -108,9 +99,9 @@ async def test_each_night_forecasts_are_judged_and_the_schedule_starts_a_review(
     await rounds.travel_to(rounds.now() + timedelta(days=1))
     instances = await rounds.rounds(2)
     (night,) = [key for key in instances if rounds.engine.variables(key).get("organisation") is None]
-    await rounds.round_passed(night, "nothing_to_do")
-    await rounds.round_passed(night, "review_asked")
-    await rounds.round_passed(night, "upkeep_done")
+    await rounds.instance_passed(night, "nothing_to_do", within=LONG)
+    await rounds.instance_passed(night, "review_asked", within=LONG)
+    await rounds.instance_passed(night, "upkeep_done", within=LONG)
     (judged,) = await rounds.rows("SELECT facts FROM runtime.timeline WHERE action = 'judged' AND business_id ="
                                   " 'forecast_upkeep:shops' AND process_instance_key = %s", night)  # fmt: skip
     assert (judged["facts"]["version"], judged["facts"]["wape"]) == ("first.1", 0)
@@ -126,8 +117,8 @@ async def test_sales_that_went_another_way_start_a_review_by_themselves(rounds: 
     await rounds.sell(1.5)  # what comes soon after is looked at together
     (instance,) = await rounds.rounds(1)
     await rounds.travel_to(rounds.now() + timedelta(minutes=15))
-    await rounds.round_passed(instance, "review_asked")
-    await rounds.round_passed(instance, "upkeep_done")
+    await rounds.instance_passed(instance, "review_asked", within=LONG)
+    await rounds.instance_passed(instance, "upkeep_done", within=LONG)
 
     async def opened() -> bool:
         return await rounds.asked() == [("shops", "large_change")]
@@ -138,7 +129,7 @@ async def test_sales_that_went_another_way_start_a_review_by_themselves(rounds: 
     assert round(row["facts"]["change_percent"]) == 50
     await rounds.travel_to(rounds.now() + timedelta(days=1))
     night = next(key for key in await rounds.rounds(2) if key != instance)
-    await rounds.round_passed(night, "nothing_to_do")
+    await rounds.instance_passed(night, "nothing_to_do", within=LONG)
     assert await rounds.asked() == [("shops", "large_change")], "a review that is open is not asked for again"
 
 
@@ -147,8 +138,8 @@ async def test_one_organisation_that_cannot_be_judged_keeps_no_other_waiting(rou
     await rounds.scheduled("other", "* * * * *")
     await rounds.travel_to(rounds.now() + timedelta(days=1))
     (night,) = await rounds.rounds(1)
-    await rounds.round_passed(night, "review_asked")
-    await rounds.round_passed(night, "nothing_to_do")
+    await rounds.instance_passed(night, "review_asked", within=LONG)
+    await rounds.instance_passed(night, "nothing_to_do", within=LONG)
 
     def incident() -> list[dict[str, Any]]:
         return [one for one in rounds.engine.incidents() if "no cron expression" in one["value"]["errorMessage"]]

@@ -10,11 +10,12 @@ from pathlib import Path
 import pytest
 
 PROGRAM = """
-import time
+import signal
 from workers.bench.own_stack import own_place
 with own_place("fairlead-test-") as settings:
     print(settings.home, flush=True)
-    time.sleep(600)
+    while True:
+        signal.pause()
 """
 
 
