@@ -5,7 +5,6 @@ The small JRE lacks the Thai break iterator that Operate's index templates ask f
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import httpx
@@ -13,6 +12,7 @@ import httpx
 from workers.engine import jvm
 from workers.engine.downloads import Store
 from workers.engine.errors import StartError, UnreachableError
+from workers.engine.politely import politely
 from workers.settings import Settings
 
 HIGHEST_PORT = 9299
@@ -36,11 +36,7 @@ def command(settings: Settings, store: Store) -> tuple[str, ...]:
         )
     jars = store.classpath([settings.versions.opensearch, *settings.versions.icu])
     heap = settings.heaps.opensearch
-    # Only what people see in Tasklist and Operate waits for OpenSearch; leads don't. So where processors are short, it
-    # is the one that waits.
-    polite = ("nice", "-n", "10") if shutil.which("nice") else ()
-    return (
-        *polite,
+    own = (
         *jvm.command(settings, first=heap, most=heap),
         # The second compiler takes a core for minutes before it pays, just when somebody waits for the first leads.
         "-XX:TieredStopAtLevel=1",
@@ -57,6 +53,9 @@ def command(settings: Settings, store: Store) -> tuple[str, ...]:
         "-clusterName",
         "fairlead",
     )
+    # Only what people see in Tasklist and Operate waits for OpenSearch; leads don't. So where processors are short, it
+    # is the one that waits.
+    return politely(own, 10)
 
 
 def configure(settings: Settings) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from workers.engine import camunda, opensearch, postgres, readiness, zipkin
 from workers.engine.downloads import Store
+from workers.engine.politely import politely
 from workers.settings import Settings
 
 SCORING_TASK = "lead_routing.score_lead"
@@ -234,8 +235,7 @@ def _own(settings: Settings) -> list[Program]:
     ]
     if can_forecast():
         program = one("forecaster", "Forecaster", 3, "forecaster_metrics", "worker", "run", *FORECASTER_TASKS)
-        nice = ("nice", "-n", str(FORECASTER_NICE))
-        found.append(replace(program, command=lambda: (*nice, *program.command())))
+        found.append(replace(program, command=lambda: politely(program.command(), FORECASTER_NICE)))
     return found
 
 
