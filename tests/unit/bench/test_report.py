@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import io
 import json
-import os
-import threading
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -108,21 +108,37 @@ def test_a_snapshot_sees_this_process_and_bears_one_that_is_gone() -> None:
     assert seen.machine > seen.programs["bench"]
 
 
+COMPILING = """
+import sys, threading
+from pathlib import Path
+
+def compile_something():
+    Path(f"/proc/self/task/{threading.get_native_id()}/comm").write_text("C2 CompilerThre")
+    while True:
+        sum(range(10_000))
+
+print("started", flush=True)
+sys.stdin.readline()
+threading.Thread(target=compile_something, daemon=True).start()
+sys.stdin.readline()
+"""
+
+
 @pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="threads have no names to be read here")
 def test_the_time_of_compilers_is_that_of_threads_with_their_names() -> None:
-    assert compiling(os.getpid()) is None
-    stop = threading.Event()
-
-    def compile_something() -> None:
-        Path(f"/proc/self/task/{threading.get_native_id()}/comm").write_text("C2 CompilerThre")
-        while not stop.is_set():
-            sum(range(10_000))
-
-    thread = threading.Thread(target=compile_something)
-    thread.start()
-    try:
-        while not compiling(os.getpid()):
-            pass
-    finally:
-        stop.set()
-        thread.join()
+    # Another process than this one, in which other tests may have started a Java machine with compilers of its own.
+    with subprocess.Popen(
+        [sys.executable, "-c", COMPILING], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as program:
+        assert program.stdin is not None
+        assert program.stdout is not None
+        assert program.stdout.readline() == "started\n"
+        assert compiling(program.pid) is None
+        program.stdin.write("go\n")
+        program.stdin.flush()
+        while not compiling(program.pid):
+            assert program.poll() is None
+        program.stdin.write("end\n")
+        program.stdin.flush()
+    assert program.returncode == 0
+    assert compiling(program.pid) is None
