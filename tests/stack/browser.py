@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -16,6 +17,8 @@ from workers.settings import Settings
 ARGUMENTS = ["--no-sandbox", "--disable-background-networking", "--disable-component-update"]
 WINDOW = {"width": 1500, "height": 1140}
 PATIENCE_MS = 60_000
+LOOK_MS = 5_000
+"""Before the page is loaded again."""
 PICTURES = "FAIRLEAD_TEST_PICTURES"
 """Environment variable: a folder for screenshots; without it they go to the test's own."""
 
@@ -36,19 +39,31 @@ class Tasklist:
         await self.page.get_by_role("button", name="Login").click()
         await self.page.get_by_text("Welcome to Tasklist").wait_for()
 
-    async def open(self, task_key: int) -> None:
-        """Open a task from the list; reloads until the list has it."""
+    async def open(self, task_key: int, says: str) -> None:
+        """Open a task from the list; reloads until the list has it and its form contains ``says``.
+
+        Tasklist asks once for the variables when a task is opened, and has got the task and its variables by
+        different importers: who is very quick sees a form without them until the page is loaded again.
+        """
         card = self.page.get_by_test_id(f"task-{task_key}")
-        while not await card.count():
+        deadline = time.monotonic() + PATIENCE_MS / 1000
+        while not await self._shows(card, says):
+            assert time.monotonic() < deadline, f"Task {task_key} says no {says!r}: {await self.form.all_inner_texts()}"
             await self.page.reload()
             await self.page.get_by_text("All open tasks").wait_for()
-            with contextlib.suppress(AssertionError):  # it may not be imported yet
-                await expect(card).to_be_visible(timeout=5_000)
-        await card.click()
         close = self.page.get_by_role("button", name="close notification")
-        await self.page.get_by_role("button", name="Assign to me").wait_for()
         if await close.count():  # an offer of the browser's notifications, in the way of the form
             await close.click()
+
+    async def _shows(self, card: Locator, says: str) -> bool:
+        try:
+            await expect(card).to_be_visible(timeout=LOOK_MS)
+            await card.click()
+            await self.page.get_by_role("button", name="Assign to me").wait_for()
+            await expect(self.form).to_contain_text(says, timeout=LOOK_MS)
+        except AssertionError:
+            return False
+        return True
 
     async def take(self) -> None:
         """Claim the open task."""

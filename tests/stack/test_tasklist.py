@@ -29,7 +29,7 @@ async def test_a_lead_is_triaged_in_tasklist(office: Office, tasklist: Tasklist)
     (lead_id,) = await office.send(lead)
     view = await office.reaches(lead_id, "triage")
     task = await office.task(lead_id, "triage_lead")
-    await tasklist.open(task.key)
+    await tasklist.open(task.key, message)
 
     form = tasklist.form
     for said in (lead["name"], lead["company"], message, "of 100", "None: new to us."):
@@ -68,7 +68,7 @@ async def test_a_lead_is_triaged_in_tasklist(office: Office, tasklist: Tasklist)
 async def test_an_owner_rejects_in_tasklist_and_the_lead_goes_on(office: Office, tasklist: Tasklist) -> None:
     (lead_id,) = await office.send(new_lead(name="Jonas Keller"))
     first = (await office.reaches(lead_id, "assigned"))["owner"]["id"]
-    await tasklist.open((await office.task(lead_id, "accept_lead")).key)
+    await tasklist.open((await office.task(lead_id, "accept_lead")).key, "Jonas Keller")
     await tasklist.take()
     form = tasklist.form
     await expect(form).to_contain_text("Jonas Keller")
@@ -93,11 +93,14 @@ async def test_an_owner_rejects_in_tasklist_and_the_lead_goes_on(office: Office,
 
 
 async def test_the_list_shows_what_waits_for_whom(office: Office, tasklist: Tasklist) -> None:
-    triage, owned = await office.send(new_lead(country="BR", language="pt"), new_lead(name="Mara Lindner"))
-    keys = [(await office.task(triage, "triage_lead")).key, (await office.task(owned, "accept_lead")).key]
-    for key in keys:
-        await tasklist.open(key)
-    await expect(tasklist.page.get_by_test_id(f"task-{keys[0]}")).to_contain_text("Triage lead")
-    await expect(tasklist.page.get_by_test_id(f"task-{keys[1]}")).to_contain_text("Accept lead")
-    await expect(tasklist.form).to_contain_text("Mara Lindner")
+    waits = {
+        "triage_lead": new_lead(name="Rui Prado", country="BR", language="pt"),
+        "accept_lead": new_lead(name="Mara Lindner"),
+    }
+    sent = zip(waits, await office.send(*waits.values()), strict=True)
+    keys = {element: (await office.task(lead_id, element)).key for element, lead_id in sent}
+    for element, lead in waits.items():
+        await tasklist.open(keys[element], lead["name"])
+    await expect(tasklist.page.get_by_test_id(f"task-{keys['triage_lead']}")).to_contain_text("Triage lead")
+    await expect(tasklist.page.get_by_test_id(f"task-{keys['accept_lead']}")).to_contain_text("Accept lead")
     await tasklist.picture("tasklist_list")
