@@ -14,6 +14,9 @@ import psutil
 
 COMPILER = re.compile(r"C[12] Compiler")
 """How HotSpot names the threads that compile."""
+WARM = 0.1
+"""A Java machine is warm when its compilers take at most this part of the processor time it uses: at first they take more
+of it than the work does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +60,22 @@ def usage(before: Snapshot, after: Snapshot) -> Usage:
     span = after.at - before.at
     others = (after.machine - before.machine - sum(used.values())) / span
     return Usage(span, {name: round(seconds, 2) for name, seconds in used.items()}, round(max(others, 0.0), 2))
+
+
+class Compilers:
+    """The part that the compilers of a Java machine have in the processor time it uses."""
+
+    def __init__(self, pid: int) -> None:
+        self._pid = pid
+        self._before = (compiling(pid), _used(pid, with_children=False))
+
+    def share(self) -> float | None:
+        """Their part since the last look (0 to 1); None if that can't be seen here."""
+        now = (compiling(self._pid), _used(self._pid, with_children=False))
+        before, self._before = self._before, now
+        if now[0] is None or before[0] is None:
+            return None
+        return (now[0] - before[0]) / max(now[1] - before[1], 0.01)
 
 
 def compiling(pid: int) -> float | None:

@@ -25,6 +25,8 @@ class Plan:
     instances: int = 1_000
     """Of a burst."""
     rounds: int = 3
+    warm_ups: int = 15
+    """At most."""
     rate: float = 30.0
     """Starts a second, for the latencies."""
     seconds: float = 20.0
@@ -38,7 +40,7 @@ class Plan:
 
 
 QUICK = Plan(
-    instances=100, rounds=1, seconds=5.0, sustain_minutes=0.1, waiting=100, trials=1, broker_trials=1
+    instances=100, rounds=1, warm_ups=1, seconds=5.0, sustain_minutes=0.1, waiting=100, trials=1, broker_trials=1
 )  # enough to see that everything works, too little for figures
 
 
