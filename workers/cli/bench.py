@@ -85,7 +85,17 @@ def runtime(
     from workers.bench.showing import screen
 
     here = machine()
-    plan = Plan(instances, rounds, rate, seconds, sustain_rate, sustain_minutes, waiting, trials, broker_trials)
+    plan = Plan(
+        instances=instances,
+        rounds=rounds,
+        rate=rate,
+        seconds=seconds,
+        sustain_rate=sustain_rate,
+        sustain_minutes=sustain_minutes,
+        waiting=waiting,
+        trials=trials,
+        broker_trials=broker_trials,
+    )
     report, console = Report(QUICK if quick else plan), screen()
     try:
         console.print("starting a stack of the benchmark's own (a minute or so) …")

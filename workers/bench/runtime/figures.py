@@ -18,7 +18,7 @@ OURS, READING, STREAMING, POLLING = (
 DBOS = "DBOS, one step, no engine"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """What to measure."""
 
