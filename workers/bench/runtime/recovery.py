@@ -93,13 +93,15 @@ class Recovery:
         killed = self._kill("camunda")
         away = await self._until("the broker's gRPC", killed, self._answers)
         answered = time.monotonic()
+        replayed = await self._until("the broker to take a command", answered, self._takes_commands)
+        returned = time.monotonic()
         before = await completed_jobs(self._http, self._settings) or 0
-        healthy, completed = await asyncio.gather(
-            self._until("a healthy partition", answered, partial(self._answers, healthy=True)),
-            self._until("the next job", answered, partial(self._has_completed, before)),
+        completed = await self._until("the next job", returned, partial(self._has_completed, before))
+        self._report.broker_killed.append(BrokerReturn(away, replayed, completed))
+        self._tell(
+            f"broker killed: gRPC after {away:.1f} s, a command answered {replayed:.2f} s later, "
+            f"next job completed {completed:.2f} s after that"
         )
-        self._report.broker_killed.append(BrokerReturn(away, healthy, completed))
-        self._tell(f"broker killed: gRPC after {away:.1f} s, next job completed {completed:.2f} s later")
         await self._settled()
 
     def _kill(self, name: str) -> float:
@@ -116,14 +118,22 @@ class Recovery:
         found = await completed_jobs(self._http, self._settings)
         return found is not None and found > before
 
-    async def _answers(self, *, healthy: bool = False) -> bool:
+    async def _answers(self) -> bool:
         # A new channel each time: an old one would wait before it connects again.
         async with ZeebeClient(self._settings) as client:
             try:
-                topology = await client.topology()
+                await client.topology()
             except EngineBusy:
                 return False
-        return topology.healthy or not healthy
+        return True
+
+    async def _takes_commands(self) -> bool:
+        async with ZeebeClient(self._settings) as client:
+            try:
+                await client.publish("bench_nobody_waits", "bench", {}, ttl_seconds=0)
+            except EngineBusy:
+                return False
+        return True
 
     async def _until(self, what: str, since: float, condition: Callable[[], Awaitable[bool]]) -> float:
         while not await condition():
