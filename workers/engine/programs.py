@@ -73,6 +73,8 @@ class Program:
     environment: Mapping[str, str] = field(default_factory=dict)
     prepare: Callable[[], object] | None = None
     """Called before each start by `fairlead up`; writes below `settings.home` only."""
+    disk_bytes: int = 0
+    """Room that must be free where `settings.home` lies, or it would not work."""
     start_seconds: float = 60.0
     stop_signal: str = "TERM"
     stop_seconds: int = 30
@@ -151,6 +153,7 @@ def _camunda(settings: Settings, store: Store) -> Program:
         login="demo / demo",
         environment=camunda.environment(settings),
         prepare=partial(camunda.configure, settings),
+        disk_bytes=camunda.FREE_BYTES,
         start_seconds=settings.camunda.start_seconds,
         priority=300,
     )
