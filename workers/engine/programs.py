@@ -210,6 +210,9 @@ def _zipkin(settings: Settings, store: Store) -> Program:
 def _own(settings: Settings) -> list[Program]:
     """Fairlead's own processes."""
     ports = settings.ports
+    libraries = settings.home.absolute() / "libraries"
+    # Both would make folders in the user's own home.
+    environment = {"MPLCONFIGDIR": str(libraries / "matplotlib"), "KERAS_HOME": str(libraries / "keras")}
 
     def one(name: str, title: str, phase: int, port_name: str, *arguments: str) -> Program:
         port = getattr(ports, port_name)
@@ -223,6 +226,7 @@ def _own(settings: Settings) -> list[Program]:
             ready=partial(readiness.http_ok, f"http://127.0.0.1:{port}/readyz"),
             ports={port_name: port},
             address=settings.gateway_url if door else f"http://127.0.0.1:{port}/metrics",
+            environment=environment,
             stop_seconds=int(settings.worker.drain_seconds) + 10,
             priority=600,
         )
