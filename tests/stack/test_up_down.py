@@ -174,7 +174,22 @@ def in_front(stack: LocalStack, *options: str) -> Iterator[subprocess.Popen[str]
 @pytest.fixture
 def beside(engine: LocalStack, tmp_path: Path) -> LocalStack:
     """Another installation, on the same Camunda."""
+    wait_until(lambda: engine.status()["healthy"], "the engine")
     return new_stack(tmp_path / "home", FAIRLEAD_ENGINE="remote", FAIRLEAD_ZEEBE__ADDRESS=engine.settings.zeebe_address)
+
+
+def test_ctrl_c_while_it_starts_stops_what_was_begun(beside: LocalStack) -> None:
+    with in_front(beside) as process:
+        up = psutil.Process(process.pid)
+
+        def loading() -> list[int]:
+            return [child.pid for child in up.children() if child.cmdline()[-2:] == ["sample", "load"]]
+
+        wait_until(loading, "the sample to be loaded")
+        started = [*loading(), *pids(beside)]
+        process.send_signal(signal.SIGINT)
+        assert process.wait(60) == 0
+        assert not [pid for pid in started if psutil.pid_exists(pid)]
 
 
 def test_ctrl_c_stops_everything(beside: LocalStack) -> None:
@@ -189,20 +204,6 @@ def test_ctrl_c_stops_everything(beside: LocalStack) -> None:
         assert {one["name"] for one in beside.status()["programs"]} == {"postgres", "mail"}
         process.send_signal(signal.SIGINT)
         assert process.wait(60) == 0, "".join(said)
-        assert not [pid for pid in started if psutil.pid_exists(pid)]
-
-
-def test_ctrl_c_while_it_starts_stops_what_was_begun(beside: LocalStack) -> None:
-    with in_front(beside) as process:
-        up = psutil.Process(process.pid)
-
-        def loading() -> list[int]:
-            return [child.pid for child in up.children() if child.cmdline()[-2:] == ["sample", "load"]]
-
-        wait_until(loading, "the sample to be loaded")
-        started = [*loading(), *pids(beside)]
-        process.send_signal(signal.SIGINT)
-        assert process.wait(60) == 0
         assert not [pid for pid in started if psutil.pid_exists(pid)]
 
 
