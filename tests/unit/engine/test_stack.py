@@ -119,9 +119,12 @@ async def test_a_busy_port_stops_before_anything_starts(stack: Stack, settings: 
 async def test_too_little_room_stops_before_anything_starts(settings: Settings) -> None:
     # Needs more than any disk has: the check is real.
     stack = Stack(settings, [server("first", 1, free_port(), disk_bytes=10**18)])
-    with pytest.raises(DiskFullError, match=r"MB are needed.*FAIRLEAD_HOME"):
-        await stack.up(Said())
-    assert not stack.supervisor.running()
+    try:
+        with pytest.raises(DiskFullError, match=r"MB are needed.*FAIRLEAD_HOME"):
+            await stack.up(Said())
+        assert not stack.supervisor.running()
+    finally:
+        stack.down()
 
 
 async def test_two_ups_at_once_are_refused(stack: Stack) -> None:
