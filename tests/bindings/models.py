@@ -255,7 +255,8 @@ def read_form(file: Path) -> Form:
     fields = {c.get("key", c.get("path")): c for c in schema["components"] if "key" in c or "path" in c}
     reads: set[str] = set()
     for component in schema["components"]:
-        for template in re.findall(r"\{\{(?!/)(?:#if )?(.*?)\}\}", component.get("text", ""), re.DOTALL):
+        texts = "".join(component.get(name, "") for name in ("text", "label", "description"))
+        for template in re.findall(r"\{\{(?!/)(?:#if )?(.*?)\}\}", texts, re.DOTALL):
             reads |= paths("=" + template)
         for expression in (
             component.get("conditional", {}).get("hide"),

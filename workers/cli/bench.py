@@ -194,11 +194,14 @@ def _measure(plan: Plan, *, use_running: bool, console: Console) -> Report:
     from workers.bench.lead_routing import Report, bench
     from workers.bench.own_stack import StackFailed, own_stack
     from workers.bench.serving import NotServed
+    from workers.cli._support import reachable
     from workers.settings import get_settings
 
     report = Report(plan)
     try:
-        if not use_running:
+        if use_running:
+            reachable(get_settings().dsn)
+        else:
             console.print("starting a stack of the benchmark's own (a minute or so) …")
         with contextlib.nullcontext(get_settings()) if use_running else own_stack() as settings:
             asyncio.run(bench(settings, plan, report, console.print))

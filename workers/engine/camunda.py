@@ -27,6 +27,8 @@ LOGGING = """\
 </Configuration>
 """
 """The supervisor rotates the log; Camunda's own file would lie beside the program."""
+FREE_BYTES = 2 * 1024**3
+"""Below this Zeebe takes no commands and stands still: the default of its ``data.disk.freeSpace.processing``."""
 
 
 def folder(settings: Settings) -> Path:

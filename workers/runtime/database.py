@@ -86,6 +86,11 @@ def _revision(text: str) -> tuple[str, str | None]:
     return found["revision"], found["down_revision"] or None
 
 
+def reason(error: psycopg.Error) -> str:
+    """What went wrong, in one line: PostgreSQL's hints come below it."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
+
+
 async def open_pool(dsn: str, *, min_size: int = 1, max_size: int = 10, autocommit: bool = False) -> Pool:
     """Open a pool of connections that return rows as dicts. The caller closes it.
 
