@@ -191,8 +191,8 @@ class Journal:
     async def answered(self, job_key: int, *, committed: bool) -> None:
         """The job is about to be given back, or to become an incident or a BPMN error: it did not kill its worker.
 
-        If its effect was `committed` the row stays, as nobody can know yet whether the job will be completed. Without
-        the database the count stays one too high.
+        If its effect was `committed`, or may have been, the row stays, as nobody can know yet whether the job will be
+        completed. Without the database the count stays one too high.
         """
         if job_key not in self._open:
             return
