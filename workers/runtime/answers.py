@@ -20,6 +20,7 @@ from workers.runtime.errors import (
     DependencyDown,
     PermanentError,
     RateLimited,
+    plain,
     TransientError,
 )
 from workers.runtime.task import Retry, TaskSpec
@@ -120,7 +121,7 @@ class Answers:
         await self._answer(
             spec,
             lambda: self._client.throw(
-                job.key, code=error.code, message=str(error)[:LONGEST_MESSAGE], variables=variables
+                job.key, code=error.code, message=plain(str(error))[:LONGEST_MESSAGE], variables=variables
             ),
         )
         return "business_error"
@@ -180,7 +181,7 @@ class Answers:
         return "incident"
 
     async def _fail(self, spec: TaskSpec, job: Job, retries: int, message: str, seconds: float) -> None:
-        text = message[:LONGEST_MESSAGE]
+        text = plain(message)[:LONGEST_MESSAGE]
         await self._answer(
             spec, lambda: self._client.fail(job.key, retries=retries, message=text, back_off_seconds=seconds)
         )

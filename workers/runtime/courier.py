@@ -16,7 +16,7 @@ import structlog
 from workers.runtime import metrics, runbooks, tracing
 from workers.runtime.answers import pause
 from workers.runtime.database import Pool
-from workers.runtime.errors import DependencyDown, PermanentError, RateLimited, TransientError, Unreachable
+from workers.runtime.errors import DependencyDown, PermanentError, RateLimited, TransientError, Unreachable, plain
 from workers.runtime.outbox import Deliver, OutboxRow
 from workers.runtime.task import Retry
 
@@ -141,7 +141,7 @@ class Courier:
             seconds = pause(self._retry, self._retry.tries - row.tries)
         await self._execute(
             _AGAIN,
-            {"id": row.id, "reason": reason[:LONGEST_REASON], "seconds": seconds, "counted": 0 if away else 1},
+            {"id": row.id, "reason": plain(reason)[:LONGEST_REASON], "seconds": seconds, "counted": 0 if away else 1},
         )
         metrics.OUTBOX_RETRIED.labels(row.channel).inc()
         tracing.failed()
@@ -150,7 +150,7 @@ class Courier:
 
     async def _bury(self, row: OutboxRow, reason: str, runbook: str = "") -> None:
         address = self._runbook(runbook or runbooks.DEAD_LETTER)
-        await self._execute(_DEAD, {"id": row.id, "reason": runbooks.signed(reason, address, LONGEST_REASON)})
+        await self._execute(_DEAD, {"id": row.id, "reason": runbooks.signed(plain(reason), address, LONGEST_REASON)})
         tracing.failed()
         _trace_end(row, "dead_letter")
         metrics.OUTBOX_DEAD.labels(row.channel).inc()

@@ -79,3 +79,8 @@ class ContractError(PermanentError):
 
 class CaseClosed(PermanentError):
     """The business case was withdrawn, so that no new effect is allowed."""
+
+
+def plain(text: str) -> str:
+    """The text as PostgreSQL and gRPC take it: without NUL, and without bytes that are no UTF-8."""
+    return text.replace("\0", "?").encode("utf-8", "replace").decode()

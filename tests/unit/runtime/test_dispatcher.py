@@ -105,6 +105,21 @@ async def test_poison_is_put_aside_and_blocks_nobody(pool: Pool, dispatching: Di
     assert dead[2][2] == f"Defect in the delivery: ZeroDivisionError. Deploy a corrected dispatcher.{end}"
 
 
+async def test_a_reason_that_no_text_can_hold_is_put_aside_all_the_same(pool: Pool, dispatching: Dispatching) -> None:
+    await fill(pool, keys=1, rows=2)
+
+    async def deliver(row: OutboxRow) -> None:
+        raise (PermanentError if row.payload["number"] else TransientError)("It said \0 and \udcff.")
+
+    async with dispatching(deliveries={"test": deliver}, retry=QUICK, poll_seconds=0.02):
+        await until(lambda: empty(pool), "the outbox to be empty")
+    dead = await rows(pool, "SELECT reason FROM runtime.dead_letters ORDER BY id")
+    assert [reason.partition(" Runbook")[0] for (reason,) in dead] == [
+        "Gave up after 3 tries. TransientError: It said ? and ?.",
+        "It said ? and ?.",
+    ]
+
+
 async def test_failed_row_is_tried_again_before_the_next_of_its_key(pool: Pool, dispatching: Dispatching) -> None:
     await fill(pool, keys=2, rows=3)
     good, misses, times = receiver(pool), [2], []
