@@ -8,7 +8,7 @@ from psycopg import AsyncConnection, AsyncCursor
 from psycopg.rows import DictRow
 
 from workers.runtime import tracing
-from workers.runtime.errors import CaseClosed
+from workers.runtime.errors import CaseClosed, UndoneBefore
 from workers.runtime.task import TaskSpec
 from workers.runtime.work import JobInfo
 
@@ -20,6 +20,7 @@ async def claim(connection: AsyncConnection[DictRow], spec: TaskSpec, job: JobIn
 
     Raises:
         CaseClosed: the case was withdrawn before the effect happened.
+        UndoneBefore: another element instance did it, and it was undone since.
     """
     async with connection.pipeline():  # one journey to the server for both
         await lock_case(connection, job.business_id, alone=spec.closes)
@@ -27,7 +28,7 @@ async def claim(connection: AsyncConnection[DictRow], spec: TaskSpec, job: JobIn
     if cursor.rowcount == 1:
         return None
     cursor = await connection.execute(
-        "SELECT result, element_instance_key, traceparent FROM runtime.effects"
+        "SELECT result, element_instance_key, traceparent, undone_at FROM runtime.effects"
         " WHERE business_id = %s AND element_id = %s AND loop_index = %s",
         (job.business_id, job.element_id, job.loop_index),
     )
@@ -35,6 +36,8 @@ async def claim(connection: AsyncConnection[DictRow], spec: TaskSpec, job: JobIn
     if row is None:
         raise CaseClosed
     if row["element_instance_key"] != job.element_instance_key:
+        if row["undone_at"] is not None:
+            raise UndoneBefore(spec.job_type, spec.loop)
         # A second instance of the same case relies on this effect: it must not be undone for one of them's sake alone.
         await connection.execute(
             "UPDATE runtime.effects SET completed_at = clock_timestamp()"

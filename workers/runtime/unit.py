@@ -27,6 +27,7 @@ from workers.runtime.journal import Journal
 from workers.runtime.resources import Resources
 from workers.runtime.task import Contract, TaskSpec
 from workers.runtime.work import JobInfo
+from workers.runtime.zeebe.messages import dump
 
 log = structlog.get_logger()
 
@@ -73,6 +74,8 @@ async def execute(
     Raises:
         TaskError: as the task raised it; nothing was written.
         CaseClosed: the case was withdrawn and the task may not act after that.
+        UndoneBefore: it was done in this case and loop by another element instance, and undone since.
+        TooBig: the engine would not take the result.
         PoisonJob: the job was delivered too often without an answer.
         psycopg.OperationalError: the database is away, or chose this transaction as a deadlock's victim.
     """
@@ -280,4 +283,6 @@ async def _call(spec: TaskSpec, given: Contract, work: JobWork) -> Result:
         output = await function(given, work.ports)
     if not isinstance(output, spec.output_model):
         raise ContractError(f"{spec.job_type} returned {type(output).__name__}, not {spec.output_model.__name__}.")
-    return output.model_dump(mode="json")
+    result = output.model_dump(mode="json")
+    dump(result)  # what is too big is refused before it is stored: once stored, no retry could change it
+    return result

@@ -11,7 +11,9 @@ from tests.unit.runtime.demo.cases import ROOT, Cases
 from tests.unit.runtime.demo.flow.tasks.book import NoRoom
 from tests.unit.runtime.demo.waiting import until
 from workers.runtime import discovery, task
-from workers.runtime.errors import CaseClosed, ContractError, TransientError
+from workers.runtime.errors import CaseClosed, ContractError, TransientError, UndoneBefore
+from workers.runtime.zeebe import messages
+from workers.runtime.zeebe_types import TooBig
 
 
 async def until_runs(cases: Cases, number: int) -> None:
@@ -72,15 +74,33 @@ async def test_compensation_undoes_what_was_recorded_and_only_once(cases: Cases)
     assert await cases.rows("SELECT undone_by FROM runtime.effects WHERE undone_at IS NOT NULL") == [("unbook",)]
 
 
+async def test_what_was_undone_is_no_answer_for_another_element_instance(cases: Cases) -> None:
+    await cases.run("book", key=5)
+    await cases.run("unbook")
+    assert (await cases.run("book", key=5)).repeated  # a redelivery, which the engine does not wait for any more
+    with pytest.raises(UndoneBefore, match=r"Give the variable turn another value, .* retry this incident"):
+        await cases.run("book", key=6)
+    assert not (await cases.run("book", key=6, turn=1)).repeated
+
+
+async def test_a_result_that_is_too_big_is_not_stored(cases: Cases, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as small:
+        small.setattr(messages, "MAX_MESSAGE_BYTES", 5)
+        with pytest.raises(TooBig):
+            await cases.run("book")
+    assert await cases.rows("SELECT FROM runtime.effects") == []
+    assert not (await cases.run("book")).repeated
+
+
 async def test_compensation_of_what_never_happened_does_nothing(cases: Cases) -> None:
     assert (await cases.run("unbook")).result == {"unbooked": False}
     assert await cases.booked() == 0
 
 
 async def test_closed_case_takes_no_new_effect_but_answers_old_ones(cases: Cases) -> None:
-    await cases.run("book", turn=0)
+    await cases.run("book", turn=0, key=5)
     await cases.run("settle")
-    assert (await cases.run("book", turn=0)).repeated
+    assert (await cases.run("book", turn=0, key=5)).repeated
     with pytest.raises(CaseClosed):
         await cases.run("book", turn=1)
     with pytest.raises(CaseClosed):
