@@ -22,7 +22,7 @@ from workers.operations import dead_letters, incidents
 from workers.operations.audit import Actor
 from workers.operations.model import DeadLetter, Done, Incident, Wanted
 from workers.operations.policies import Dependency, Policy
-from workers.runtime.database import Pool
+from workers.runtime.database import Pool, noticing
 
 log = structlog.get_logger()
 
@@ -78,7 +78,7 @@ class Repair:
         probes: Mapping[Dependency, Probe],
         tell: Tell,
     ) -> None:
-        self._dsn = dsn
+        self._dsn = noticing(dsn)
         self._pool = pool
         self._board = board
         self._engine = engine

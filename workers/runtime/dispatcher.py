@@ -26,7 +26,7 @@ from psycopg.rows import DictRow, dict_row
 
 from workers.runtime import metrics
 from workers.runtime.courier import RETRY, Courier
-from workers.runtime.database import Pool
+from workers.runtime.database import Pool, noticing
 from workers.runtime.housekeeping import ended
 from workers.runtime.outbox import WAKE_UP, Deliver
 from workers.runtime.task import Retry
@@ -70,14 +70,18 @@ class Dispatcher:
         per_channel: int = 16,
         retry: Retry = RETRY,
         poll_seconds: float = 1.0,
+        lost_seconds: float = 60.0,
         runbook: Callable[[str], str] | None = None,
     ) -> None:
-        """`runbook` gives the address of a page of docs/runbooks; default: as the settings of this process say."""
-        self._dsn = dsn
+        """`runbook` gives the address of a page of docs/runbooks; default: as the settings of this process say. A
+        dispatcher that the database has not heard of for `lost_seconds` loses its keys to the others.
+        """
+        self._dsn = noticing(dsn)
         self._pool = pool
         self._deliveries = deliveries
         self._per_channel = per_channel
         self._poll_seconds = poll_seconds
+        self._lost_seconds = lost_seconds
         self._courier = Courier(pool, deliveries, retry=retry, runbook=runbook or get_settings().runbook)
         self._sending: dict[Key, asyncio.Task[None]] = {}
         self._wake = asyncio.Event()
@@ -106,6 +110,10 @@ class Dispatcher:
         self._wake.set()
 
     async def _connected(self, locks: AsyncConnection[DictRow], listening: AsyncConnection[Any]) -> None:
+        # Else one that hangs, or whose machine is gone, would keep its keys until TCP gives it up.
+        await locks.execute(
+            "SELECT set_config('idle_session_timeout', %s, false)", (str(int(1000 * self._lost_seconds)),)
+        )
         listener = asyncio.create_task(self._listen(listening))
         watch = asyncio.create_task(self._watch())
         try:
@@ -140,6 +148,7 @@ class Dispatcher:
             channel: number for channel, number in free.items() if number > 0 and not self._courier.rests(channel)
         }
         if not wanted:
+            await locks.execute("SELECT")  # the server hears of us
             return False  # a key that is done wakes us
         # A key in hand is skipped by this side: for its own session the lock would count as free.
         cursor = await locks.execute(

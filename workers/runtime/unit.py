@@ -94,7 +94,7 @@ async def execute(
                 journal.judge(job, deliveries)
             if spec.effect == "once":
                 return Done(await _run_once(spec, given, work), repeated=False)
-            await effects.lock_case(connection, job.business_id)
+            await effects.lock_case(connection, spec, job.business_id)
             closed = await connection.execute(
                 "SELECT FROM runtime.closed_cases WHERE business_id = %s", (job.business_id,)
             )

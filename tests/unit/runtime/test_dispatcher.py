@@ -120,6 +120,23 @@ async def test_a_reason_that_no_text_can_hold_is_put_aside_all_the_same(pool: Po
     ]
 
 
+async def test_a_dispatcher_that_hangs_loses_its_keys_to_the_others(pool: Pool, dispatching: Dispatching) -> None:
+    await fill(pool, keys=1, rows=3)
+    began, gate = asyncio.Event(), asyncio.Event()
+
+    async def hang(_: OutboxRow) -> None:
+        began.set()
+        await gate.wait()
+
+    silent = {"poll_seconds": 3600, "lost_seconds": 0.3}  # as if its process were stopped: the database hears nothing
+    async with dispatching(deliveries={"test": hang}, **silent):
+        await began.wait()
+        async with dispatching(deliveries={"test": receiver(pool)}, poll_seconds=0.05):
+            await until(lambda: empty(pool), "the other one to send")
+        gate.set()
+    assert await received(pool) == {"k0": [0, 1, 2]}
+
+
 async def test_failed_row_is_tried_again_before_the_next_of_its_key(pool: Pool, dispatching: Dispatching) -> None:
     await fill(pool, keys=2, rows=3)
     good, misses, times = receiver(pool), [2], []

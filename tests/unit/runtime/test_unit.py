@@ -5,13 +5,18 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 
+import psycopg
 import pytest
+from psycopg.conninfo import make_conninfo
 
 from tests.unit.runtime.demo.cases import ROOT, Cases
 from tests.unit.runtime.demo.flow.tasks.book import NoRoom
 from tests.unit.runtime.demo.waiting import until
-from workers.runtime import discovery, task
+from workers.runtime import discovery, effects, task
+from workers.runtime.answers import database_away
+from workers.runtime.database import open_pool
 from workers.runtime.errors import CaseClosed, ContractError, TransientError, UndoneBefore
+from workers.runtime.resources import Resources
 from workers.runtime.zeebe import messages
 from workers.runtime.zeebe_types import TooBig
 
@@ -81,6 +86,33 @@ async def test_what_was_undone_is_no_answer_for_another_element_instance(cases: 
     with pytest.raises(UndoneBefore, match=r"Give the variable turn another value, .* retry this incident"):
         await cases.run("book", key=6)
     assert not (await cases.run("book", key=6, turn=1)).repeated
+
+
+async def test_a_worker_that_hangs_does_not_keep_its_case(cases: Cases, monkeypatch: pytest.MonkeyPatch) -> None:
+    spec = discovery.find("flow.book", ROOT)
+    monkeypatch.setitem(task.REGISTRY, spec.job_type, replace(spec, timeout_seconds=0.5))
+    monkeypatch.setattr(effects, "GRACE_SECONDS", 0.5)
+    cases.resources.cache["gate"] = gate = asyncio.Event()
+    hanging = asyncio.create_task(cases.run("book"))
+    await until_runs(cases, 1)
+    twin = asyncio.create_task(cases.run("book"))
+    await until_runs(cases, 2)  # though the first one neither failed nor ended
+    assert not hanging.done()
+    gate.set()
+    assert not (await twin).repeated
+    with pytest.raises(psycopg.Error) as caught:
+        await hanging
+    assert database_away(caught.value)
+    assert await cases.booked() == 1
+
+
+async def test_a_database_that_only_reads_is_as_good_as_away(cases: Cases, dsn: str) -> None:
+    """As in the middle of a failover."""
+    pool = await open_pool(make_conninfo(dsn, options="-c default_transaction_read_only=on"))
+    with pytest.raises(psycopg.Error) as caught:
+        await Cases(Resources(cases.resources.settings, pool)).run("book")
+    await pool.close()
+    assert database_away(caught.value)
 
 
 async def test_a_result_that_is_too_big_is_not_stored(cases: Cases, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,13 +7,15 @@ from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
+import psycopg
 import pytest
+from psycopg_pool import PoolTimeout
 
 from tests.unit.runtime.demo.cases import Cases
 from tests.unit.runtime.demo.diagram import one_task
 from tests.unit.runtime.demo.waiting import until
 from workers.engine.embedded import EmbeddedEngine
-from workers.runtime.answers import pause
+from workers.runtime.answers import database_away, pause
 from workers.runtime.feed import Feed
 from workers.runtime.task import Retry
 from workers.runtime.zeebe import ZeebeClient
@@ -263,6 +265,26 @@ async def test_refusals_say_why(client: ZeebeClient) -> None:
         await client.deploy({"broken.bpmn": b"<no/>"})
     assert await client.publish("hello", "1", {}, "m1")
     assert not await client.publish("hello", "1", {}, "m1")
+
+
+@pytest.mark.parametrize(
+    ("error", "away"),
+    [
+        (PoolTimeout(), True),
+        (psycopg.InterfaceError("the connection is closed"), True),
+        (psycopg.OperationalError("consuming input failed"), True),
+        (psycopg.errors.AdminShutdown(), True),
+        (psycopg.errors.DiskFull(), True),
+        (psycopg.errors.TooManyConnections(), True),
+        (psycopg.errors.OutOfMemory(), False),  # perhaps by what it was asked
+        (psycopg.errors.DeadlockDetected(), False),
+        (psycopg.errors.UniqueViolation(), False),
+        (psycopg.DataError("a NUL"), False),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_what_says_that_the_database_is_away(error: psycopg.Error, away: bool) -> None:
+    assert database_away(error) is away
 
 
 def test_pause_grows_and_is_capped() -> None:
