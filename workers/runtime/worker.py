@@ -112,10 +112,9 @@ class Worker:
         except JobGone:
             raise
         except Exception as error:  # noqa: BLE001 - whatever it was, the engine gets an answer
-            if not (isinstance(error, psycopg.Error) and database_away(error)):
-                # The deadline may have come while the commit was under way, and then it counts.
-                maybe = done is not None or isinstance(error, TimeoutError)
-                await self._journal.answered(job.key, committed=maybe)
+            # If a commit was under way when the deadline came, or the database was lost, nobody knows what became of it.
+            unknown = isinstance(error, TimeoutError) or (isinstance(error, psycopg.Error) and database_away(error))
+            await self._journal.answered(job.key, committed=done is not None or unknown)
             return await self.answers.failed(spec, job, error)
         return "completed"
 

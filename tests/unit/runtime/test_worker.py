@@ -127,6 +127,25 @@ async def test_transient_failure_is_tried_again_with_pauses_then_an_incident(
     await client.cancel(instance)
 
 
+async def test_full_database_uses_up_neither_tries_nor_deliveries(
+    engine: EmbeddedEngine, client: ZeebeClient, serving: Serving, book: str, cases: Cases,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.setattr("workers.runtime.answers.random.uniform", lambda low, _high: low / 10)
+    await cases.run_sql(
+        "CREATE FUNCTION public.refuse() RETURNS trigger LANGUAGE plpgsql AS"
+        " $$ BEGIN RAISE EXCEPTION 'no space left' USING ERRCODE = 'disk_full'; END $$"
+    )
+    await cases.run_sql("CREATE TRIGGER refuse BEFORE INSERT ON public.bookings EXECUTE FUNCTION public.refuse()")
+    async with serving("book"):
+        instance = await client.start(book, {"case_id": "c1"})
+        await until(lambda: len(failures(engine, instance)) == 6, "more tries than a job has, and deliveries")
+        await cases.run_sql("DROP TRIGGER refuse ON public.bookings")
+        await until(lambda: ended(engine, instance), "the instance to end")
+    assert {failure["retries"] for failure in failures(engine, instance)} == {3}
+    assert await cases.booked() == 1
+
+
 async def test_deadline_of_the_task_ends_it_and_rolls_back(
     engine: EmbeddedEngine, client: ZeebeClient, serving: Serving, book: str, cases: Cases
 ) -> None:
