@@ -70,6 +70,8 @@ class Courier:
         self._retry = retry
         self._runbook = runbook
         self._resting: dict[str, float] = {}
+        # Rows that have arrived, which the database could not note: sent again with each try, a mail would come many times.
+        self._unbooked: set[int] = set()
 
     def rests(self, channel: str) -> bool:
         """Whether the channel's receiver is left alone for now."""
@@ -94,7 +96,7 @@ class Courier:
         """Send a row; the next one of its key, if that is due.
 
         Raises:
-            psycopg.Error: the database is away; the row will be sent again.
+            psycopg.Error: the database is away; the row will be sent again, or only taken out if it has arrived.
         """
         with (
             _span(row),
@@ -103,8 +105,9 @@ class Courier:
             ),
         ):
             try:
-                async with asyncio.timeout(DELIVER_SECONDS):
-                    await self._deliveries[row.channel](row)
+                if row.id not in self._unbooked:
+                    async with asyncio.timeout(DELIVER_SECONDS):
+                        await self._deliveries[row.channel](row)
             except (TransientError, TimeoutError, OSError) as error:
                 await self._failed(row, error)
             except PermanentError as error:
@@ -123,7 +126,10 @@ class Courier:
 
     async def _delivered(self, row: OutboxRow) -> OutboxRow | None:
         """Take a row out; the next one of its key, if that is due."""
-        return await self._row(_SENT, {"id": row.id, "channel": row.channel, "business_id": row.business_id})
+        self._unbooked.add(row.id)
+        following = await self._row(_SENT, {"id": row.id, "channel": row.channel, "business_id": row.business_id})
+        self._unbooked.discard(row.id)
+        return following
 
     async def _failed(self, row: OutboxRow, error: Exception) -> None:
         reason = f"{type(error).__name__}: {error}"

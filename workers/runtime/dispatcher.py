@@ -173,7 +173,7 @@ class Dispatcher:
             while row is not None and self._may_send(key[0]):
                 heard = self._notices
                 row = await self._courier.send(row)
-        except psycopg.Error as error:  # whatever was on its way will be sent again
+        except psycopg.Error as error:  # whatever was on its way will be sent, or taken out, again
             log.warning("database away", action="database_away", reason=type(error).__name__)
         finally:
             with contextlib.suppress(psycopg.Error):  # a dead connection has no locks

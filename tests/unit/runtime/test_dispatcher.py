@@ -120,6 +120,31 @@ async def test_a_reason_that_no_text_can_hold_is_put_aside_all_the_same(pool: Po
     ]
 
 
+async def test_what_arrived_is_not_sent_again_while_the_database_takes_no_note_of_it(
+    pool: Pool, dispatching: Dispatching
+) -> None:
+    await fill(pool, keys=1, rows=2)
+    async with pool.connection() as connection:
+        await connection.execute("CREATE SEQUENCE public.refused")
+        await connection.execute(
+            "CREATE FUNCTION public.refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+            " PERFORM nextval('public.refused'); RAISE EXCEPTION 'no space left' USING ERRCODE = 'disk_full'; END $$"
+        )
+        await connection.execute(
+            "CREATE TRIGGER refuse BEFORE INSERT ON runtime.delivered EXECUTE FUNCTION public.refuse()"
+        )
+
+    async def refused_thrice() -> bool:
+        return await rows(pool, "SELECT last_value >= 3 FROM public.refused") == [(True,)]
+
+    async with dispatching(deliveries={"test": receiver(pool)}, poll_seconds=0.02):
+        await until(refused_thrice, "the note to be refused again and again")
+        async with pool.connection() as connection:
+            await connection.execute("DROP TRIGGER refuse ON runtime.delivered")
+        await until(lambda: empty(pool), "the outbox to be empty")
+    assert await received(pool) == {"k0": [0, 1]}
+
+
 async def test_a_dispatcher_that_hangs_loses_its_keys_to_the_others(pool: Pool, dispatching: Dispatching) -> None:
     await fill(pool, keys=1, rows=3)
     began, gate = asyncio.Event(), asyncio.Event()
