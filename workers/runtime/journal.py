@@ -9,8 +9,8 @@ committed without waiting for the disk, and takes out the rows of the jobs confi
 from __future__ import annotations
 
 import asyncio
-import contextlib
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 import psycopg
@@ -29,8 +29,8 @@ GRACE_SECONDS = 15.0
 """How much longer than the task's own deadline the engine lets a job be: for its wait, commit and answer."""
 
 SUSPECT_DELIVERIES = 3
-"""From this delivery on a job runs apart from other such jobs: of all that were in hand when a worker died, one is to
-blame, and the others are acquitted as soon as one of them ends well."""
+"""From this delivery on a job runs apart from other such jobs, and counts as delivered only when its turn has come: of
+all that were in hand when a worker died one is to blame, and the others must not reach the limit with it."""
 
 LATE_SECONDS = 30.0
 """So long after a job's time-out it counts as left behind."""
@@ -99,11 +99,56 @@ class Journal:
         self._suspects = asyncio.Lock()
         self._flushing: asyncio.Task[None] | None = None
 
+    @asynccontextmanager
+    async def writing(
+        self, job: JobInfo, timeout_seconds: float
+    ) -> AsyncIterator[tuple[AsyncConnection[DictRow], int]]:
+        """Around a task with a transaction: its connection, on which the job was noted, and how often it was delivered.
+
+        Raises:
+            psycopg.OperationalError: the database is away.
+        """
+        async with self._pool.connection() as connection:
+            deliveries = await self.taken(connection, job, timeout_seconds)
+            if deliveries < SUSPECT_DELIVERIES:
+                yield connection, deliveries
+                return
+            await _not_begun(connection, job)
+        async with self._suspects, self._pool.connection() as connection:
+            yield connection, await self._counted(connection, job, timeout_seconds)
+
+    @asynccontextmanager
+    async def reading(self, job: JobInfo, timeout_seconds: float) -> AsyncIterator[int]:
+        """Around a task without a transaction: how often its job was delivered."""
+        deliveries = 1
+        try:
+            async with self._pool.connection() as connection:
+                deliveries = await self.taken(connection, job, timeout_seconds)
+                if deliveries >= SUSPECT_DELIVERIES:
+                    await _not_begun(connection, job)
+        except psycopg.OperationalError as error:  # a task that only reads may not need our database at all
+            log.info("delivery not counted", action="delivery_uncounted", reason=type(error).__name__)
+        if deliveries < SUSPECT_DELIVERIES:
+            yield deliveries
+            return
+        async with self._suspects:
+            async with self._pool.connection() as connection:
+                deliveries = await self._counted(connection, job, timeout_seconds)
+            yield deliveries
+
     async def taken(self, connection: AsyncConnection[DictRow], job: JobInfo, timeout_seconds: float) -> int:
         """Note that a job's task is about to run; how often it was delivered since its last answer, this time included.
 
         The connection must be outside of a transaction. `timeout_seconds` is the task's own deadline.
         """
+        deliveries = await self._counted(connection, job, timeout_seconds)
+        if deliveries > 1:
+            metrics.JOBS_REDELIVERED.labels(job.job_type).inc()
+            tracing.event("redelivered", {"deliveries": deliveries})
+            log.warning("delivered before without an answer", action="job_redelivered", deliveries=deliveries)
+        return deliveries
+
+    async def _counted(self, connection: AsyncConnection[DictRow], job: JobInfo, timeout_seconds: float) -> int:
         arrived = _Arrived(job, timeout_seconds + GRACE_SECONDS + LATE_SECONDS)
         self._arrived.append(arrived)
         try:
@@ -112,13 +157,8 @@ class Journal:
                     await self._count_together(connection, arrived)
         finally:
             self._arrived.remove(arrived)
-        deliveries = arrived.deliveries
-        assert deliveries is not None  # an upsert always returns its row
-        if deliveries > 1:
-            metrics.JOBS_REDELIVERED.labels(job.job_type).inc()
-            tracing.event("redelivered", {"deliveries": deliveries})
-            log.warning("delivered before without an answer", action="job_redelivered", deliveries=deliveries)
-        return deliveries
+        assert arrived.deliveries is not None  # an upsert always returns its row
+        return arrived.deliveries
 
     async def _count_together(self, connection: AsyncConnection[DictRow], first: _Arrived) -> None:
         """Count `first` and all jobs that arrived while the statement before was under way, by one statement."""
@@ -137,17 +177,14 @@ class Journal:
         named = [_named(one.job) for one in batch]
         given: dict[str, object] = {column: [one[column] for one in named] for column in named[0]}
         try:
-            await connection.set_autocommit(True)
-            cursor = await connection.execute(
-                _TAKEN, given | {"confirmed": sorted(confirmed), "seconds": [one.seconds for one in batch]}
-            )
-            rows = await cursor.fetchall()
+            async with _autocommit(connection):
+                cursor = await connection.execute(
+                    _TAKEN, given | {"confirmed": sorted(confirmed), "seconds": [one.seconds for one in batch]}
+                )
+                rows = await cursor.fetchall()
         except BaseException:
             self._confirmed |= confirmed
             raise
-        finally:
-            if not connection.closed:
-                await connection.set_autocommit(False)
         counted = {int(row["job_key"]): int(row["deliveries"]) for row in rows}
         for one in batch:
             one.deliveries = counted[one.job.key]
@@ -162,10 +199,6 @@ class Journal:
         if deliveries > self._max_deliveries:
             metrics.JOBS_POISON.labels(job.job_type).inc()
             raise PoisonJob(job.job_type, deliveries - 1)
-
-    def apart(self, deliveries: int) -> AbstractAsyncContextManager[object]:
-        """What a job's task runs in: suspects one after the other, all others freely."""
-        return self._suspects if deliveries >= SUSPECT_DELIVERIES else contextlib.nullcontext()
 
     def confirmed(self, job_key: int) -> None:
         """The engine has taken the job's completion, so that it will never come again."""
@@ -243,6 +276,24 @@ class Journal:
         except asyncio.CancelledError:
             self._confirmed |= confirmed
             raise
+
+
+@asynccontextmanager
+async def _autocommit(connection: AsyncConnection[DictRow]) -> AsyncIterator[None]:
+    await connection.set_autocommit(True)
+    try:
+        yield
+    finally:
+        if not connection.closed:
+            await connection.set_autocommit(False)
+
+
+async def _not_begun(connection: AsyncConnection[DictRow], job: JobInfo) -> None:
+    """Not to count a suspect before its turn: should the worker die until then, another one did it."""
+    async with _autocommit(connection):
+        await connection.execute(
+            "UPDATE runtime.deliveries SET deliveries = deliveries - 1 WHERE job_key = %s", (job.key,)
+        )
 
 
 def _named(job: JobInfo) -> dict[str, object]:

@@ -6,14 +6,18 @@ import asyncio
 from datetime import timedelta
 
 import pytest
+from prometheus_client import REGISTRY
 
-from tests.unit.runtime.demo.cases import Cases
+from tests.unit.runtime.demo.cases import ROOT, Cases
 from tests.unit.runtime.demo.diagram import one_task
 from tests.unit.runtime.demo.served import Serve
 from tests.unit.runtime.demo.waiting import until
 from workers.engine.embedded import EmbeddedEngine
+from workers.runtime import discovery
 from workers.runtime.database import Pool
+from workers.runtime.housekeeping import ended
 from workers.runtime.journal import Journal, PoisonJob
+from workers.runtime.unit import Done, execute, validated
 from workers.runtime.work import JobInfo
 from workers.runtime.zeebe import ZeebeClient
 
@@ -65,20 +69,43 @@ async def empty(cases: Cases) -> bool:
     return await cases.rows(ROWS) == []
 
 
-async def test_suspects_run_one_after_the_other(pool: Pool) -> None:
+@pytest.mark.parametrize("name", ["book", "look"], ids=["writing", "reading"])
+async def test_beside_a_job_that_kills_its_worker_the_innocent_are_not_to_blame(
+    pool: Pool, cases: Cases, name: str
+) -> None:
+    spec = discovery.find(f"flow.{name}", ROOT)
     journal = Journal(pool)
-    at_work: list[int] = []
 
-    async def suspect(number: int) -> None:
-        async with journal.apart(3):
-            assert not at_work
-            at_work.append(number)
-            await asyncio.sleep(0)
-            at_work.remove(number)
+    def deliver(number: int, *, hanging: bool) -> asyncio.Task[Done]:
+        variables = {"case_id": f"c{number}", "mode": "slow" if hanging else "ok", "seconds": 60 if hanging else 0}
+        given = validated(spec, variables)
+        job = JobInfo(spec.job_type, name, f"c{number}", "0", number, 1, number, 7)
+        return asyncio.create_task(execute(spec, given, job, cases.resources, ROOT, journal))
 
-    await asyncio.gather(*(suspect(number) for number in range(5)))
-    async with journal.apart(3), journal.apart(2), journal.apart(1):  # the others don't wait for suspects
-        pass
+    def begun() -> int:
+        return sum(int(cases.resources.cache.get(switch, 0)) for switch in ("runs", "now"))
+
+    def redelivered() -> float:
+        return REGISTRY.get_sample_value("fairlead_jobs_redelivered_total", {"task": spec.job_type}) or 0.0
+
+    async def counted(*deliveries: int) -> bool:
+        return await cases.rows(ROWS) == list(enumerate(deliveries, start=1))
+
+    for number in range(1, 6):  # each time all four are in hand, and the worker dies of the first one
+        journal = Journal(pool)
+        before, noted = begun(), redelivered()
+        in_hand = [deliver(1, hanging=True)]
+        await until(lambda before=before: begun() > before, "the guilty one to run")  # type: ignore[misc]  # a lambda's default has no type
+        in_hand += [deliver(job, hanging=number < 3) for job in (2, 3, 4)]
+        if number < 3:
+            await until(lambda before=before: begun() == before + 4, "all to run")  # type: ignore[misc]  # likewise
+        else:
+            await until(lambda noted=noted: redelivered() >= noted + 4, "the others to arrive")  # type: ignore[misc]  # likewise
+        await until(lambda number=number: counted(number, *[min(number, 2)] * 3), "who runs, and only they, to count")  # type: ignore[misc]  # likewise
+        await ended(in_hand)
+    journal = Journal(pool)
+    done = await asyncio.gather(*(deliver(job, hanging=job == 1) for job in (1, 2, 3, 4)), return_exceptions=True)
+    assert [type(one) for one in done] == [PoisonJob, Done, Done, Done]
 
 
 async def test_a_job_that_kills_its_worker_becomes_an_incident(
