@@ -27,7 +27,7 @@ from psycopg.rows import DictRow, dict_row
 from workers.runtime import metrics
 from workers.runtime.courier import RETRY, Courier
 from workers.runtime.database import Pool, noticing
-from workers.runtime.housekeeping import ended
+from workers.runtime.housekeeping import ended, regularly
 from workers.runtime.outbox import WAKE_UP, Deliver
 from workers.runtime.task import Retry
 from workers.settings import get_settings
@@ -35,6 +35,9 @@ from workers.settings import get_settings
 log = structlog.get_logger()
 
 Key = tuple[str, str]
+
+WATCH_SECONDS = 10.0
+"""Between looks at what waits."""
 
 _LOCK = "hashtextextended('fairlead outbox ' || channel || ' ' || business_id, 0)"
 # Heads of their keys that are due, so many for each channel. What another dispatcher has in hand is left out before it
@@ -115,7 +118,7 @@ class Dispatcher:
             "SELECT set_config('idle_session_timeout', %s, false)", (str(int(1000 * self._lost_seconds)),)
         )
         listener = asyncio.create_task(self._listen(listening))
-        watch = asyncio.create_task(self._watch())
+        watch = asyncio.create_task(regularly("outbox gauges", WATCH_SECONDS, self._watch))
         try:
             while not self._stopping:
                 if listener.done():
@@ -191,19 +194,18 @@ class Dispatcher:
     def _may_send(self, channel: str) -> bool:
         return not self._stopping and not self._courier.rests(channel)
 
-    async def _watch(self) -> None:
-        """Keep the gauges of what waits up to date, and say which channels nobody here serves."""
-        while True:
-            async with self._pool.connection() as connection:
-                cursor = await connection.execute(
-                    "SELECT channel, count(*) AS rows, extract(epoch FROM clock_timestamp() - min(created_at))::float"
-                    " AS lag FROM runtime.outbox GROUP BY channel"
-                )
-                waiting = {str(row["channel"]): row for row in await cursor.fetchall()}
-            for channel in {*self._deliveries, *waiting}:
-                row = waiting.get(channel)
-                metrics.OUTBOX_WAITING.labels(channel).set(row["rows"] if row else 0)
-                metrics.OUTBOX_LAG.labels(channel).set(row["lag"] if row else 0)
-            if strangers := sorted(set(waiting) - set(self._deliveries)):
-                log.warning("rows nobody here sends", action="outbox_strangers", channels=", ".join(strangers))
-            await asyncio.sleep(10)
+    async def _watch(self) -> int:
+        """Bring the gauges of what waits up to date, and say which channels nobody here serves."""
+        async with self._pool.connection() as connection:
+            cursor = await connection.execute(
+                "SELECT channel, count(*) AS rows, extract(epoch FROM clock_timestamp() - min(created_at))::float"
+                " AS lag FROM runtime.outbox GROUP BY channel"
+            )
+            waiting = {str(row["channel"]): row for row in await cursor.fetchall()}
+        for channel in {*self._deliveries, *waiting}:
+            row = waiting.get(channel)
+            metrics.OUTBOX_WAITING.labels(channel).set(row["rows"] if row else 0)
+            metrics.OUTBOX_LAG.labels(channel).set(row["lag"] if row else 0)
+        if strangers := sorted(set(waiting) - set(self._deliveries)):
+            log.warning("rows nobody here sends", action="outbox_strangers", channels=", ".join(strangers))
+        return 0
