@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping, Sequence
 
 import psycopg
 import structlog
@@ -26,7 +26,7 @@ from workers.runtime.resources import Resources
 from workers.runtime.task import TaskSpec
 from workers.runtime.worker import Worker
 from workers.runtime.zeebe import ZeebeClient
-from workers.runtime.zeebe_types import EngineBusy
+from workers.runtime.zeebe_types import EngineBusy, Refused
 from workers.settings import Settings
 
 log = structlog.get_logger()
@@ -206,38 +206,48 @@ async def _say_what_is_missing(database: Pool, engine: ZeebeClient, ready: async
     """Say at the start what we wait for, and set `ready` when the database is there with a schema that is not older than
     we are: without it jobs would fail. Later each part says by itself what it misses.
     """
-    missing: set[str] = set()
+    missing: dict[str, str] = {}
     pause = 0.5
     while True:
-        before, missing = missing, set()
+        before, missing = missing, {}
         try:
             await engine.topology()
-        except EngineBusy:
-            missing.add("engine")
+        except (EngineBusy, Refused) as error:
+            missing["engine"] = str(error)
         try:
             async with database.connection(timeout=2) as connection:
                 if await outdated(connection):
-                    missing.add("schema")
-        except psycopg.OperationalError:
-            missing.add("database")
-        if not missing & {"database", "schema"}:
+                    missing["schema"] = ""
+        except psycopg.Error as error:
+            missing["database"] = type(error).__name__
+        if not missing.keys() & {"database", "schema"}:
             ready.set()
         if not missing:
             log.info("engine and database are there", action="connected", address=engine.address)
             return
-        if missing != before:
+        if missing.keys() != before.keys():
             _hint(missing, engine.address)
         await asyncio.sleep(pause)
         pause = min(3.0, pause * 1.5)
 
 
-def _hint(missing: set[str], address: str) -> None:
+def _hint(missing: Mapping[str, str], address: str) -> None:
+    """`missing`: what we wait for, and why."""
     if "engine" in missing:
         log.warning(
-            "waiting for the engine", action="waiting_engine", at=address, hint="fairlead up, or FAIRLEAD_ZEEBE"
+            "waiting for the engine",
+            action="waiting_engine",
+            at=address,
+            reason=missing["engine"],
+            hint="fairlead up, or FAIRLEAD_ZEEBE",
         )
     if "database" in missing:
-        log.warning("waiting for the database", action="waiting_database", hint="fairlead up, or FAIRLEAD_DATABASE_URL")
+        log.warning(
+            "waiting for the database",
+            action="waiting_database",
+            reason=missing["database"],
+            hint="fairlead up, or FAIRLEAD_DATABASE_URL",
+        )
     if "schema" in missing:
         log.warning(
             "the database's schema is older than this version needs, or not there",
