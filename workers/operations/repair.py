@@ -132,9 +132,11 @@ class Repair:
             log.warning("operations told", action="operations_told", number=told)
         answers: dict[Dependency, bool] = {}
         reports = []
+        claimed: set[str] = set()
         for policy in self._policies:
             listed = policy.wanted().of(found) if policy.of == "incidents" else policy.wanted().of(letters)
-            chosen = [one for one in listed if policy.fits(one)]
+            chosen = [one for one in listed if one.subject not in claimed and policy.fits(one)]
+            claimed.update(one.subject for one in chosen)
             reports.append(await self._carry_out(policy, chosen, answers))
         return reports
 
