@@ -19,7 +19,7 @@ MIGRATION_LOCK = 0x0FA1_81EA_D000
 Pool = AsyncConnectionPool[AsyncConnection[DictRow]]
 
 _SILENCE = {
-    "connect_timeout": "10",
+    "connect_timeout": "30",
     "keepalives_idle": "20",
     "keepalives_interval": "5",
     "keepalives_count": "3",
