@@ -7,8 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import signal
+import sys
+import threading
+import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
 import structlog
@@ -38,6 +43,12 @@ ORPHANS_SECONDS = 10.0
 
 EXPIRY_SECONDS = 600.0
 """Between looks for rows that have had their time."""
+
+THREADS = "fairlead-task"
+"""How the names of threads begin in which tasks run what would hold up the others."""
+
+THREADS_SECONDS = 1.0
+"""How long a process that stops waits for them, after its jobs have finished or were handed back."""
 
 CONNECTIONS = 10
 """Database connections of a worker: more running jobs than that take turns at the database."""
@@ -152,6 +163,8 @@ async def _process(
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
+    threads = ThreadPoolExecutor(thread_name_prefix=THREADS)
+    loop.set_default_executor(threads)
     with tracing.exporting(settings, role):
         pool = await open_pool(settings.dsn, min_size=1, max_size=max_size)
         try:
@@ -159,6 +172,21 @@ async def _process(
                 yield pool, client, stop
         finally:
             await pool.close()
+    await _leave(threads)
+
+
+async def _leave(threads: ThreadPoolExecutor) -> None:
+    """End the threads of `asyncio.to_thread`. What a task does in one can't be stopped, and both asyncio and Python wait
+    for it at the end, perhaps for minutes: its job was handed back, so the process ends without it.
+    """
+    threads.shutdown(wait=False, cancel_futures=True)
+    end = time.monotonic() + THREADS_SECONDS
+    while any(thread.name.startswith(THREADS) for thread in threading.enumerate()):  # ended ones are not listed
+        if time.monotonic() > end:
+            log.warning("left while a task's thread was at work", action="thread_left")
+            sys.stdout.flush()
+            os._exit(0)
+        await asyncio.sleep(0.01)
 
 
 @contextlib.contextmanager

@@ -90,6 +90,19 @@ async def test_sigterm_hands_back_what_takes_too_long(
         assert await served.terminate() == 0
 
 
+async def test_sigterm_does_not_wait_for_a_thread_that_nobody_can_stop(
+    serve: Serve, engine: EmbeddedEngine, client: ZeebeClient
+) -> None:
+    await client.deploy({"look.bpmn": one_task("look")})
+    async with serve("flow.look", FAIRLEAD_WORKER__DRAIN_SECONDS="0.3") as served:
+        await served.said("stream_open")
+        instance = await client.start("run_look", {"case_id": "c1", "seconds": 3600, "thread": True})
+        await until(lambda: activated(engine, instance), "the job to be taken")
+        assert await served.terminate() == 0
+        assert served.actions()[-2:] == ["worker_stopped", "thread_left"]
+    await client.cancel(instance)
+
+
 def activated(engine: EmbeddedEngine, instance: int) -> bool:
     return any(
         record["valueType"] == "JOB_BATCH"
