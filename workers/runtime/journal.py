@@ -173,7 +173,8 @@ class Journal:
             await self._count(connection, [first])  # another one may be to blame, and has its own turn
 
     async def _count(self, connection: AsyncConnection[DictRow], batch: list[_Arrived]) -> None:
-        confirmed, self._confirmed = self._confirmed, set()
+        # What comes again is in hand again; and PostgreSQL promises nothing for a row touched twice in one statement.
+        confirmed, self._confirmed = self._confirmed - {one.job.key for one in batch}, set()
         named = [_named(one.job) for one in batch]
         given: dict[str, object] = {column: [one[column] for one in named] for column in named[0]}
         try:

@@ -65,6 +65,15 @@ async def test_confirmed_jobs_leave_with_the_next_one_or_soon(pool: Pool, cases:
     assert await empty(cases)
 
 
+async def test_a_job_that_was_given_up_and_comes_right_back_is_in_hand_again(pool: Pool, cases: Cases) -> None:
+    journal = Journal(pool)
+    await take(journal, pool)
+    journal.confirmed(JOB.key)  # so a task that only reads gives up a job whose time is over
+    assert await take(journal, pool) == 2
+    await journal.close()
+    assert await cases.rows(ROWS) == [(JOB.key, 2)]
+
+
 async def empty(cases: Cases) -> bool:
     return await cases.rows(ROWS) == []
 
