@@ -51,7 +51,7 @@ _TAKEN = """
                        %(process_definition_key)s::bigint[], %(seconds)s::float8[])
          AS job (key, task, business, element, loop, instance, element_instance, definition, seconds)
     ON CONFLICT (job_key) DO UPDATE
-    SET deliveries = known.deliveries + 1, taken_at = clock_timestamp(), look_at = excluded.look_at
+    SET deliveries = known.deliveries + 1, taken_at = clock_timestamp(), look_at = excluded.look_at, gone_at = NULL
     RETURNING job_key, deliveries
 """
 _GONE = """

@@ -105,8 +105,11 @@ class Worker:
                     asyncio.timeout(spec.timeout_seconds),
                 ):
                     done = await execute(spec, given, info, self._resources, self._root, self._journal)
-            except JobGone:
+            except JobNotFound:
                 await self._gone(spec, info)  # it may have been committed in the moment in which it was stopped
+                raise
+            except JobGone:  # somebody else failed it: it comes again, perhaps it has already
+                await self._journal.answered(job.key, committed=True)
                 raise
             await self._complete(spec, info, done)
         except JobGone:

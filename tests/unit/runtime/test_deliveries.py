@@ -74,6 +74,15 @@ async def test_a_job_that_was_given_up_and_comes_right_back_is_in_hand_again(poo
     assert await cases.rows(ROWS) == [(JOB.key, 2)]
 
 
+async def test_a_job_that_comes_again_is_not_gone(pool: Pool, cases: Cases) -> None:
+    journal = Journal(pool)
+    await journal.gone(JOB)
+    assert await take(journal, pool) == 2
+    assert await cases.rows("SELECT gone_at, look_at > now() + interval '30 s' FROM runtime.deliveries") == [
+        (None, True)
+    ]
+
+
 async def empty(cases: Cases) -> bool:
     return await cases.rows(ROWS) == []
 
