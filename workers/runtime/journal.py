@@ -20,7 +20,7 @@ from psycopg.rows import DictRow
 
 from workers.runtime import metrics, tracing
 from workers.runtime.database import Pool
-from workers.runtime.errors import PermanentError
+from workers.runtime.errors import PoisonJob
 from workers.runtime.work import JobInfo
 
 log = structlog.get_logger()
@@ -64,18 +64,6 @@ _GONE = """
 """
 
 
-class PoisonJob(PermanentError):
-    """The job was delivered again and again, and never got an answer."""
-
-    runbook = "poison-job"
-
-    def __init__(self, job_type: str, deliveries: int) -> None:
-        super().__init__(
-            f"{job_type} was started {deliveries} times and never gave an answer: each time its worker died or hung. "
-            "Find the cause in the worker's logs, mend it, then retry this incident."
-        )
-
-
 @dataclass(eq=False, slots=True)
 class _Arrived:
     """A job that waits to be counted."""
@@ -92,7 +80,7 @@ class Journal:
     def __init__(self, pool: Pool, max_deliveries: int = 5) -> None:
         self._pool = pool
         self._max_deliveries = max_deliveries
-        self._open: set[int] = set()
+        self._open: dict[int, int] = {}  # how often each job was delivered when we took it
         self._confirmed: set[int] = set()
         self._arrived: list[_Arrived] = []
         self._counting = asyncio.Lock()
@@ -113,7 +101,7 @@ class Journal:
             if deliveries < SUSPECT_DELIVERIES:
                 yield connection, deliveries
                 return
-            await _not_begun(connection, job)
+            await self._not_begun(connection, job)
         async with self._suspects, self._pool.connection() as connection:
             yield connection, await self._counted(connection, job, timeout_seconds)
 
@@ -125,7 +113,7 @@ class Journal:
             async with self._pool.connection() as connection:
                 deliveries = await self.taken(connection, job, timeout_seconds)
                 if deliveries >= SUSPECT_DELIVERIES:
-                    await _not_begun(connection, job)
+                    await self._not_begun(connection, job)
         except psycopg.OperationalError as error:  # a task that only reads may not need our database at all
             log.info("delivery not counted", action="delivery_uncounted", reason=type(error).__name__)
         if deliveries < SUSPECT_DELIVERIES:
@@ -160,6 +148,14 @@ class Journal:
         assert arrived.deliveries is not None  # an upsert always returns its row
         return arrived.deliveries
 
+    async def _not_begun(self, connection: AsyncConnection[DictRow], job: JobInfo) -> None:
+        """Not to count a suspect before its turn: should the worker die until then, another one did it."""
+        async with _autocommit(connection):
+            await connection.execute(
+                "UPDATE runtime.deliveries SET deliveries = deliveries - 1 WHERE job_key = %s", (job.key,)
+            )
+        self._open[job.key] -= 1
+
     async def _count_together(self, connection: AsyncConnection[DictRow], first: _Arrived) -> None:
         """Count `first` and all jobs that arrived while the statement before was under way, by one statement."""
         waiting = [one for one in self._arrived if one.deliveries is None]
@@ -189,7 +185,7 @@ class Journal:
         counted = {int(row["job_key"]): int(row["deliveries"]) for row in rows}
         for one in batch:
             one.deliveries = counted[one.job.key]
-        self._open |= counted.keys()
+        self._open |= counted
 
     def judge(self, job: JobInfo, deliveries: int) -> None:
         """Refuse to run a job that was delivered too often.
@@ -205,7 +201,7 @@ class Journal:
         """The engine has taken the job's completion, so that it will never come again."""
         if job_key not in self._open:
             return
-        self._open.discard(job_key)
+        del self._open[job_key]
         self._confirmed.add(job_key)
         if self._flushing is None or self._flushing.done():
             self._flushing = asyncio.create_task(self._flush_later())
@@ -226,19 +222,19 @@ class Journal:
         """The job is about to be given back, or to become an incident or a BPMN error: it did not kill its worker.
 
         If its effect was `committed`, or may have been, the row stays, as nobody can know yet whether the job will be
-        completed. Without the database the count stays one too high.
+        completed; it stays too if somebody else was given the job since. Without the database the count stays one too high.
         """
-        if job_key not in self._open:
+        deliveries = self._open.pop(job_key, None)
+        if deliveries is None:
             return
-        self._open.discard(job_key)
         statement = (
-            "UPDATE runtime.deliveries SET deliveries = 0 WHERE job_key = %s"
+            "UPDATE runtime.deliveries SET deliveries = 0 WHERE job_key = %s AND deliveries = %s"
             if committed
-            else "DELETE FROM runtime.deliveries WHERE job_key = %s"
+            else "DELETE FROM runtime.deliveries WHERE job_key = %s AND deliveries = %s"
         )
         try:
             async with self._pool.connection(timeout=1.0) as connection:
-                await connection.execute(statement, (job_key,))
+                await connection.execute(statement, (job_key, deliveries))
         except psycopg.Error as error:
             log.info("delivery stays counted", action="delivery_uncounted", reason=type(error).__name__)
 
@@ -248,7 +244,7 @@ class Journal:
         Raises:
             psycopg.OperationalError: the database is away. The row written before is found when it is overdue.
         """
-        self._open.discard(job.key)
+        self._open.pop(job.key, None)
         async with self._pool.connection() as connection:
             await connection.execute(_GONE, _named(job))
 
@@ -287,14 +283,6 @@ async def _autocommit(connection: AsyncConnection[DictRow]) -> AsyncIterator[Non
     finally:
         if not connection.closed:
             await connection.set_autocommit(False)
-
-
-async def _not_begun(connection: AsyncConnection[DictRow], job: JobInfo) -> None:
-    """Not to count a suspect before its turn: should the worker die until then, another one did it."""
-    async with _autocommit(connection):
-        await connection.execute(
-            "UPDATE runtime.deliveries SET deliveries = deliveries - 1 WHERE job_key = %s", (job.key,)
-        )
 
 
 def _named(job: JobInfo) -> dict[str, object]:

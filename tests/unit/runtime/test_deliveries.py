@@ -15,8 +15,9 @@ from tests.unit.runtime.demo.waiting import until
 from workers.engine.embedded import EmbeddedEngine
 from workers.runtime import discovery
 from workers.runtime.database import Pool
+from workers.runtime.errors import PoisonJob
 from workers.runtime.housekeeping import ended
-from workers.runtime.journal import Journal, PoisonJob
+from workers.runtime.journal import Journal
 from workers.runtime.unit import Done, execute, validated
 from workers.runtime.work import JobInfo
 from workers.runtime.zeebe import ZeebeClient
@@ -48,6 +49,17 @@ async def test_an_answer_starts_the_count_anew(pool: Pool, cases: Cases) -> None
     await journal.answered(JOB.key, committed=True)
     assert await cases.rows(ROWS) == [(5, 0)]
     assert await take(journal, pool) == 1
+
+
+@pytest.mark.parametrize("committed", [False, True])
+async def test_an_answer_that_comes_late_is_not_the_next_workers(pool: Pool, cases: Cases, committed: bool) -> None:
+    late, present = Journal(pool), Journal(pool)
+    await take(late, pool)
+    await take(present, pool)
+    await late.answered(JOB.key, committed=committed)
+    assert await cases.rows(ROWS) == [(JOB.key, 2)]
+    await present.answered(JOB.key, committed=False)
+    assert await empty(cases)
 
 
 async def test_confirmed_jobs_leave_with_the_next_one_or_soon(pool: Pool, cases: Cases) -> None:
@@ -121,6 +133,8 @@ async def test_beside_a_job_that_kills_its_worker_the_innocent_are_not_to_blame(
             await until(lambda noted=noted: redelivered() >= noted + 4, "the others to arrive")  # type: ignore[misc]  # likewise
         await until(lambda number=number: counted(number, *[min(number, 2)] * 3), "who runs, and only they, to count")  # type: ignore[misc]  # likewise
         await ended(in_hand)
+    await journal.answered(4, committed=False)
+    assert await cases.rows(ROWS) == [(1, 5), (2, 2), (3, 2)]
     journal = Journal(pool)
     done = await asyncio.gather(*(deliver(job, hanging=job == 1) for job in (1, 2, 3, 4)), return_exceptions=True)
     assert [type(one) for one in done] == [PoisonJob, Done, Done, Done]
