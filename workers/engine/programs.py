@@ -240,6 +240,8 @@ def _own(settings: Settings) -> list[Program]:
         one("repair", "Repair", 3, "repair_metrics", "ops", "repair", "run"),
         one("gateway", "Gateway", 4, "gateway", "gateway", "run"),
     ]
+    if settings.engine == "local" or settings.control_room.records_url is not None:
+        found.append(one("readmodel", "Read model", 3, "readmodel_metrics", "readmodel", "run"))
     if can_forecast():
         program = one("forecaster", "Forecaster", 3, "forecaster_metrics", "worker", "run", *FORECASTER_TASKS)
         found.append(replace(program, command=lambda: politely(program.command(), FORECASTER_NICE)))

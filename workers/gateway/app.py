@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from fastapi import FastAPI
@@ -11,6 +12,9 @@ from pydantic.json_schema import models_json_schema
 from workers import __version__
 from workers.gateway import (
     problems,
+    routes_control,
+    routes_control_operations,
+    routes_control_processes,
     routes_forecast_pages,
     routes_forecasts,
     routes_health,
@@ -23,20 +27,33 @@ from workers.gateway.contracts import LeadIn, Outcome, Withdrawal
 from workers.gateway.forecast_contracts import ForecastWithdrawal, ReviewIn, SaleIn
 from workers.gateway.guard import Guard
 from workers.gateway.human_tasks import TaskBoard
+from workers.gateway.live import Live, Shared
+from workers.gateway.mending import OpenDesk, open_desk
 from workers.gateway.metrics import Metrics, Observed
 from workers.gateway.parts import Parts
 from workers.gateway.problems import Problem
+from workers.gateway.sessions import SignInFirst, to_sign_in
 from workers.runtime.database import Pool
 from workers.settings import Settings
 
 _COMPONENTS = "#/components/schemas/{model}"
-ROUTES = (routes_leads, routes_forecasts, routes_people, routes_forecast_pages, routes_health, routes_runbooks)
+ROUTES = (
+    routes_leads,
+    routes_forecasts,
+    routes_people,
+    routes_forecast_pages,
+    routes_health,
+    routes_runbooks,
+    routes_control,
+    routes_control_operations,
+    routes_control_processes,
+)
 BODIES = (LeadIn, Withdrawal, Outcome, SaleIn, ReviewIn, ForecastWithdrawal)
 """Models of bodies that the routes read themselves."""
 
 
-def create_app(settings: Settings, pool: Pool, board: TaskBoard) -> FastAPI:
-    """The gateway on an open pool; the caller closes it."""
+def create_app(settings: Settings, pool: Pool, board: TaskBoard, desk: OpenDesk | None = None) -> FastAPI:
+    """The gateway on an open pool; the caller closes it. `desk` opens what mends incidents; None: the cluster's own."""
     app = FastAPI(
         title="Fairlead",
         version=__version__,
@@ -55,8 +72,12 @@ def create_app(settings: Settings, pool: Pool, board: TaskBoard) -> FastAPI:
         guard=Guard(settings),
         queue=EngineQueue(pool, bound=settings.gateway.max_waiting),
         metrics=metrics,
+        live=Live(pool),
+        shared=Shared(),
+        desk=desk or partial(open_desk, settings),
     )
     problems.install(app)
+    app.add_exception_handler(SignInFirst, to_sign_in)
     for module in ROUTES:
         app.include_router(module.router)
     app.add_middleware(Observed, metrics=metrics)
