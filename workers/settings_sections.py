@@ -154,6 +154,8 @@ class ControlRoom(BaseModel):
     records_password: SecretStr | None = None
     index_prefix: str = Field(default="zeebe-record", pattern=r"^[a-z0-9][a-z0-9._-]*$")
     """The exporter's setting of that name."""
+    keep_days: int = Field(default=400, ge=1)
+    """How long the read model keeps an instance that has ended."""
     session_hours: float = Field(default=12.0, gt=0)
     """How long somebody stays signed in who gave a token."""
 

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Protocol
 
 import psycopg
@@ -23,8 +22,7 @@ log = structlog.get_logger()
 
 RECORDS = Counter("fairlead_readmodel_records", "Records of the engine taken into the read model.", ["value_type"])
 SKIPPED = Counter("fairlead_readmodel_skipped", "Numbers of records that never came, and were passed over.")
-LAG = Gauge("fairlead_readmodel_lag_seconds", "Since when there is something unread; 0: all that is there was read.")
-CAUGHT_UP = Gauge("fairlead_readmodel_caught_up_timestamp_seconds", "When all that was there had last been read.")
+LAG = Gauge("fairlead_readmodel_lag_seconds", "Since when not all that the engine wrote has been read; 0: all has.")
 
 PAUSE_SECONDS = 1.0
 """Between looks while there is nothing new; the exporter writes once a second."""
@@ -74,6 +72,7 @@ class Follower:
         """Since when something is missing there (monotonic seconds)."""
         self._looked_on: dict[Place, float] = {}
         self._partitions: tuple[list[int], float] = ([], -LOOK_ON_SECONDS)
+        self._caught_up = time.monotonic()
         self.missing: str | None = "not begun"
         """What keeps it from reading on; None: nothing."""
 
@@ -87,6 +86,8 @@ class Follower:
                 self._misses(str(error) if isinstance(error, RecordsUnavailable) else "the database is away")
             except Overtaken:
                 log.info("overtaken", action="readmodel_overtaken")
+            behind = more or self._gaps or self.missing is not None
+            LAG.set(time.monotonic() - self._caught_up if behind else 0.0)
             if not more:
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(stop.wait(), PAUSE_SECONDS)
@@ -101,14 +102,12 @@ class Follower:
         """
         cursors = await self._cursors()
         pages = await self._source.after([(*place, at) for place, at in cursors.items()])
-        behind: list[datetime] = []
+        more = False
         for (place, at), page in zip(cursors.items(), pages, strict=True):
-            if await self._take(place, at, page):
-                behind += [moment_of(record) for record in page.records[-1:]]
-        LAG.set(max((datetime.now(UTC) - min(behind)).total_seconds(), 0.0) if behind else 0.0)
-        if not behind:
-            CAUGHT_UP.set(time.time())
-        return bool(behind)
+            more |= await self._take(place, at, page)
+        if not more and not self._gaps:
+            self._caught_up = time.monotonic()
+        return more
 
     async def catch_up(self) -> None:
         """Step until nothing more is there. Raises as `step`, except that others may read as well."""

@@ -7,6 +7,7 @@ import signal
 
 import structlog
 
+from workers.control_room.expiring import Expiring
 from workers.control_room.exported import ExportedRecords
 from workers.control_room.following import Follower, forget
 from workers.control_room.kpis import Gauges
@@ -20,6 +21,7 @@ log = structlog.get_logger()
 CONNECTIONS = 3
 KPI_SECONDS = 30.0
 """Between measurements for Prometheus."""
+EXPIRY_SECONDS = 600.0
 
 
 async def serve(settings: Settings, metrics_port: int) -> None:
@@ -42,11 +44,15 @@ async def serve(settings: Settings, metrics_port: int) -> None:
             probes = Probes(settings.bind_host, metrics_port, state)
             log.info("read model started", action="readmodel_started", records=settings.records_url)
             gauges = Gauges(pool)
-            measuring = asyncio.create_task(regularly("kpis", KPI_SECONDS, gauges.measure))
+            expiring = Expiring(pool, settings.control_room.keep_days)
+            chores = [
+                asyncio.create_task(regularly("kpis", KPI_SECONDS, gauges.measure)),
+                asyncio.create_task(regularly("read model's expiry", EXPIRY_SECONDS, expiring.sweep)),
+            ]
             try:
                 await follower.run(stop)
             finally:
-                await ended([measuring])
+                await ended(chores)
                 gauges.close()
                 probes.close()
         log.info("read model stopped", action="readmodel_stopped")

@@ -49,8 +49,8 @@ FORECASTER_TASKS = tuple(
     )
 )
 """The tasks that need the forecasting libraries; no other process imports them."""
-FORECASTER_NICE = 10
-"""Fitting takes all cores for minutes: everything else goes before it."""
+POLITE_NICE = 10
+"""Fitting takes all cores for minutes, and pages may be a second late: everything else goes before both."""
 
 
 @dataclass(frozen=True)
@@ -241,11 +241,15 @@ def _own(settings: Settings) -> list[Program]:
         one("gateway", "Gateway", 4, "gateway", "gateway", "run"),
     ]
     if settings.engine == "local" or settings.control_room.records_url is not None:
-        found.append(one("readmodel", "Read model", 3, "readmodel_metrics", "readmodel", "run"))
+        found.append(_giving_way(one("readmodel", "Read model", 3, "readmodel_metrics", "readmodel", "run")))
     if can_forecast():
         program = one("forecaster", "Forecaster", 3, "forecaster_metrics", "worker", "run", *FORECASTER_TASKS)
-        found.append(replace(program, command=lambda: politely(program.command(), FORECASTER_NICE)))
+        found.append(_giving_way(program))
     return found
+
+
+def _giving_way(program: Program) -> Program:
+    return replace(program, command=lambda: politely(program.command(), POLITE_NICE))
 
 
 def can_forecast() -> bool:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.unit.control_room.engine_log import EngineLog
+from workers.control_room.expiring import Expiring
 from workers.control_room.exported import COUNTER_BITS, WINDOW
 from workers.control_room.following import TABLES, Follower, Overtaken, forget
 from workers.control_room.projection import KINDS, rows_of, write
@@ -209,3 +210,23 @@ async def test_more_than_a_page_is_read_and_partitions_stand_apart(
         "PROCESS": 1,
         "PROCESS_INSTANCE": WINDOW,
     }
+
+
+async def test_what_ended_long_ago_goes_with_all_that_belongs_to_it(
+    pool: Pool, log: EngineLog, follower: Follower
+) -> None:
+    log.now -= timedelta(days=10)
+    a_busy_day(log)
+    log.now += timedelta(days=10)
+    kept = log.start("lead_routing", log.deploy("lead_routing", version=2))
+    kept.run("register_lead", seconds=1)
+    kept.end()
+    await follower.catch_up()
+    assert await Expiring(pool, days=11).sweep() == 0
+    open_before = [row["key"] for row in (await everything(pool))["instances"] if row["ended_at"] is None]
+    assert await Expiring(pool, days=9).sweep() == 30 - len(open_before)
+    found = await everything(pool)
+    left = {row["key"] for row in found["instances"]}
+    assert left == {kept.key, *open_before}
+    assert all({row["instance_key"] for row in found[name]} <= left for name in ("elements", "user_tasks", "incidents"))
+    assert len(found["processes"]) == 2

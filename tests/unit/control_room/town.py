@@ -10,7 +10,7 @@ from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 from psycopg.types.json import Jsonb
 
-from tests.unit.control_room.engine_log import EngineLog
+from tests.unit.control_room.engine_log import DIAGRAM, EngineLog
 from workers.runtime.database import Pool
 
 TEAMS = {"dach": "Germany, Austria, Switzerland", "iberia": "Spain and Portugal"}
@@ -60,16 +60,18 @@ async def settle(pool: Pool) -> None:
             )
 
 
-async def live(pool: Pool, log: EngineLog, *, leads: int, seed: int = 1) -> list[Case]:
+async def live(
+    pool: Pool, log: EngineLog, *, leads: int, seed: int = 1, first: int = 0, diagram: str = DIAGRAM
+) -> list[Case]:
     """Leads of which each goes its own way; the newest arrive last. Call `settle` before."""
     chance = random.Random(seed)
-    process = log.deploy("lead_routing")
+    process = log.deploy("lead_routing", version=1 if first == 0 else 2, diagram=diagram)
     gap = timedelta(hours=2) / leads
     cases = []
     async with pool.connection() as connection:
         for number in range(leads):
             received = log.now
-            cases.append(await _one(connection, log, process, number, chance))
+            cases.append(await _one(connection, log, process, first + number, chance))
             log.now = received + gap
     return cases
 
