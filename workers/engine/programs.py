@@ -225,7 +225,7 @@ def _own(settings: Settings) -> list[Program]:
             command=lambda: (sys.executable, "-m", "workers", *arguments, *options),
             ready=partial(readiness.http_ok, f"http://127.0.0.1:{port}/readyz"),
             ports={port_name: port},
-            address=settings.gateway_url if door else f"http://127.0.0.1:{port}/metrics",
+            address=f"{settings.gateway_url}/control" if door else f"http://127.0.0.1:{port}/metrics",
             environment=environment,
             stop_seconds=int(settings.worker.drain_seconds) + 10,
             priority=600,
@@ -238,7 +238,7 @@ def _own(settings: Settings) -> list[Program]:
         one("scorer", "Scoring worker", 3, "scorer_metrics", "worker", "run", SCORING_TASK),
         one("upkeep", "Scorer upkeep", 3, "upkeep_metrics", "worker", "run", *UPKEEP_TASKS),
         one("repair", "Repair", 3, "repair_metrics", "ops", "repair", "run"),
-        one("gateway", "Gateway", 4, "gateway", "gateway", "run"),
+        one("gateway", "Gateway and control room", 4, "gateway", "gateway", "run"),
     ]
     if settings.engine == "local" or settings.control_room.records_url is not None:
         found.append(_giving_way(one("readmodel", "Read model", 3, "readmodel_metrics", "readmodel", "run")))
