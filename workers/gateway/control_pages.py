@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Hashable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Annotated
+from typing import Annotated, TypeVar
 from urllib.parse import urlencode
 
 from fastapi import Depends, Query
@@ -13,7 +13,13 @@ from fastapi.responses import HTMLResponse
 
 from workers.control_room import rendering
 from workers.control_room.kpis import Scope
+from workers.gateway.live import FRESH_SECONDS
+from workers.gateway.parts import Parts
 
+T = TypeVar("T")
+
+FRESH = 1 / 50_000
+"""Of a long period's length, how long its figures count: 12 s of a week, 2.6 min of a quarter. A new case changes little."""
 PERIODS: Mapping[str, tuple[str, timedelta]] = {
     "24h": ("Last 24 hours", timedelta(hours=24)),
     "7d": ("Last 7 days", timedelta(days=7)),
@@ -59,6 +65,14 @@ def _view(
 
 
 TheView = Annotated[View, Depends(_view)]
+
+
+async def shared(parts: Parts, view: View, what: Hashable, read: Callable[[], Awaitable[T]]) -> T:
+    """Figures of a view, read once for all who ask for the same; those of the shortest period anew after each change."""
+    seconds = FRESH * PERIODS[view.period][1].total_seconds()
+    if seconds < 2 * FRESH_SECONDS:
+        return await parts.shared.get((what, view, parts.live.version), read)
+    return await parts.shared.get((what, view), read, fresh=seconds)
 
 
 def shown(template: str, *, status: int = 200, **given: object) -> HTMLResponse:

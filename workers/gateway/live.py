@@ -3,24 +3,33 @@
 from __future__ import annotations
 
 import asyncio
+import math
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Hashable
+from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
-from cachetools import TTLCache
+from cachetools import LRUCache
 from psycopg import OperationalError
 
 from workers.runtime.database import Pool
 
 log = structlog.get_logger()
 
+T = TypeVar("T")
+
 LOOK_SECONDS = 0.5
 """Between looks while a page is open."""
 BEAT_SECONDS = 15.0
 """A stream says something at least so often, so that nothing between us and the browser closes it."""
 FRESH_SECONDS = 1.0
-"""So long figures count for every page that asks for the same."""
+"""So long figures count for every page that asks for the same, if nothing else is said."""
+GRACE = 10.0
+"""What counts longer than that is given so many times longer still, while it is read again."""
+KEPT = 256
+"""So many different figures are kept."""
 VIEWERS = 200
 """Streams that may be open; the gateway's connections are for leads first."""
 
@@ -80,6 +89,11 @@ class Live:
     def _later_than(self, seen: int) -> bool:
         return self._closed or self._version != seen
 
+    @property
+    def version(self) -> int:
+        """Another number after each change that was seen; nothing is seen while no page is open."""
+        return self._version
+
     async def close(self) -> None:
         """End all streams, so that the process can end."""
         async with self._changed:
@@ -104,24 +118,48 @@ class Live:
 
 
 class Shared:
-    """Figures that several pages ask for at the same moment are read once."""
+    """Figures that several pages ask for are read once, and are kept while they are fresh.
+
+    Figures of a long time change little and cost much: what is stale, but was fresh a short time ago, is given at once and
+    read again beside it.
+    """
 
     def __init__(self) -> None:
-        self._kept: TTLCache[Hashable, asyncio.Future[Any]] = TTLCache(maxsize=256, ttl=FRESH_SECONDS)
+        self._kept: LRUCache[Hashable, _Kept] = LRUCache(maxsize=KEPT)
 
-    async def get(self, key: Hashable, read: Callable[[], Awaitable[Any]]) -> Any:  # noqa: ANN401 - whatever was read
-        """What `read` gives, or gave a moment ago for the same key. Raises what it raises."""
+    async def get(self, key: Hashable, read: Callable[[], Awaitable[T]], *, fresh: float | None = None) -> T:
+        """What `read` gives, or gave less than about `fresh` seconds ago for the same key. Raises what it raises."""
+        fresh = FRESH_SECONDS if fresh is None else fresh
         kept = self._kept.get(key)
-        if kept is None:
-            kept = asyncio.ensure_future(_awaited(read))
-            self._kept[key] = kept
-        try:
-            return await asyncio.shield(kept)
-        except BaseException:
-            if kept.done():
-                self._kept.pop(key, None)
-            raise
+        age = time.monotonic() - kept.asked_at if kept is not None else math.inf
+        if kept is None or kept.failed or age > fresh * (1 + GRACE if fresh > FRESH_SECONDS else 1):
+            kept = self._kept[key] = _Kept(asyncio.ensure_future(_awaited(read)))
+        elif age > fresh and kept.answer.done() and kept.next is None:
+            kept.next = asyncio.create_task(self._again(key, kept, read))
+        # Shielded: who goes away must not take the answer from the others.
+        answer: T = await asyncio.shield(kept.answer)
+        return answer
+
+    async def _again(self, key: Hashable, kept: _Kept, read: Callable[[], Awaitable[Any]]) -> None:
+        newer = _Kept(asyncio.ensure_future(_awaited(read)))
+        await asyncio.wait([newer.answer])
+        if not newer.failed and self._kept.get(key) is kept:
+            self._kept[key] = newer
 
 
-async def _awaited(read: Callable[[], Awaitable[Any]]) -> Any:  # noqa: ANN401 - see `Shared.get`
+@dataclass(eq=False)
+class _Kept:
+    """An answer, or the wait for it."""
+
+    answer: asyncio.Future[Any]
+    asked_at: float = field(default_factory=time.monotonic)
+    next: asyncio.Task[None] | None = None
+    """Reads it again."""
+
+    @property
+    def failed(self) -> bool:
+        return self.answer.done() and (self.answer.cancelled() or self.answer.exception() is not None)
+
+
+async def _awaited(read: Callable[[], Awaitable[T]]) -> T:
     return await read()

@@ -10,7 +10,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, StreamingResponse
 
 from workers.control_room import instances, lists, rendering, today
 from workers.gateway import sessions
-from workers.gateway.control_pages import HEADERS, PERIODS, TheView, missing, shown
+from workers.gateway.control_pages import HEADERS, PERIODS, TheView, missing, shared, shown
 from workers.gateway.live import VIEWERS, TooManyViewers
 from workers.gateway.parts import TheParts, page_visitor, read_form
 from workers.gateway.problems import Refusal, busy
@@ -35,7 +35,7 @@ async def get_today(parts: TheParts, view: TheView, _visitor: TheVisitor) -> HTM
             at_risk=today.AT_RISK, tasklist=parts.board.home(),
         )  # fmt: skip
 
-    return HTMLResponse(await parts.shared.get(("today", view), page), headers=HEADERS)
+    return HTMLResponse(await shared(parts, view, "today", page), headers=HEADERS)
 
 
 @router.get("/leads/{figure}")

@@ -9,7 +9,7 @@ from fastapi.responses import HTMLResponse, JSONResponse
 
 from workers.control_room import processes, rendering
 from workers.control_room.processes import Measure
-from workers.gateway.control_pages import HEADERS, PERIODS, TheView, missing, shown
+from workers.gateway.control_pages import HEADERS, PERIODS, TheView, missing, shared, shown
 from workers.gateway.parts import TheParts
 from workers.gateway.problems import Refusal
 from workers.gateway.sessions import TheVisitor
@@ -32,7 +32,7 @@ async def get_processes(parts: TheParts, view: TheView, _visitor: TheVisitor) ->
             found = await processes.overview(connection, view.scope)
         return rendering.render("processes.html", active="processes", view=view, periods=PERIODS, found=found)
 
-    return HTMLResponse(await parts.shared.get(("processes", view), page), headers=HEADERS)
+    return HTMLResponse(await shared(parts, view, "processes", page), headers=HEADERS)
 
 
 @router.get("/processes/{process}")
@@ -58,7 +58,7 @@ async def get_process(
             elements=found, show=show, overlay=processes.overlay(found, show),
         )  # fmt: skip
 
-    text = await parts.shared.get(("process", process, version, show, view), page)
+    text = await shared(parts, view, ("process", process, version, show), page)
     return missing(*NO_PROCESS) if text is None else HTMLResponse(text, headers=HEADERS)
 
 
@@ -115,7 +115,8 @@ async def get_figures(
         }
 
     return JSONResponse(
-        await parts.shared.get(("figures", key, show, view), read), headers={"Cache-Control": "no-store"}
+        await shared(parts, view, ("figures", key, show), read),
+        headers={"Cache-Control": "no-store"},
     )
 
 

@@ -347,3 +347,39 @@ async def test_figures_for_many_are_read_once_and_a_failure_is_not_kept() -> Non
     with pytest.raises(LookupError):
         await shared.get("figures", read)
     assert await asyncio.gather(*(shared.get("figures", read) for _ in range(50))) == [2] * 50
+
+
+async def test_what_is_stale_is_given_at_once_and_read_again_beside_it() -> None:
+    shared, begun, may_end = Shared(), 0, asyncio.Event()
+
+    async def read() -> int:
+        nonlocal begun
+        begun += 1
+        number = begun
+        if number > 1:
+            await may_end.wait()
+        return number
+
+    assert await shared.get("month", read, fresh=60) == 1
+    shared._kept["month"].asked_at -= 100  # as if so many seconds had passed
+    assert [await shared.get("month", read, fresh=60) for _ in range(5)] == [1] * 5
+    assert shared._kept["month"].next is not None
+    may_end.set()
+    await shared._kept["month"].next
+    assert await shared.get("month", read, fresh=60) == 2
+    shared._kept["month"].asked_at -= 1_000  # too long ago: it is waited for
+    assert await shared.get("month", read, fresh=60) == 3
+
+
+async def test_figures_of_a_day_are_read_anew_after_a_change(
+    client: Client, log: EngineLog, pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live_module, "FRESH_SECONDS", 1_000.0)
+    app = client._transport.app  # type: ignore[attr-defined]  # httpx keeps it there
+    before = (await client.get("/control")).text
+    async with pool.connection() as connection:
+        await connection.execute("DELETE FROM routing.assignments")
+        await connection.execute("DELETE FROM routing.leads")
+    assert (await client.get("/control")).text == before, "read a moment ago"
+    app.state.parts.live._version += 1  # as its look does
+    assert (await client.get("/control")).text != before
