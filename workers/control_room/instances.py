@@ -14,8 +14,15 @@ MOST = 500
 _INSTANCE = """
     SELECT i.*, p.version_tag, p.key IS NOT NULL AS drawn, l.lead_id, l.state AS lead_state,
            coalesce(l.lead->>'name', l.raw->>'name') AS name, coalesce(l.lead->>'company', l.raw->>'company') AS company,
-           extract(epoch FROM coalesce(i.ended_at, clock_timestamp()) - i.started_at)::float8 AS seconds
+           extract(epoch FROM coalesce(i.ended_at, clock_timestamp()) - i.started_at)::float8 AS seconds, people.seconds
+               AS people_seconds
     FROM control.instances i
+    CROSS JOIN LATERAL (
+        SELECT coalesce(extract(epoch FROM sum(upper(part) - lower(part))), 0)::float8 AS seconds
+        FROM (SELECT range_agg(tstzrange(created_at, coalesce(ended_at, clock_timestamp()))) AS parts
+              FROM control.user_tasks WHERE instance_key = i.key AND created_at <= coalesce(ended_at, clock_timestamp())
+             ) AS tasks, unnest(parts) AS part
+    ) AS people
     LEFT JOIN control.processes p ON p.key = i.process_key
     LEFT JOIN routing.leads l ON l.process_instance_key = i.key
     WHERE i.key = %(key)s

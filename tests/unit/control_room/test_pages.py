@@ -122,6 +122,7 @@ async def test_pages_are_whole_and_without_serious_faults(
     npm.install()
     axe = (npm.MODULES / "axe-core/axe.min.js").read_text()
     page, faults = await open_page(browser, room, width=width, theme=theme)
+    serious = []
     for name, address in addresses(room).items():
         await page.goto(room.url + address)
         if await page.locator("#diagram").count():
@@ -136,13 +137,13 @@ async def test_pages_are_whole_and_without_serious_faults(
         found: list[dict[str, Any]] = await page.evaluate(
             "async () => (await axe.run(document, {resultTypes: ['violations']})).violations"
         )
-        serious = [
-            (one["id"], one["help"], [node["html"][:200] for node in one["nodes"][:3]])
+        serious += [
+            (name, one["id"], one["help"], [node["html"][:200] for node in one["nodes"][:3]])
             for one in found
             if one["impact"] in {"serious", "critical"}
         ]
-        assert not serious, f"{name} {width} {theme}: {json.dumps(serious, indent=1)}"
         await page.screenshot(path=pictures / f"control_{name}_{width}_{theme}.png", full_page=True)
+    assert not serious, json.dumps(serious, indent=1)
     assert not faults
 
 

@@ -28,7 +28,7 @@
         const badge = document.createElement("div");
         badge.className = kind;
         badge.textContent = text;
-        overlays.add(id, { position, html: badge });
+        overlays.add(id, { position, html: badge, scale: { min: 0.8 } }); // to be read also from afar
       }
     }
     place.dataset.drawn = "yes";
