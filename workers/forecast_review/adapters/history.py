@@ -1,6 +1,6 @@
 """Sales and collections on PostgreSQL, and the built-in ERP (schema erp).
 
-The ERP stands for another system: it has connections and transactions of its own. The numbers layer is imported when
+The numbers layer is imported when
 first used: every worker of this context imports this module, only one collects and checks.
 """
 
@@ -19,9 +19,9 @@ from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt,
 
 from workers.forecast_review.domain.history import WORST, Finding, Findings, History, RuleCount
 from workers.forecast_review.domain.organisation import Organisation
-from workers.forecast_review.ports.history import ErpDown, ErpResting, HistoryUnavailable, NoUsableHistory
+from workers.forecast_review.ports.history import HistoryUnavailable, NoUsableHistory
+from workers.office.systems import ErpDatabase, ErpDown
 from workers.runtime.errors import PermanentError
-from workers.runtime.outside import OutsideDatabase
 from workers.runtime.work import Work
 
 if TYPE_CHECKING:
@@ -29,19 +29,8 @@ if TYPE_CHECKING:
     from workers.forecast_review.forecasting.history import History as Series
     from workers.forecast_review.forecasting.reading import Reading
 
-ERP_SECONDS = 10.0
-"""All sales of an organisation are read at once."""
 ERP_TRIES = 4
 """Before a person is asked."""
-
-
-class ErpDatabase(OutsideDatabase):
-    """The way to the ERP."""
-
-    title = "ERP"
-    dependency = "erp"
-    down = ErpDown
-    resting = ErpResting
 
 
 async def stored_sales(connection: AsyncConnection[DictRow], organisation: str) -> list[DictRow]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from workers.forecast_review.domain.publication import ReleaseFacts, Sending, Target, change_id
+from workers.forecast_review.domain.publication import ReleaseFacts
 from workers.forecast_review.ports import ForecastReviewPorts
+from workers.office.publication import Sending, Target, change_id
 from workers.runtime.task import Contract, task
 
 
