@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-Target = Literal["crm", "erp"]
+Target = Literal["crm", "erp", "routing"]
 """A system that works with what is published."""
 
 SendingState = Literal["pending", "delivered", "refused", "restored"]

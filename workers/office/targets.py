@@ -71,6 +71,18 @@ class VersionDelivery(ABC):
     def refusal(self, published: DictRow, terms: DictRow) -> str:
         """Why the target does not take the version; empty: it does."""
 
+    async def objection(self, there: AsyncConnection[DictRow], published: DictRow, terms: DictRow) -> str:
+        """Likewise, where the target has to be asked."""
+        return self.refusal(published, terms)
+
+    async def put_in_use(  # noqa: B027 - most targets do nothing else
+        self, there: AsyncConnection[DictRow], change: str, published: DictRow
+    ) -> None:
+        """What else the target does when it begins to work with a version; part of its transaction."""
+
+    async def take_back(self, there: AsyncConnection[DictRow], change: str) -> None:  # noqa: B027 - likewise
+        """Undo what `put_in_use` did; called once for a change, after the change is marked as undone."""
+
     async def __call__(self, row: OutboxRow) -> None:
         """Deliver one row; a repeat changes nothing and gets the same word.
 
@@ -103,16 +115,18 @@ class VersionDelivery(ABC):
             former = await self._in_use(there, published, before=known["id"])
             return _Word("delivered", "", await self._in_use(there, published), former)
         former = await self._in_use(there, published)
-        if refusal := self.refusal(published, terms):
+        if refusal := await self.objection(there, published, terms):
             return _Word("refused", refusal, former, former)
         await self.store(there, version, published)
         await there.execute(
             self._sql("INSERT INTO {target}.{changes} ({scope}, version, change_id) VALUES (%s, %s, %s)"),
             (published[self.scope], version, change),
         )
+        await self.put_in_use(there, change, published)
         return _Word("delivered", "", version, former)
 
     async def _undo(self, there: AsyncConnection[DictRow], change: str, scope: str) -> _Word:
+        before = await self._change(there, change)
         # Where it never came, a row is left that keeps it from coming later.
         await there.execute(
             self._sql(
@@ -124,6 +138,8 @@ class VersionDelivery(ABC):
         )
         known = await self._change(there, change)
         assert known is not None  # inserted above
+        if before is not None and before["undone_at"] is None:
+            await self.take_back(there, change)
         now = await self._in_use(there, known)
         former = await self._in_use(there, known, before=known["id"])
         return _Word("restored", "" if now == former else "a newer version stays", now, former)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from workers.forecast_review.domain.publication import ReleaseFacts
 from workers.forecast_review.ports import ForecastReviewPorts
-from workers.office.publication import Sending, Target, change_id
+from workers.office.publication import Sending, change_id
 from workers.runtime.task import Contract, task
 
 
@@ -15,7 +17,7 @@ class PublishForecastInput(Contract):
     organisation: str
     release: int
     release_facts: ReleaseFacts
-    target: Target
+    target: Literal["crm", "erp"]
     release_key: str
     """Tells attempts and targets apart: ``1/crm``."""
 
