@@ -1,0 +1,57 @@
+"""Put the plan down as a version that can be approved and published."""
+
+from __future__ import annotations
+
+from workers.office.publication import version_of
+from workers.runtime.task import Contract, task
+from workers.territory_alignment.domain.organisation import day_of
+from workers.territory_alignment.domain.planning import Solved
+from workers.territory_alignment.domain.release import ReleaseFacts
+from workers.territory_alignment.ports import TerritoryAlignmentPorts
+
+
+class ComposeTerritoriesInput(Contract):
+    """Which plan, and which of the alignment's releases."""
+
+    alignment_id: str
+    organisation: str
+    release: int
+    plan: Solved
+    live: bool
+    effective_from: str | None = None
+    """A day, ``2027-01-01``; None: at once."""
+    closed_unseen: list[str] | None = None
+
+
+class ComposeTerritoriesOutput(Contract):
+    """What decides who must approve it."""
+
+    release_facts: ReleaseFacts
+
+
+@task(business_id="alignment_id", effect="once", loop="release")
+async def compose_territories(
+    given: ComposeTerritoriesInput, ports: TerritoryAlignmentPorts
+) -> ComposeTerritoriesOutput:
+    """Keep the version; a day that has passed becomes today."""
+    version = version_of(given.alignment_id, given.release)
+    changes = await ports.plans.facts(given.organisation, given.plan.version, live=given.live)
+    facts = ReleaseFacts(
+        published_version=version,
+        plan_version=given.plan.version,
+        effective_from=day_of(given.effective_from, ports.clock().date()).isoformat(),
+        live=given.live,
+        changed=changes.changed,
+        changed_share=changes.changed_share,
+        potential_share=changes.potential_share,
+        key_accounts_moved=changes.key_accounts_moved,
+        gap=changes.gap,
+        edits=len(await ports.looks.edits(given.alignment_id, "")),
+        refusals=len(await ports.looks.refusals(given.alignment_id)),
+        unseen=len(given.closed_unseen or ()),
+    )
+    await ports.publication.store(given.alignment_id, given.release, given.organisation, facts)
+    await ports.work.note(
+        "composed", f"{facts.changed} accounts change hands.", version=version, plan_version=facts.plan_version
+    )
+    return ComposeTerritoriesOutput(release_facts=facts)
