@@ -51,6 +51,19 @@ READ_BY_PEOPLE = {
         "scorer_restored": "seen in Operate",
         "trial": "seen in Operate: how the new model did on recent leads",
     },
+    "territory_alignment": {
+        "adjusted": "seen in Operate: the plan around a manager's edits",
+        "announced_to": "seen in Operate",
+        "change_id": "seen in Operate: by which the target knows the change",
+        "clash_drop": "seen in Operate: the rule that a person dropped; dropped_rules has all",
+        "joined": "seen in Operate: the alignment that is under way",
+        "leftovers_undone": "seen in Operate: what the engine could not undo",
+        "look_recorded": "seen in Operate",
+        "notice_sent_at": "seen in Operate",
+        "stopped_at": "seen in Operate",
+        "territories_restored": "seen in Operate",
+        "withdrawn_at": "seen in Operate",
+    },
 }
 """Variables that no element of a diagram reads, each with the reason why it is there."""
 

@@ -78,7 +78,9 @@ class PostgresLookDesk:
         )
         return [(row["region"], row["by_whom"], row["note"]) for row in await cursor.fetchall()]
 
-    async def close(self, alignment_id: str, prefix: str, regions: Sequence[str], version: str, at: datetime) -> list[str]:
+    async def close(
+        self, alignment_id: str, prefix: str, regions: Sequence[str], version: str, at: datetime
+    ) -> list[str]:
         """See `LookDesk.close`."""
         answers = await self.last(alignment_id, prefix)
         closed = [one for one in regions if answers.get(one, ("", ""))[0] not in {"accept", "refuse"}]

@@ -78,9 +78,7 @@ async def put_rows(connection: AsyncConnection[DictRow], organisation: str, tabl
     names = sql.SQL(", ").join(map(sql.Identifier, ["organisation", "place", *given]))
     async with (
         connection.cursor() as cursor,
-        cursor.copy(
-            sql.SQL("COPY territories.{} ({}) FROM STDIN").format(sql.Identifier(table), names)
-        ) as copy,
+        cursor.copy(sql.SQL("COPY territories.{} ({}) FROM STDIN").format(sql.Identifier(table), names)) as copy,
     ):
         for place, row in enumerate(rows):
             await copy.write_row((organisation, place, *(row[name] for name in given)))

@@ -86,7 +86,9 @@ class PostgresPlanDesk:
             accounts=row["accounts"],
             changed=row["changed"],
             changed_share=round(row["moved"] / max(row["owned"], 1), 4),
-            potential_share=round(row["potential_moved"] / row["potential_owned"], 4) if row["potential_owned"] else 0.0,
+            potential_share=round(row["potential_moved"] / row["potential_owned"], 4)
+            if row["potential_owned"]
+            else 0.0,
             key_accounts_moved=row["key_accounts_moved"],
             regions=len(await self.touched(organisation, version)),
             gap=solved.gap,

@@ -18,8 +18,8 @@ from psycopg.rows import DictRow
 from psycopg.types.json import Jsonb
 
 from workers.office.targets import VersionDelivery
-from workers.runtime.outside import OutsideDatabase
 from workers.runtime.errors import DependencyDown, TransientError
+from workers.runtime.outside import OutsideDatabase
 
 Values = Mapping[str, Any]
 """Account or rep → what it has, as JSON."""
@@ -72,11 +72,19 @@ class TerritoryDelivery(VersionDelivery):
             (version, published["organisation"], published["effective_from"]),
         )
 
-    async def refusal(self, there: AsyncConnection[DictRow], published: DictRow, terms: DictRow) -> str:
+    def refusal(self, published: DictRow, terms: DictRow) -> str:
         """See `VersionDelivery.refusal`."""
-        frozen = terms["frozen_until"]
-        if frozen and published["effective_from"] < frozen:
-            return f"it is frozen until {frozen}, and the territories take effect on {published['effective_from']}"
+        frozen, begins = terms["frozen_until"], published["effective_from"]
+        return (
+            f"it is frozen until {frozen}, and the territories take effect on {begins}"
+            if frozen and begins < frozen
+            else ""
+        )
+
+    async def objection(self, there: AsyncConnection[DictRow], published: DictRow, terms: DictRow) -> str:
+        """See `VersionDelivery.objection`."""
+        if refusal := self.refusal(published, terms):
+            return refusal
         known = await self.current(there, list(published["wanted"]))
         unknown = sorted(published["wanted"].keys() - known.keys())
         if unknown:
@@ -84,20 +92,22 @@ class TerritoryDelivery(VersionDelivery):
             return f"it does not know {', '.join(unknown[:SHOWN])}{more}"
         return ""
 
-    async def apply(self, there: AsyncConnection[DictRow], change: str, published: DictRow) -> None:
-        """See `VersionDelivery.apply`: write what differs, and keep what it replaced."""
+    async def put_in_use(self, there: AsyncConnection[DictRow], change: str, published: DictRow) -> None:
+        """See `VersionDelivery.put_in_use`: write what differs, and keep what it replaced."""
         wanted = published["wanted"]
         before = await self.current(there, list(wanted))
         changed = {subject: new for subject, new in wanted.items() if before[subject] != new}
         async with there.cursor() as cursor:
             await cursor.executemany(
-                self._sql("INSERT INTO {target}.territory_entries (change_id, subject, old, new) VALUES (%s, %s, %s, %s)"),
+                self._sql(
+                    "INSERT INTO {target}.territory_entries (change_id, subject, old, new) VALUES (%s, %s, %s, %s)"
+                ),
                 [(change, subject, Jsonb(before[subject]), Jsonb(new)) for subject, new in changed.items()],
             )
         await self.write(there, changed)
 
-    async def unapply(self, there: AsyncConnection[DictRow], change: str) -> None:
-        """See `VersionDelivery.unapply`."""
+    async def take_back(self, there: AsyncConnection[DictRow], change: str) -> None:
+        """See `VersionDelivery.take_back`."""
         cursor = await there.execute(
             self._sql("SELECT subject, old, new FROM {target}.territory_entries WHERE change_id = %s"), (change,)
         )
@@ -186,7 +196,12 @@ class RoutingDelivery(TerritoryDelivery):
                             UNION SELECT owner FROM territories.plan_accounts WHERE version = %s)
             GROUP BY r.rep
             """,
-            (published["plan_version"], published["organisation"], published["plan_version"], published["plan_version"]),
+            (
+                published["plan_version"],
+                published["organisation"],
+                published["plan_version"],
+                published["plan_version"],
+            ),
         )
         return {
             row["rep"]: row["regions"] or [] for row in await cursor.fetchall() if row["regions"] or not row["accounts"]

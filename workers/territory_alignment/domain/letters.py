@@ -17,8 +17,8 @@ def looks_asked(organisation: str, regions: Sequence[str], *, close_at: datetime
     return letter(
         f"Please look at the territories: {organisation}",
         [
-            f"The new territories of {names} wait for your word: see what changes, edit, accept or refuse. What nobody has "
-            f"decided by {when(close_at)} stands as it is."
+            f"The new territories of {names} wait for your word: see what changes, edit, accept or refuse.",
+            f"What nobody has decided by {when(close_at)} stands as it is.",
         ],
         ("Open the tasks", link),
     )
@@ -59,7 +59,9 @@ def takes_long(name: str, *, link: str) -> Letter:
     """To sales operations; nothing is wrong yet."""
     return letter(
         f"Takes long: {name}",
-        [f"“{name}” has not ended yet. Nothing has to be done; if it does not end within the hour, look at the workers."],
+        [
+            f"“{name}” has not ended yet. Nothing has to be done; if it does not end within the hour, look at the workers."
+        ],
         ("Open Tasklist", link),
     )
 

@@ -46,6 +46,16 @@ class EditRefused(ValueError):
     """What a manager asked for cannot be; the message says why and what can."""
 
 
+def check_note(answer: Answer, note: str) -> None:
+    """Whether an answer says what it must.
+
+    Raises:
+        EditRefused: a refusal without a reason.
+    """
+    if answer == "refuse" and not note:
+        raise EditRefused("Say why you refuse, so that who decides in the end knows.")
+
+
 def edits_of(wishes: Sequence[Wish], owners: Mapping[str, str], reps: Iterable[str]) -> list[Edit]:
     """The edits of an answer.
 
@@ -76,7 +86,11 @@ def edits_of(wishes: Sequence[Wish], owners: Mapping[str, str], reps: Iterable[s
         held = {one.rep for one in found.values() if one.account == account and one.kind != "forbid"}
         if kind != "forbid" and held - {rep}:
             raise EditRefused(f"{account} can go to one rep only; there are edits for {rep} and {held.pop()}.")
-        if ((account, rep) in found) and found[account, rep].kind != kind and "forbid" in {kind, found[account, rep].kind}:
+        if (
+            ((account, rep) in found)
+            and found[account, rep].kind != kind
+            and "forbid" in {kind, found[account, rep].kind}
+        ):
             raise EditRefused(f"{account} cannot be given to {rep} and be forbidden to {rep}.")
         found[account, rep] = edit
     if not found:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime, time
 from typing import Literal
+from zoneinfo import ZoneInfo
 
 Reason = Literal["yearly", "rep_left", "rep_joined", "by_hand"]
 """Why an alignment was asked for."""
@@ -67,10 +68,21 @@ def alignment_id_of(organisation: str, moment: datetime) -> str:
     return f"{organisation}-{moment:%Y%m%dT%H%M%S}"
 
 
-def day_of(text: str | None, today: date) -> date:
+def day_of(text: str | None, now: datetime, timezone: str) -> date:
     """A day that people wrote as ``2027-01-01``; nothing or something else is today, and so is a day that has passed."""
+    today = now.astimezone(ZoneInfo(timezone)).date()
     try:
         found = date.fromisoformat(text) if text else today
     except ValueError:
         found = today
     return max(found, today)
+
+
+def midnight(day: date, timezone: str) -> datetime:
+    """When a day begins in a timezone, in UTC."""
+    return datetime.combine(day, time(), ZoneInfo(timezone)).astimezone(UTC)
+
+
+def names_of(text: str | None) -> tuple[str, ...]:
+    """Ids that people wrote one after the other, blanks or commas between them; each once."""
+    return tuple(dict.fromkeys((text or "").replace(",", " ").split()))

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from workers.office.people import same_person
+
 
 @dataclass(frozen=True, slots=True)
 class ReleaseFacts:
@@ -26,11 +28,6 @@ class ReleaseFacts:
     """Regions whose manager refused."""
     unseen: int
     """Regions that nobody said anything of in time."""
-
-
-def same_person(one: str, other: str) -> bool:
-    """Whether two log-ins are one person's, however they were typed."""
-    return one.strip().casefold() == other.strip().casefold() != ""
 
 
 def involved(approver: str, people: Iterable[str]) -> bool:

@@ -51,6 +51,8 @@ class LookDesk(Protocol):
         """Region, who and why, where the last word is a refusal."""
         ...
 
-    async def close(self, alignment_id: str, prefix: str, regions: Sequence[str], version: str, at: datetime) -> list[str]:
+    async def close(
+        self, alignment_id: str, prefix: str, regions: Sequence[str], version: str, at: datetime
+    ) -> list[str]:
         """Note the regions that nobody has accepted or refused in this round: what is on the table stands."""
         ...

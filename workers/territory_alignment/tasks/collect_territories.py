@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from workers.runtime.task import Contract, task
 from workers.territory_alignment.domain.collection import Collected
+from workers.territory_alignment.domain.organisation import names_of
 from workers.territory_alignment.ports import TerritoryAlignmentPorts
 
 
@@ -13,8 +14,9 @@ class CollectTerritoriesInput(Contract):
     alignment_id: str
     organisation: str
     collection: int
-    leaving: list[str] | None = None
-    joining: list[str] | None = None
+    leaving: str | None = None
+    """Ids of reps, blanks between them."""
+    joining: str | None = None
 
 
 class CollectTerritoriesOutput(Contract):
@@ -29,7 +31,7 @@ async def collect_territories(
 ) -> CollectTerritoriesOutput:
     """Keep them as they came; rows that cannot be used are named with the rule that they break."""
     organisation = await ports.book.organisation(given.organisation)
-    named = [*(given.leaving or ()), *(given.joining or ())]
+    named = [*names_of(given.leaving), *names_of(given.joining)]
     collected = await ports.data.collect(given.alignment_id, given.collection, organisation, named)
     await ports.work.note(
         "collected",

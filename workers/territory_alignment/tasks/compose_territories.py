@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pydantic import AwareDatetime
+
 from workers.office.publication import version_of
 from workers.runtime.task import Contract, task
-from workers.territory_alignment.domain.organisation import day_of
+from workers.territory_alignment.domain.organisation import day_of, midnight
 from workers.territory_alignment.domain.planning import Solved
 from workers.territory_alignment.domain.release import ReleaseFacts
 from workers.territory_alignment.ports import TerritoryAlignmentPorts
@@ -27,6 +29,8 @@ class ComposeTerritoriesOutput(Contract):
     """What decides who must approve it."""
 
     release_facts: ReleaseFacts
+    effective_at: AwareDatetime
+    """When it comes into force."""
 
 
 @task(business_id="alignment_id", effect="once", loop="release")
@@ -35,11 +39,13 @@ async def compose_territories(
 ) -> ComposeTerritoriesOutput:
     """Keep the version; a day that has passed becomes today."""
     version = version_of(given.alignment_id, given.release)
+    zone = (await ports.book.organisation(given.organisation)).timezone
+    effective_from = day_of(given.effective_from, ports.clock(), zone)
     changes = await ports.plans.facts(given.organisation, given.plan.version, live=given.live)
     facts = ReleaseFacts(
         published_version=version,
         plan_version=given.plan.version,
-        effective_from=day_of(given.effective_from, ports.clock().date()).isoformat(),
+        effective_from=effective_from.isoformat(),
         live=given.live,
         changed=changes.changed,
         changed_share=changes.changed_share,
@@ -54,4 +60,4 @@ async def compose_territories(
     await ports.work.note(
         "composed", f"{facts.changed} accounts change hands.", version=version, plan_version=facts.plan_version
     )
-    return ComposeTerritoriesOutput(release_facts=facts)
+    return ComposeTerritoriesOutput(release_facts=facts, effective_at=midnight(effective_from, zone))

@@ -38,8 +38,8 @@ async def prepare_approval(given: PrepareApprovalInput, ports: TerritoryAlignmen
     solved = await ports.plans.solved(facts.plan_version)
     refusals = await ports.looks.refusals(given.alignment_id)
     lines = [
-        f"{facts.changed} accounts change hands: {showing.percent(facts.changed_share)} of those with an owner, "
-        f"{showing.percent(facts.potential_share)} of their potential",
+        f"{facts.changed} accounts change hands: {showing.percent(facts.changed_share)} of those with an owner",
+        f"They are {showing.percent(facts.potential_share)} of the potential",
         f"Key accounts among them: {facts.key_accounts_moved}" if facts.key_accounts_moved else "",
         f"In force from {facts.effective_from} on",
         f"Managers' edits in it: {facts.edits}" if facts.edits else "",

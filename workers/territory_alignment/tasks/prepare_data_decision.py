@@ -71,7 +71,7 @@ async def prepare_data_decision(
     possible: list[DataChoice] = ["collect_again", "stop"]
     if found.usable and not found.unknown_reps:
         possible.insert(0, "leave_out")
-    counted = [f"{one.count} × {one.rule.replace('_', ' ')}" for one in found.by_rule]
+    counted = [f"{one.rule.replace('_', ' ')}: {one.count}" for one in found.by_rule]
     return PrepareDataDecisionOutput(
         data_text=f"{given.data_verdict.why}\n\n{bullets(counted)}".strip(),
         data_problems=[ProblemRow(subject=one.subject, rule=one.rule, text=one.text) for one in problems],

@@ -19,6 +19,8 @@ class RegionCase(Contract):
 
     title: str
     summary: str
+    why: str
+    """Why it is looked at."""
     sent_back: str
     """Markdown list; empty at first."""
     seen_version: str
@@ -26,6 +28,13 @@ class RegionCase(Contract):
     moves: list[showing.MoveRow]
     reps: list[showing.RepRow]
     figures: list[showing.FigureRow]
+
+
+class LookRule(Contract):
+    """What the decision table says."""
+
+    review: bool
+    why: str
 
 
 class PrepareLookInput(Contract):
@@ -36,6 +45,7 @@ class PrepareLookInput(Contract):
     organisation_name: str
     currency: str
     look: ToLook
+    look_rule: LookRule
     look_sla: Sla
     looks_close_at: AwareDatetime
     edit_problem: str | None = None
@@ -66,6 +76,7 @@ async def prepare_look(given: PrepareLookInput, ports: TerritoryAlignmentPorts) 
                 f"**{total}** accounts change hands here, with a potential of {moved:,.0f} {given.currency}".rstrip()
                 + f"{more}. {solved.proven}"
             ),
+            why=given.look_rule.why,
             sent_back=showing.bullets([f"{who}: {what}" for who, what in back if what]),
             seen_version=version,
             map_url=ports.pictures.link(version),

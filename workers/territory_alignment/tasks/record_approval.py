@@ -50,7 +50,9 @@ async def record_approval(given: RecordApprovalInput, ports: TerritoryAlignmentP
     nobody = given.approval_rule.level == "none"
     who = (given.approver or "").strip()
     if not nobody and (not who or involved(who, await ports.publication.editors(given.alignment_id))):
-        problem = f"{who or 'Somebody without a log-in'} asked for these territories or edited them; somebody else decides."
+        problem = (
+            f"{who or 'Somebody without a log-in'} asked for these territories or edited them; somebody else decides."
+        )
         return RecordApprovalOutput(
             approval_result="again", approval_problem=problem, release=given.release, look_regions=None
         )

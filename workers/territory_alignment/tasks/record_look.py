@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from workers.runtime.task import Contract, task
-from workers.territory_alignment.domain.looks import Answer, EditRefused, ToLook, Wish, edits_of
+from workers.territory_alignment.domain.looks import Answer, Edit, EditRefused, ToLook, Wish, check_note, edits_of
 from workers.territory_alignment.ports import TerritoryAlignmentPorts
 from workers.territory_alignment.ports.looks import AnswerInvalid
 
@@ -44,12 +44,8 @@ async def record_look(given: RecordLookInput, ports: TerritoryAlignmentPorts) ->
     """
     note, seen = (given.look_note or "").strip(), given.region_case.seen_version
     try:
-        if given.look_choice == "refuse" and not note:
-            raise EditRefused("Say why you refuse, so that who decides in the end knows.")
-        edits = []
-        if given.look_choice == "edit":
-            owners, reps = await ports.plans.owners(seen), await ports.plans.reps(given.organisation)
-            edits = edits_of(given.edits or (), owners, reps)
+        edits = await _edits(given, ports) if given.look_choice == "edit" else []
+        check_note(given.look_choice, note)
     except EditRefused as error:
         raise AnswerInvalid(str(error), variables={"edit_problem": str(error)}) from error
     await ports.looks.answer(
@@ -65,6 +61,15 @@ async def record_look(given: RecordLookInput, ports: TerritoryAlignmentPorts) ->
     )
     words = {"accept": "accepted", "edit": f"asked for {len(edits)} edits", "refuse": "refused"}[given.look_choice]
     await ports.work.note(
-        "looked", f"{given.look.region}: {words}.", actor=given.looked_by or None, edits=len(edits), note_given=bool(note)
+        "looked",
+        f"{given.look.region}: {words}.",
+        actor=given.looked_by or None,
+        edits=len(edits),
+        note_given=bool(note),
     )
     return RecordLookOutput(look_recorded=True)
+
+
+async def _edits(given: RecordLookInput, ports: TerritoryAlignmentPorts) -> list[Edit]:
+    owners = await ports.plans.owners(given.region_case.seen_version)
+    return edits_of(given.edits or (), owners, await ports.plans.reps(given.organisation))

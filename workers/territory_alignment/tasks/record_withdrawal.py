@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pydantic import AwareDatetime
 
-from workers.territory_alignment.ports import TerritoryAlignmentPorts
 from workers.runtime.task import Contract, task
+from workers.territory_alignment.ports import TerritoryAlignmentPorts
 
 
 class RecordWithdrawalInput(Contract):

@@ -28,7 +28,5 @@ async def restore_territories(
     if recorded is None:
         return RestoreTerritoriesOutput(territories_restored=False)
     await ports.publication.recall(recorded["version"], recorded["target"], recorded["change_id"])
-    await ports.work.note(
-        "recalled", f"The {recorded['target']} goes back to what it had.", undone=recorded["version"]
-    )
+    await ports.work.note("recalled", f"The {recorded['target']} goes back to what it had.", undone=recorded["version"])
     return RestoreTerritoriesOutput(territories_restored=True)

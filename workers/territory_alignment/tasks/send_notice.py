@@ -6,11 +6,11 @@ from typing import Literal
 
 from pydantic import AwareDatetime
 
-from workers.territory_alignment.domain import letters
-from workers.territory_alignment.ports import TerritoryAlignmentPorts
 from workers.office.letters import CHANNEL, escalation, reminder
 from workers.runtime.errors import PermanentError
 from workers.runtime.task import Contract, task
+from workers.territory_alignment.domain import letters
+from workers.territory_alignment.ports import TerritoryAlignmentPorts
 
 
 class SendNoticeInput(Contract):

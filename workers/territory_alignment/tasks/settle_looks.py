@@ -1,4 +1,4 @@
-"""After a round of looks: is there a region whose manager accepted what somebody's edit changed since?"""
+"""Settle a round of looks: who accepted what somebody's edit changed since is asked again."""
 
 from __future__ import annotations
 
@@ -36,7 +36,11 @@ async def settle_looks(given: SettleLooksInput, ports: TerritoryAlignmentPorts) 
     if given.look_round >= given.most_rounds:
         again = []
     await ports.work.note(
-        "looks_settled", f"{len(again)} regions are asked again.", round=given.look_round, regions=again, version=version
+        "looks_settled",
+        f"{len(again)} regions are asked again.",
+        round=given.look_round,
+        regions=again,
+        version=version,
     )
     return SettleLooksOutput(
         look_regions=again, look_round=given.look_round + 1, plan=await ports.plans.solved(version)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from workers.territory_alignment.ports import TerritoryAlignmentPorts
 from workers.runtime.task import Contract, task
+from workers.territory_alignment.ports import TerritoryAlignmentPorts
 
 
 class SettleWithdrawalInput(Contract):

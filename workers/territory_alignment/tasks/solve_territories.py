@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from workers.runtime.task import Contract, task
 from workers.territory_alignment.domain.collection import Collected
+from workers.territory_alignment.domain.organisation import names_of
 from workers.territory_alignment.domain.planning import Solved
 from workers.territory_alignment.ports import TerritoryAlignmentPorts
 from workers.territory_alignment.ports.solver import NoPlan
@@ -20,8 +21,9 @@ class SolveTerritoriesInput(Contract):
     solve_seconds: float
     memory_mb: int
     live: bool
-    leaving: list[str] | None = None
-    joining: list[str] | None = None
+    leaving: str | None = None
+    """Ids of reps, blanks between them."""
+    joining: str | None = None
     dropped_rules: list[str] = []  # noqa: RUF012 - pydantic copies it
     """``kind:subject`` of the rules that people dropped as they clash with others."""
     leave_out: bool = False
@@ -51,10 +53,12 @@ async def solve_territories(given: SolveTerritoriesInput, ports: TerritoryAlignm
         memory_mb=given.memory_mb,
         dropped=dropped,
         leave_out=given.leave_out,
-        leaving=given.leaving or (),
-        joining=given.joining or (),
+        leaving=names_of(given.leaving),
+        joining=names_of(given.joining),
         live=given.live,
     )
     await ports.book.put_on_table(given.alignment_id, plan.version, "Proposed")
-    await ports.work.note("planned", plan.proven, version=plan.version, seconds=plan.seconds, dropped=given.dropped_rules)
+    await ports.work.note(
+        "planned", plan.proven, version=plan.version, seconds=plan.seconds, dropped=given.dropped_rules
+    )
     return SolveTerritoriesOutput(plan=plan)
