@@ -19,8 +19,8 @@ def load(
     seed: Seed = 1,
     retrain: Annotated[bool, typer.Option(help="Train the scorer again even if one is active.")] = False,
 ) -> None:
-    """Load the sample organisation, its scorer, and the sales that are forecast; may be repeated, and puts sample rows
-    back as they were.
+    """Load the sample organisation, its scorer, the sales that are forecast, and territories to align; may be repeated,
+    and puts sample rows back as they were.
     """
     import asyncio
 
@@ -38,12 +38,13 @@ async def _load(seed: int, retrain: bool) -> str:
         loaded = await load_organisation(pool, seed)
         scorer = await prepare(pool, seed, again=retrain)
         sales = await _load_sales(pool)
+        territories = await _load_territories(pool)
     finally:
         await pool.close()
     learned = "was active already" if scorer.auc is None else f"trained on invented history, AUC {scorer.auc:.2f}"
     return (
         f"Sample organisation: {loaded.reps} reps in {loaded.territories} territories, {loaded.accounts} accounts, "
-        f"{loaded.absences} absences. Scorer {scorer.version}: {learned}. {sales}"
+        f"{loaded.absences} absences. Scorer {scorer.version}: {learned}. {sales} {territories}"
     )
 
 
@@ -60,6 +61,18 @@ async def _load_sales(pool: Pool) -> str:
         organisation, stored = await load_sample(connection, dt.datetime.now(dt.UTC).date())
     months = stored.new + stored.changed + stored.same
     return f"To forecast: {organisation.name} ({organisation.id}), {months:,} months of sales."
+
+
+async def _load_territories(pool: Pool) -> str:
+    from workers.engine.programs import can_plan
+
+    if not can_plan():
+        return "No territories to align: the extra 'territories' is not installed."
+    from workers.territory_alignment.loading import load_sample
+
+    async with pool.connection() as connection:
+        organisation = await load_sample(connection)
+    return f"Territories to align: {organisation.name} ({organisation.id})."
 
 
 @app.command()

@@ -17,6 +17,8 @@ from workers.gateway import (
     routes_leads,
     routes_people,
     routes_runbooks,
+    routes_territories,
+    routes_territory_pages,
 )
 from workers.gateway.backlog import EngineQueue
 from workers.gateway.contracts import LeadIn, Outcome, Withdrawal
@@ -26,12 +28,22 @@ from workers.gateway.human_tasks import TaskBoard
 from workers.gateway.metrics import Metrics, Observed
 from workers.gateway.parts import Parts
 from workers.gateway.problems import Problem
+from workers.gateway.territory_contracts import AlignmentIn, TerritoryWithdrawal
 from workers.runtime.database import Pool
 from workers.settings import Settings
 
 _COMPONENTS = "#/components/schemas/{model}"
-ROUTES = (routes_leads, routes_forecasts, routes_people, routes_forecast_pages, routes_health, routes_runbooks)
-BODIES = (LeadIn, Withdrawal, Outcome, SaleIn, ReviewIn, ForecastWithdrawal)
+ROUTES = (
+    routes_leads,
+    routes_forecasts,
+    routes_territories,
+    routes_people,
+    routes_forecast_pages,
+    routes_territory_pages,
+    routes_health,
+    routes_runbooks,
+)
+BODIES = (LeadIn, Withdrawal, Outcome, SaleIn, ReviewIn, ForecastWithdrawal, AlignmentIn, TerritoryWithdrawal)
 """Models of bodies that the routes read themselves."""
 
 
@@ -40,7 +52,7 @@ def create_app(settings: Settings, pool: Pool, board: TaskBoard) -> FastAPI:
     app = FastAPI(
         title="Fairlead",
         version=__version__,
-        description="Leads and sales in, forecasts made, and what became of them. Every refusal is a problem detail (RFC 9457).",
+        description="Leads and sales in, forecasts made, territories aligned, and what became of them. Every refusal is a problem detail (RFC 9457).",
         # Their pages load scripts from other hosts; the description itself is at /openapi.json.
         docs_url=None,
         redoc_url=None,
