@@ -173,6 +173,9 @@ class ProcessSolver:
                         content = await child.stdout.readexactly(said["size"])
                         return content, await child.stdout.readexactly(said["picture"])
                     await self._tell(alignment_id, said)
+                if await child.wait() == -signal.SIGABRT:  # how native code ends where it gets no memory
+                    over = f"the search broke off; perhaps its {order.memory_mb} MB of memory were not enough"
+                    raise _Refused({"error": over, "kind": "time", "rules": []})
                 raise TransientError(ended)
         except TimeoutError:
             over = f"the search did not end within {order.seconds + GRACE_SECONDS:.0f} seconds"
