@@ -30,6 +30,7 @@ PEOPLE = {
     for group in ("sales-ops", "sales-managers", "sales-directors", "sales-finance")
 }
 Row = dict[str, object]
+Given = Mapping[str, object]
 
 
 def accounts() -> list[Row]:
@@ -79,7 +80,12 @@ class Territories(Building):
     business_key = "alignment_id"
 
     async def furnish(
-        self, given: Sequence[Row] | None = None, rules: Sequence[Row] = (), *, crm: bool = True, manager: str = "mona"
+        self,
+        given: Sequence[Given] | None = None,
+        rules: Sequence[Given] = (),
+        *,
+        crm: bool = True,
+        manager: str = "mona",
     ) -> None:
         """The organisation `north`, its accounts in the CRM, and its reps in lead routing."""
         made = Organisation(
@@ -106,7 +112,7 @@ class Territories(Building):
         if crm:
             await self.systems(rows)
 
-    async def systems(self, rows: Sequence[Row]) -> None:
+    async def systems(self, rows: Sequence[Given]) -> None:
         """Accounts as the CRM has them, reps as lead routing has them."""
         async with self.pool.connection() as connection, connection.cursor() as cursor:
             await cursor.executemany(

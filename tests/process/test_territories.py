@@ -103,7 +103,7 @@ async def test_managers_edit_refuse_and_are_asked_again_where_an_edit_changed_wh
     looks = await territories.looks(alignment_id, 2)
     assert "Talk to Sam." in looks["south"].variables["region_case"]["sent_back"]
     await territories.say(looks["north"], look_choice="accept", looked_by="mona")
-    edit = {"account": "A1_1", "kind": "keep", "rep": None}
+    edit = {"account": "A1_1", "kind": "keep"}
     await territories.say(looks["south"], look_choice="edit", looked_by="sam", edits=[edit])
     south = (await territories.looks(alignment_id, 1, [looks["south"]]))["south"]
     await territories.say(south, look_choice="accept", looked_by="sam")

@@ -183,7 +183,7 @@ async def load_sample(connection: AsyncConnection[DictRow]) -> Organisation:
         for row in rep_frame(made).to_dict("records")
     ]
     rules: list[Row] = [
-        row | {name: f"north-{row[name]}" for name in ("account", "rep") if row[name]}
+        {str(name): f"north-{cell}" if name in {"account", "rep"} and cell else cell for name, cell in row.items()}
         for row in rule_frame(made).to_dict("records")
     ]
     regions = [Region("north_west", "", "west@north.example"), Region("north_east", "", "east@north.example")]

@@ -24,7 +24,8 @@ CHILD = [sys.executable, "-m", "workers.territory_alignment.solving.child"]
 
 def order_of(organisation: Organisation, **changes: Any) -> Order:
     def rows(frame: pd.DataFrame) -> list[dict[str, str]]:
-        return frame.astype(object).where(frame.notna(), "").astype(str).to_dict("records")
+        cells = frame.astype(object).where(frame.notna(), "").astype(str)
+        return [{str(name): str(cell) for name, cell in row.items()} for row in cells.to_dict("records")]
 
     return replace(
         Order(
