@@ -55,6 +55,7 @@ READ_BY_PEOPLE = {
         "adjusted": "seen in Operate: the plan around a manager's edits",
         "announced_to": "seen in Operate",
         "change_id": "seen in Operate: by which the target knows the change",
+        "closed_unseen": "seen in Operate: regions that nobody decided about in time",
         "clash_drop": "seen in Operate: the rule that a person dropped; dropped_rules has all",
         "joined": "seen in Operate: the alignment that is under way",
         "leftovers_undone": "seen in Operate: what the engine could not undo",

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from workers.runtime.work import Work
-from workers.territory_alignment.domain.looks import Answer, Edit
+from workers.territory_alignment.domain.looks import Answer, Edit, Word
 
 
 class PostgresLookDesk:
@@ -66,17 +66,14 @@ class PostgresLookDesk:
         )
         return {row["region"]: (row["answer"], row["seen_version"]) for row in await cursor.fetchall()}
 
-    async def refusals(self, alignment_id: str) -> Sequence[tuple[str, str, str]]:
-        """See `LookDesk.refusals`."""
+    async def last_words(self, alignment_id: str) -> Sequence[Word]:
+        """See `LookDesk.last_words`."""
         cursor = await self._work.connection.execute(
-            """
-            SELECT region, by_whom, note FROM (
-                SELECT DISTINCT ON (region) * FROM territories.looks WHERE alignment_id = %s ORDER BY region, at DESC
-            ) last WHERE answer = 'refuse' ORDER BY region
-            """,
+            "SELECT DISTINCT ON (region) region, answer, by_whom AS by, note FROM territories.looks"
+            " WHERE alignment_id = %s ORDER BY region, at DESC",
             (alignment_id,),
         )
-        return [(row["region"], row["by_whom"], row["note"]) for row in await cursor.fetchall()]
+        return [Word(**row) for row in await cursor.fetchall()]
 
     async def close(
         self, alignment_id: str, prefix: str, regions: Sequence[str], version: str, at: datetime

@@ -25,6 +25,17 @@ class ToLook:
 
 
 @dataclass(frozen=True, slots=True)
+class Word:
+    """What was said of a region last."""
+
+    region: str
+    answer: Literal["accept", "edit", "refuse", "closed"]
+    """``closed``: nobody decided in time."""
+    by: str
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
 class Wish:
     """An edit as a form brings it; any part may be missing."""
 

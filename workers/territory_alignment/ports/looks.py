@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import ClassVar, Protocol
 
 from workers.runtime.errors import BusinessError
-from workers.territory_alignment.domain.looks import Answer, Edit
+from workers.territory_alignment.domain.looks import Answer, Edit, Word
 
 
 class AnswerInvalid(BusinessError):
@@ -47,8 +47,8 @@ class LookDesk(Protocol):
         """Region → last answer and the version that it was about, of a round (the beginning of its keys)."""
         ...
 
-    async def refusals(self, alignment_id: str) -> Sequence[tuple[str, str, str]]:
-        """Region, who and why, where the last word is a refusal."""
+    async def last_words(self, alignment_id: str) -> Sequence[Word]:
+        """The last word on each region that was looked at, or that nobody decided about in time."""
         ...
 
     async def close(

@@ -22,7 +22,6 @@ class ComposeTerritoriesInput(Contract):
     live: bool
     effective_from: str | None = None
     """A day, ``2027-01-01``; None: at once."""
-    closed_unseen: list[str] | None = None
 
 
 class ComposeTerritoriesOutput(Contract):
@@ -42,6 +41,7 @@ async def compose_territories(
     zone = (await ports.book.organisation(given.organisation)).timezone
     effective_from = day_of(given.effective_from, ports.clock(), zone)
     changes = await ports.plans.facts(given.organisation, given.plan.version, live=given.live)
+    answers = [one.answer for one in await ports.looks.last_words(given.alignment_id)]
     facts = ReleaseFacts(
         published_version=version,
         plan_version=given.plan.version,
@@ -53,8 +53,8 @@ async def compose_territories(
         key_accounts_moved=changes.key_accounts_moved,
         gap=changes.gap,
         edits=len(await ports.looks.edits(given.alignment_id, "")),
-        refusals=len(await ports.looks.refusals(given.alignment_id)),
-        unseen=len(given.closed_unseen or ()),
+        refusals=answers.count("refuse"),
+        unseen=answers.count("closed"),
     )
     await ports.publication.store(given.alignment_id, given.release, given.organisation, facts)
     await ports.work.note(

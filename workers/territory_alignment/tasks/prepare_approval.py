@@ -36,7 +36,7 @@ async def prepare_approval(given: PrepareApprovalInput, ports: TerritoryAlignmen
     """Gather it; deadlines count from now."""
     facts = given.release_facts
     solved = await ports.plans.solved(facts.plan_version)
-    refusals = await ports.looks.refusals(given.alignment_id)
+    refusals = [one for one in await ports.looks.last_words(given.alignment_id) if one.answer == "refuse"]
     lines = [
         f"{facts.changed} accounts change hands: {showing.percent(facts.changed_share)} of those with an owner",
         f"They are {showing.percent(facts.potential_share)} of the potential",
@@ -48,7 +48,7 @@ async def prepare_approval(given: PrepareApprovalInput, ports: TerritoryAlignmen
     ]
     return PrepareApprovalOutput(
         approval_text=showing.bullets(lines),
-        refusals_text=showing.bullets(f"{region}, {by}: {note}" for region, by, note in refusals),
+        refusals_text=showing.bullets(f"{one.region}, {one.by}: {one.note}" for one in refusals),
         approval_figures=showing.figure_rows(await ports.plans.scenarios(given.alignment_id, facts.plan_version)),
         approval_map_url=ports.pictures.link(facts.plan_version),
         approval_deadlines=await deadlines(ports.book, given.organisation, given.approval_sla, ports.clock()),
