@@ -53,7 +53,7 @@ PLANNER_TASKS = tuple(
     f"territory_alignment.{name}" for name in ("adjust_territories", "collect_territories", "solve_territories")
 )
 """The tasks that need the solver's libraries, in a process of their own."""
-LATER_NICE = 10
+HEAVY_NICE = 10
 """Fitting and planning take all cores for minutes: everything else goes before them."""
 
 
@@ -241,16 +241,16 @@ def _own(settings: Settings) -> list[Program]:
     ]
     if can_forecast():
         found.append(
-            _later(one("forecaster", "Forecaster", 3, "forecaster_metrics", "worker", "run", *FORECASTER_TASKS))
+            _heavy(one("forecaster", "Forecaster", 3, "forecaster_metrics", "worker", "run", *FORECASTER_TASKS))
         )
     if can_plan():
-        found.append(_later(one("planner", "Planner", 3, "planner_metrics", "worker", "run", *PLANNER_TASKS)))
+        found.append(_heavy(one("planner", "Planner", 3, "planner_metrics", "worker", "run", *PLANNER_TASKS)))
     return found
 
 
-def _later(program: Program) -> Program:
+def _heavy(program: Program) -> Program:
     """A program before which everything else goes."""
-    return replace(program, command=lambda: politely(program.command(), LATER_NICE))
+    return replace(program, command=lambda: politely(program.command(), HEAVY_NICE))
 
 
 def can_forecast() -> bool:

@@ -6,12 +6,9 @@ The numbers layer is imported when first used: every worker of this context impo
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
-import os
 import signal
-import sys
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING, Any, LiteralString
 
@@ -20,6 +17,7 @@ import structlog
 from prometheus_client import Gauge
 from psycopg.rows import DictRow
 
+from workers.runtime import children
 from workers.runtime.database import Pool
 from workers.runtime.errors import PermanentError, TransientError
 from workers.runtime.work import Work
@@ -162,7 +160,7 @@ class ProcessSolver:
         ended = "The process that plans ended before it was done; it is started again."
         PLANNING.inc()
         try:
-            async with asyncio.timeout(order.seconds + GRACE_SECONDS), _child() as child:
+            async with asyncio.timeout(order.seconds + GRACE_SECONDS), children.child(CHILD) as child:
                 assert child.stdin is not None and child.stdout is not None  # noqa: PT018 - both are pipes
                 child.stdin.write(order.to_line(len(before)) + before)
                 async for line in child.stdout:
@@ -249,22 +247,3 @@ class ProcessSolver:
                         *(about.get("region", ""), about.get("key_account", "") == "yes"),
                     )
                 )
-
-
-@contextlib.asynccontextmanager
-async def _child() -> AsyncIterator[asyncio.subprocess.Process]:
-    """A process that plans, in a group of its own; the group is ended with the block, whatever happened."""
-    child = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        CHILD,
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        start_new_session=True,
-    )
-    try:
-        yield child
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(child.pid, signal.SIGKILL)
-        await child.wait()
