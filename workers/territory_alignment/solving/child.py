@@ -46,8 +46,8 @@ def main() -> None:
     os.nice(NICE)
     order, size = Order.from_line(sys.stdin.buffer.readline())
     before = sys.stdin.buffer.read(size)
-    resource.setrlimit(resource.RLIMIT_DATA, (order.memory_mb * 2**20, order.memory_mb * 2**20))
     threading.Thread(target=_end_with, args=(sys.stdin.buffer,), daemon=True).start()
+    resource.setrlimit(resource.RLIMIT_DATA, (order.memory_mb * 2**20, order.memory_mb * 2**20))
 
     def tell(step: Progress) -> None:
         found = {"score": step.value, "bound": step.bound}
