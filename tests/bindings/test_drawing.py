@@ -13,9 +13,11 @@ from lxml import etree
 from tests.bindings.models import BPMN_FILES, DMN_FILES, NS, Diagram
 
 CROSSINGS = {
+    "follow_up": 0,
     "forecast_review": 1,
     "forecast_upkeep": 0,
     "lead_routing": 1,
+    "opportunity_prioritisation": 0,
     "scorer_upkeep": 0,
     "territory_alignment": 0,
 }

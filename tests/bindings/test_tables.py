@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter
 
-from tests.bindings import forecast_cases, territory_cases
+from tests.bindings import forecast_cases, selling_cases, territory_cases
 from tests.bindings.conftest import Tables
 from tests.bindings.models import Decision
 from workers.lead_routing.domain.routing import Routing
@@ -52,6 +52,7 @@ def trained(*, better: bool = False, misses: bool = False, drifted: bool = False
 
 CASES: dict[str, list[tuple[Given, str, object]]] = (
     forecast_cases.CASES
+    | selling_cases.CASES
     | territory_cases.CASES
     | {
         "lead_segment": [

@@ -11,6 +11,16 @@ from workers.runtime.task import TaskSpec
 Tasks = Mapping[str, TaskSpec]
 
 READ_BY_PEOPLE = {
+    "follow_up": {
+        "activity_id": "seen in Operate: by which the CRM knows the planned contact",
+        "activity_removed": "seen in Operate",
+        "cancelled_at": "seen in Operate",
+        "escalated_at": "seen in Operate",
+        "follow_up_state": "seen in Operate: how it ended",
+        "leftovers_undone": "seen in Operate: what the engine could not undo",
+        "notice_sent_at": "seen in Operate",
+        "opened_at": "seen in Operate",
+    },
     "forecast_review": {
         "announced_to": "seen in Operate",
         "auto_approved": "seen in Operate: how many segments nobody is asked about",
@@ -41,6 +51,20 @@ READ_BY_PEOPLE = {
         "owner_restored": "seen in Operate",
         "problems": "seen in Operate, field by field; the form shows problems_text",
         "reminded_at": "seen in Operate",
+        "withdrawn_at": "seen in Operate",
+    },
+    "opportunity_prioritisation": {
+        "asked_for": "seen in Operate: which rankings were asked for",
+        "joined": "seen in Operate: the ranking that is under way",
+        "leftovers_undone": "seen in Operate: what the engine could not undo",
+        "left_over": "seen in Operate: what nobody got to",
+        "notice_sent_at": "seen in Operate",
+        "organisation_name": "seen in Operate",
+        "prioritisation_closed_at": "seen in Operate",
+        "ranking_change_id": "seen in Operate: by which the CRM knows the ranking",
+        "ranking_restored": "seen in Operate",
+        "scored_by_table": "seen in Operate",
+        "win_model": "seen in Operate: the version that gave the chances",
         "withdrawn_at": "seen in Operate",
     },
     "scorer_upkeep": {

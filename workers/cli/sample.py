@@ -19,7 +19,7 @@ def load(
     seed: Seed = 1,
     retrain: Annotated[bool, typer.Option(help="Train the scorer again even if one is active.")] = False,
 ) -> None:
-    """Load the sample organisation, its scorer, the sales that are forecast, and territories to align; may be repeated,
+    """Load the sample organisation, its scorer, its opportunities, the sales that are forecast, and territories to align; may be repeated,
     and puts sample rows back as they were.
     """
     import asyncio
@@ -37,6 +37,7 @@ async def _load(seed: int, retrain: bool) -> str:
     try:
         loaded = await load_organisation(pool, seed)
         scorer = await prepare(pool, seed, again=retrain)
+        selling = await _load_selling(pool, seed)
         sales = await _load_sales(pool)
         territories = await _load_territories(pool)
     finally:
@@ -44,8 +45,18 @@ async def _load(seed: int, retrain: bool) -> str:
     learned = "was active already" if scorer.auc is None else f"trained on invented history, AUC {scorer.auc:.2f}"
     return (
         f"Sample organisation: {loaded.reps} reps in {loaded.territories} territories, {loaded.accounts} accounts, "
-        f"{loaded.absences} absences. Scorer {scorer.version}: {learned}. {sales} {territories}"
+        f"{loaded.absences} absences. Scorer {scorer.version}: {learned}. {selling} {sales} {territories}"
     )
+
+
+async def _load_selling(pool: Pool, seed: int) -> str:
+    import datetime as dt
+
+    from workers.sample.selling import load_selling
+
+    async with pool.connection() as connection:
+        sold = await load_selling(connection, seed, dt.datetime.now(dt.UTC).date())
+    return f"{sold.open} open and {sold.closed} closed opportunities, win model {sold.model}."
 
 
 async def _load_sales(pool: Pool) -> str:

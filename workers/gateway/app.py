@@ -11,22 +11,26 @@ from pydantic.json_schema import models_json_schema
 from workers import __version__
 from workers.gateway import (
     problems,
+    routes_follow_ups,
     routes_forecast_pages,
     routes_forecasts,
     routes_health,
     routes_leads,
     routes_people,
+    routes_prioritisations,
     routes_runbooks,
     routes_territories,
     routes_territory_pages,
 )
 from workers.gateway.backlog import EngineQueue
 from workers.gateway.contracts import LeadIn, Outcome, Withdrawal
+from workers.gateway.follow_up_contracts import ContactMade, FollowUpCancellation, FollowUpIn
 from workers.gateway.forecast_contracts import ForecastWithdrawal, ReviewIn, SaleIn
 from workers.gateway.guard import Guard
 from workers.gateway.human_tasks import TaskBoard
 from workers.gateway.metrics import Metrics, Observed
 from workers.gateway.parts import Parts
+from workers.gateway.prioritisation_contracts import PrioritisationIn, PrioritisationWithdrawal
 from workers.gateway.problems import Problem
 from workers.gateway.territory_contracts import AlignmentIn, TerritoryWithdrawal
 from workers.runtime.database import Pool
@@ -37,13 +41,29 @@ ROUTES = (
     routes_leads,
     routes_forecasts,
     routes_territories,
+    routes_follow_ups,
+    routes_prioritisations,
     routes_people,
     routes_forecast_pages,
     routes_territory_pages,
     routes_health,
     routes_runbooks,
 )
-BODIES = (LeadIn, Withdrawal, Outcome, SaleIn, ReviewIn, ForecastWithdrawal, AlignmentIn, TerritoryWithdrawal)
+BODIES = (
+    LeadIn,
+    Withdrawal,
+    Outcome,
+    SaleIn,
+    ReviewIn,
+    ForecastWithdrawal,
+    AlignmentIn,
+    TerritoryWithdrawal,
+    FollowUpIn,
+    ContactMade,
+    FollowUpCancellation,
+    PrioritisationIn,
+    PrioritisationWithdrawal,
+)
 """Models of bodies that the routes read themselves."""
 
 
