@@ -26,10 +26,7 @@ class RepList:
 class ShownRow:
     """A row of the form's table."""
 
-    place: int
-    customer: str
     opportunity: str
-    stage: str
     amount: str
     chance: str
     value: str

@@ -60,10 +60,7 @@ async def prepare_list(given: PrepareListInput, ports: PrioritisationPorts) -> P
 
 def _shown(row: Row) -> ShownRow:
     return ShownRow(
-        place=row.place,
-        customer=row.customer,
         opportunity=row.name,
-        stage=row.stage,
         amount=f"{row.amount:,.0f}",
         chance=f"{row.chance:.0%}",
         value=f"{row.expected_value:,.0f}",
