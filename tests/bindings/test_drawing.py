@@ -18,6 +18,7 @@ CROSSINGS = {
     "forecast_upkeep": 0,
     "lead_routing": 1,
     "opportunity_prioritisation": 0,
+    "quota_approval": 0,
     "scorer_upkeep": 0,
     "territory_alignment": 0,
 }

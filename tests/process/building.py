@@ -247,7 +247,7 @@ async def open_building(
         engine="embedded",
         zeebe=Zeebe(address=engine.address),
         database_url=SecretStr(dsn),
-        ports=Ports(smtp=smtp_port),
+        ports=Ports(smtp=smtp_port, camunda_http=free_port()),
         mail=Mail(port=smtp_port, sales_ops=["ops@fairlead.example"]),
         models=models,
         gateway=Gateway(link_secret=SecretStr("of this test alone, and so long enough")),

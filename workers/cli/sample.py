@@ -40,12 +40,13 @@ async def _load(seed: int, retrain: bool) -> str:
         selling = await _load_selling(pool, seed)
         sales = await _load_sales(pool)
         territories = await _load_territories(pool)
+        quotas = await _load_quotas(pool)
     finally:
         await pool.close()
     learned = "was active already" if scorer.auc is None else f"trained on invented history, AUC {scorer.auc:.2f}"
     return (
         f"Sample organisation: {loaded.reps} reps in {loaded.territories} territories, {loaded.accounts} accounts, "
-        f"{loaded.absences} absences. Scorer {scorer.version}: {learned}. {selling} {sales} {territories}"
+        f"{loaded.absences} absences. Scorer {scorer.version}: {learned}. {selling} {sales} {territories} {quotas}"
     )
 
 
@@ -84,6 +85,30 @@ async def _load_territories(pool: Pool) -> str:
     async with pool.connection() as connection:
         organisation = await load_sample(connection)
     return f"Territories to align: {organisation.name} ({organisation.id})."
+
+
+async def _load_quotas(pool: Pool) -> str:
+    from pathlib import Path
+    from tempfile import TemporaryDirectory
+
+    from workers.engine.programs import can_plan
+
+    if not can_plan():
+        return "No quotas to set: the extra 'planning' is not installed."
+    from workers.quota_approval.adapters import loading
+    from workers.quota_approval.domain.reviews import Organisation
+    from workers.quota_approval.planning.sample import write_sample
+
+    with TemporaryDirectory() as folder:
+        write_sample(Path(folder), reps=20, seed=1)
+        tables, rules, people = loading.read_folder(Path(folder))
+    addresses = {group: (f"{group}@fairlead.example",) for group in ("sales-ops", "sales-directors", "sales-finance")}
+    made = Organisation(
+        "field", "Field sales", rules["currency"], "UTC", "US", ("crm", "erp"), addresses, rules, forecast_of=None
+    )
+    async with pool.connection() as connection:
+        await loading.load(connection, made, tables, people)
+    return f"Quotas: {made.name} ({made.id}), 20 reps, {rules['period']}."
 
 
 @app.command()

@@ -49,10 +49,10 @@ FORECASTER_TASKS = tuple(
     )
 )
 """The tasks that need the forecasting libraries; no other process imports them."""
-PLANNER_TASKS = tuple(
+PLANNER_TASKS = tuple(f"quota_approval.{name}" for name in ("adjust_quota", "plan_quotas", "print_letters")) + tuple(
     f"territory_alignment.{name}" for name in ("adjust_territories", "collect_territories", "solve_territories")
 )
-"""The tasks that need the solver's libraries, in a process of their own."""
+"""The tasks that need the planning libraries, in a process of their own."""
 HEAVY_NICE = 10
 """Fitting and planning take all cores for minutes: everything else goes before them."""
 
@@ -259,8 +259,8 @@ def can_forecast() -> bool:
 
 
 def can_plan() -> bool:
-    """Whether the extra `territories` is installed; nothing is imported."""
-    return _installed("matplotlib", "pandas", "pyarrow", "scipy")
+    """Whether the extras `planning` and `territories` are installed; nothing is imported."""
+    return _installed("clarabel", "fpdf", "matplotlib", "pandas", "pyarrow", "scipy")
 
 
 def _installed(*packages: str) -> bool:
