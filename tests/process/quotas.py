@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -25,6 +25,8 @@ from workers.quota_approval.domain.people import Person
 from workers.quota_approval.domain.reviews import Organisation
 
 PERIOD = "2027"
+LONG = timedelta(seconds=600)
+"""The planner starts a process and imports much."""
 Tables = dict[str, list[dict[str, str]]]
 GROUPS = ("sales-ops", "sales-managers", "sales-directors", "sales-finance")
 LAST = {"a1": 44_000, "a2": 40_000, "b1": 56_000, "b2": 56_000}
@@ -87,6 +89,12 @@ class Approvals(Building):
 
     context = process = "quota_approval"
     business_key = "quota_id"
+
+    async def until(
+        self, condition: Callable[[], object], what: str, instance: int | None = None, within: timedelta = LONG
+    ) -> None:
+        """As in `Building`, with the patience that the planner's process needs on a busy machine."""
+        await super().until(condition, what, instance, max(within, LONG))
 
     async def organisation(self, given: Tables | None = None, **changes: object) -> None:
         """The organisation with its tables and people, in place of what was loaded before."""

@@ -14,7 +14,7 @@ from workers.engine.embedded import EmbeddedEngine
 from workers.office import links
 from workers.quota_approval.adapters import overview
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = pytest.mark.timeout(1200)  # planning starts a process, which takes long on a busy machine
 
 
 @pytest.fixture
