@@ -155,7 +155,7 @@ class Approvals(Building):
         await self.until(found, f"{element_id} of {node}", instance)
         return found()[0]
 
-    async def say(self, task: UserTask, login: str | None, **answers: object) -> None:
+    async def answer(self, task: UserTask, login: str | None, **answers: object) -> None:
         """A person claims a task and completes it as its form would; without a log-in nobody claims it."""
         if login is not None:
             await asyncio.to_thread(self.engine.assign_user_task, task.key, login)
@@ -170,7 +170,7 @@ class Approvals(Building):
         """A person decides about a quota."""
         task = await self.about(quota_id, "approve_quota", node)
         empty = dict.fromkeys(("adjust_amount", "adjust_reason", "decision_comment", "delegate_to"))
-        await self.say(task, login, decision_choice=choice, **empty | more)
+        await self.answer(task, login, decision_choice=choice, **empty | more)
         return task
 
     async def approve_rest(self, quota_id: str, *nodes: str) -> None:
