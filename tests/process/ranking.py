@@ -93,7 +93,7 @@ class Ranking(Promises):
         await self.until(lambda: len(found()) == count, f"{count} lists", instance)
         return {task.variables["rep_list"]["rep_id"]: task for task in found()}
 
-    async def say(self, task: UserTask, *answers: dict[str, Any]) -> None:
+    async def fill(self, task: UserTask, *answers: dict[str, Any]) -> None:
         """A rep completes a list as its form would."""
         given = {"list_answers": list(answers), "worked_by": task.variables["rep_list"]["assignee"]}
         await asyncio.to_thread(self.engine.complete_user_task, task.key, given)

@@ -58,11 +58,11 @@ async def test_lists_are_worked_through_and_what_is_promised_is_followed_up(rank
     await ranking.passed(day, "reminder_sent", 2)
     await ranking.mail("ana@fairlead.example", "Reminder: Today's opportunities")
     first, second, third = lists["ana"].variables["list_answers"]
-    await ranking.say(lists["ana"], answer(first, "promised"), answer(second, "done"), answer(third, "skip"))
+    await ranking.fill(lists["ana"], answer(first, "promised"), answer(second, "done"), answer(third, "skip"))
     await ranking.passed(day, "list_invalid")
     task = (await ranking.lists(day, 2))["ana"]
     assert "in how many working days the contact is promised" in task.variables["work_list"]["problem"]
-    await ranking.say(
+    await ranking.fill(
         task,
         answer(first, "promised", promise_days=2, said_why="Send the contract"),
         answer(second, "done"),
@@ -97,7 +97,7 @@ async def test_with_a_model_and_rising_cycle_times_the_best_customers_go_first_a
     await ranking.use_model()
     before = await ranking.rank()
     for task in (await ranking.lists(before, 2)).values():
-        await ranking.say(task)
+        await ranking.fill(task)
     await ranking.ended(before, "day_done")
     former = await ranking.in_use()
     row = await ranking.row("SELECT chances_from FROM selling.prioritisations WHERE prioritisation_id = %s", before)
