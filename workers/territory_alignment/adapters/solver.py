@@ -216,7 +216,7 @@ class ProcessSolver:
         cursor = await self._work.connection.execute(
             """
             SELECT content FROM territories.plans WHERE version = (
-                SELECT plan_version FROM territories.publications p JOIN territories.alignments a USING (alignment_id)
+                SELECT p.plan_version FROM territories.publications p JOIN territories.alignments a USING (alignment_id)
                 WHERE p.organisation = %s AND a.state = 'published' ORDER BY p.id DESC LIMIT 1)
             """,
             (organisation,),
