@@ -31,7 +31,7 @@ SELECT DISTINCT r.region FROM moved m JOIN territories.reps r ON r.rep IN (m.one
 WHERE r.organisation = %(organisation)s ORDER BY r.region
 """
 _MOVES = """
-SELECT p.account, p.owner, p.rep, p.potential, p.workload, p.km, p.key_account, p.why, count(*) OVER ()::int AS total
+SELECT p.account, p.owner, p.rep, p.potential, p.key_account, p.why, count(*) OVER ()::int AS total
 FROM territories.plan_accounts p
 WHERE p.version = %(version)s AND p.owner <> p.rep AND EXISTS (
     SELECT FROM territories.reps r WHERE r.organisation = %(organisation)s AND r.region = %(region)s

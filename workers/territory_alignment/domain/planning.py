@@ -47,8 +47,6 @@ class Move:
     """Today's; empty: nobody."""
     rep: str
     potential: float
-    workload: float
-    km: float
     key_account: bool
     why: str
 

@@ -43,8 +43,6 @@ class MoveRow:
     today: str
     new: str
     potential: str
-    hours: str
-    km: str
     why: str
 
 
@@ -76,8 +74,6 @@ def move_row(move: Move) -> MoveRow:
         today=move.owner or "nobody",
         new=move.rep,
         potential=f"{move.potential:,.0f}",
-        hours=f"{move.workload:,.1f}",
-        km=f"{move.km:,.0f}",
         why=move.why,
     )
 
