@@ -40,6 +40,7 @@ class Ports(BaseModel):
     upkeep_metrics: int = 9104
     repair_metrics: int = 9105
     forecaster_metrics: int = 9106
+    planner_metrics: int = 9107
     zipkin: int = 9411
 
 

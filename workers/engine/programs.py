@@ -49,8 +49,12 @@ FORECASTER_TASKS = tuple(
     )
 )
 """The tasks that need the forecasting libraries; no other process imports them."""
-FORECASTER_NICE = 10
-"""Fitting takes all cores for minutes: everything else goes before it."""
+PLANNER_TASKS = tuple(f"quota_approval.{name}" for name in ("adjust_quota", "plan_quotas", "print_letters")) + tuple(
+    f"territory_alignment.{name}" for name in ("adjust_territories", "collect_territories", "solve_territories")
+)
+"""The tasks that need the planning libraries, in a process of their own."""
+HEAVY_NICE = 10
+"""Fitting and planning take all cores for minutes: everything else goes before them."""
 
 
 @dataclass(frozen=True)
@@ -231,7 +235,9 @@ def _own(settings: Settings) -> list[Program]:
             priority=600,
         )
 
-    excluded = [word for task in (SCORING_TASK, *UPKEEP_TASKS, *FORECASTER_TASKS) for word in ("--except", task)]
+    excluded = [
+        word for task in (SCORING_TASK, *UPKEEP_TASKS, *FORECASTER_TASKS, *PLANNER_TASKS) for word in ("--except", task)
+    ]
     found = [
         one("dispatcher", "Dispatcher", 3, "dispatcher_metrics", "dispatcher", "run"),
         one("worker", "Worker", 3, "worker_metrics", "worker", "run", "--all", *excluded),
@@ -241,14 +247,31 @@ def _own(settings: Settings) -> list[Program]:
         one("gateway", "Gateway", 4, "gateway", "gateway", "run"),
     ]
     if can_forecast():
-        program = one("forecaster", "Forecaster", 3, "forecaster_metrics", "worker", "run", *FORECASTER_TASKS)
-        found.append(replace(program, command=lambda: politely(program.command(), FORECASTER_NICE)))
+        found.append(
+            _heavy(one("forecaster", "Forecaster", 3, "forecaster_metrics", "worker", "run", *FORECASTER_TASKS))
+        )
+    if can_plan():
+        found.append(_heavy(one("planner", "Planner", 3, "planner_metrics", "worker", "run", *PLANNER_TASKS)))
     return found
+
+
+def _heavy(program: Program) -> Program:
+    """A program before which everything else goes."""
+    return replace(program, command=lambda: politely(program.command(), HEAVY_NICE))
 
 
 def can_forecast() -> bool:
     """Whether the extra `forecasting` is installed; nothing is imported."""
-    return all(importlib.util.find_spec(name) for name in ("statsforecast", "prophet", "hierarchicalforecast"))
+    return _installed("statsforecast", "prophet", "hierarchicalforecast")
+
+
+def can_plan() -> bool:
+    """Whether the extras `planning` and `territories` are installed; nothing is imported."""
+    return _installed("clarabel", "fpdf", "matplotlib", "pandas", "pyarrow", "scipy")
+
+
+def _installed(*packages: str) -> bool:
+    return all(importlib.util.find_spec(name) for name in packages)
 
 
 def _sample() -> Program:

@@ -109,6 +109,19 @@ class WorkCalendar:
             duration -= end - start
         raise NeverAtWork  # pragma: no cover - `_from` never ends without raising
 
+    def add_working_days(self, moment: datetime, days: int) -> datetime:
+        """The same local time of day so many days with working time later, in UTC.
+
+        Raises:
+            NeverAtWork: no working time within `SEARCH_DAYS` of the last one.
+        """
+        local = _utc(moment).astimezone(self.timezone)
+        while days:
+            local += timedelta(days=1)
+            midnight = local.replace(hour=0, minute=0, second=0, microsecond=0)
+            days -= self.local_day(self.next_start(midnight)) == local.date()
+        return local.astimezone(UTC)
+
     def deadlines(self, moment: datetime, minutes: Mapping[str, float]) -> dict[str, datetime]:
         """For each name the instant at which that many working minutes have passed since `moment`, in UTC."""
         return {name: self.add_working_time(moment, timedelta(minutes=count)) for name, count in minutes.items()}
