@@ -56,7 +56,9 @@ def test_no_transfer_between_two_reps_would_be_fairer(case: tuple[Basis, int]) -
     for giver in range(len(z)):
         for taker in range(len(z)):
             if giver != taker and free(gives, giver, taker) and free(takes, taker, giver):
-                assert z[giver] <= z[taker] + 1e-3, (giver, taker, z)
+                # Clarabel stops at a precision in money, which is much of a small rep's spread beside large ones.
+                precision = 1e-3 + (0.5 + 1e-5 * outlook.expected.sum()) / min(spread[giver], spread[taker])
+                assert z[giver] <= z[taker] + precision, (giver, taker, z)
 
 
 @slow_draws
