@@ -40,7 +40,8 @@ class Ports(BaseModel):
     upkeep_metrics: int = 9104
     repair_metrics: int = 9105
     forecaster_metrics: int = 9106
-    readmodel_metrics: int = 9107
+    planner_metrics: int = 9107
+    readmodel_metrics: int = 9108
     zipkin: int = 9411
 
 

@@ -20,7 +20,14 @@ def health(**changed: object) -> Given:
 UNKNOWN = dict.fromkeys(("change_percent", "error_ratio", "worse_share", "cover80"))
 """Nothing was published that could be judged."""
 
-FINDINGS: Given = {"errors": 0, "warnings": 0, "repairable": 0, "late_series": 0, "share_affected": 0.0}
+FINDINGS: Given = {
+    "errors": 0,
+    "warnings": 0,
+    "repairable": 0,
+    "late_series": 0,
+    "share_fresh": 0.0,
+    "share_repairable": 0.0,
+}
 FACTS: Given = {
     "segment": "r0/s0", "level": "shop", "share": 0.1, "uncertainty": 0.05, "change": None, "surprise": None,
     "mase": 0.8, "override_bias": None, "findings": 0, "misses": 0, "months_known": 60,
@@ -53,10 +60,12 @@ def release(**facts: object) -> Given:
 CASES: dict[str, list[tuple[Given, str, object]]] = {
     "history_verdict": [
         (found(), "action", "go_on"),
-        (found(warnings=3, share_affected=0.5), "action", "go_on"),
+        (found(warnings=3, share_fresh=0.5), "action", "go_on"),
         (found(repairable=1), "action", "repair"),
         (found(repairable=1, errors=1), "action", "ask"),
-        (found(share_affected=0.51, repairable=9), "action", "ask"),
+        (found(share_fresh=0.51, repairable=9), "action", "ask"),
+        (found(share_repairable=0.1, repairable=99), "action", "repair"),
+        (found(share_repairable=0.11, repairable=99), "action", "ask"),
         (found(late_series=2, repairable=2), "action", "repair"),  # 20 %, exactly
         (found(late_series=3), "action", "ask"),
         (found(why="no model can be fitted"), "action", "ask"),

@@ -16,7 +16,9 @@ from workers.forecast_review.tasks.record_release import ReleaseRule
 
 async def test_the_history_verdict_is_always_one_that_the_process_knows(tables: Tables) -> None:
     grid = [
-        found(errors=errors, repairable=repairable, late_series=late, share_affected=share, why=why)
+        found(
+            errors=errors, repairable=repairable, late_series=late, share_fresh=share, share_repairable=share, why=why
+        )
         for errors, repairable, late, share, why in product([0, 1], [0, 1], [0, 9], [0.0, 0.9], [None, "nothing fits"])
     ]
     for answer in await tables.all("history_verdict", grid):

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter
 
-from tests.bindings import forecast_cases
+from tests.bindings import forecast_cases, quota_cases, selling_cases, territory_cases
 from tests.bindings.conftest import Tables
 from tests.bindings.models import Decision
 from workers.lead_routing.domain.routing import Routing
@@ -50,113 +50,119 @@ def trained(*, better: bool = False, misses: bool = False, drifted: bool = False
     return {"challenger": {"better": better, "drift_remains": misses}, "drift": {"drifted": drifted}}
 
 
-CASES: dict[str, list[tuple[Given, str, object]]] = forecast_cases.CASES | {
-    "lead_segment": [
-        (given(employees=5000), "segment", "strategic"),
-        (given(employees=10, enrichment=crm(revenue=1e9)), "segment", "strategic"),
-        (given(employees=4999), "segment", "enterprise"),
-        (given(enrichment=crm(revenue=1e9 - 1)), "segment", "enterprise"),
-        (given(employees=1000), "segment", "enterprise"),
-        (given(employees=999), "segment", "mid_market"),
-        (given(employees=50, enrichment=crm(revenue=2e8)), "segment", "enterprise"),
-        (given(employees=500, industry="banking"), "segment", "enterprise"),
-        (given(employees=500, enrichment=crm(industry="Public_Sector")), "segment", "enterprise"),
-        (given(employees=500, industry="software"), "segment", "mid_market"),
-        (given(employees=499, industry="banking"), "segment", "mid_market"),
-        (given(enrichment=crm(revenue=2e8 - 1)), "segment", "mid_market"),
-        (given(employees=100), "segment", "mid_market"),
-        (given(enrichment=crm(revenue=2e7)), "segment", "mid_market"),
-        (given(enrichment=crm(revenue=2e7 - 1)), "segment", "small_business"),
-        (given(employees=99), "segment", "small_business"),
-        (given(), "segment", "small_business"),
-        (given(employees=50, enrichment=crm(employees=6000)), "segment", "strategic"),
-        (given(employees=50, enrichment=crm()), "segment", "small_business"),
-    ],
-    "lead_territory": [
-        (given(country="US"), "territory", "namer"),
-        (given(country="IE"), "territory", "uki"),
-        (given(country="de"), "territory", "dach"),
-        (given(country="ES"), "territory", "southern_europe"),
-        (given(country="NL"), "territory", "nordics"),
-        (given(country="KR"), "territory", "apac"),
-        (given(country="BR"), "territory", None),
-        (given(country=None), "territory", None),
-    ],
-    "required_skills": [
-        (given(), "skill", ["core"]),
-        (given(product="core"), "skill", ["core"]),
-        (given(product="Analytics_Suite"), "skill", ["analytics"]),
-        (given(product="planning"), "skill", ["planning"]),
-        (given(product="integration"), "skill", ["integration"]),
-        (given(product="planning_and_analytics"), "skill", ["analytics", "planning"]),
-        (given(product="core", employees=2000), "skill", ["core", "enterprise_sales"]),
-    ],
-    "response_sla": [
-        (given(employees=9000, score={"band": "hot"}), "accept_within", 10),
-        (given(employees=9000, score={"band": "cold"}), "accept_within", 120),
-        (given(employees=2000, score={"band": "hot"}), "accept_within", 10),
-        (given(employees=2000, score={"band": "warm"}), "accept_within", 120),
-        (given(employees=2000, score={"band": "cold"}), "accept_within", 240),
-        (given(employees=200, score={"band": "hot"}), "accept_within", 10),
-        (given(employees=200, score={"band": "cold"}), "accept_within", 240),
-        (given(score={"band": "hot"}), "accept_within", 20),
-        (given(score={"band": None}), "accept_within", 480),
-    ],
-    "assignment_mode": [
-        (given(country="US", score={"source": "table"}), "auto", False),
-        (given(country="US", score={"source": None}), "auto", False),
-        (given(country="BR", account=ACCOUNT), "auto", False),
-        (given(country="US", employees=9000, account=ACCOUNT), "auto", False),
-        (given(country="US", account=ACCOUNT), "auto", True),
-        (given(country="US", employees=2000, score={"band": "cold"}), "auto", False),
-        (given(country="US", employees=2000, account=ACCOUNT, score={"band": "cold"}), "auto", True),
-        (
-            given(country="US", employees=2000, account=ACCOUNT | {"owner_id": None}, score={"band": "cold"}),
-            "auto",
-            False,
-        ),
-        (given(country="US"), "auto", True),
-    ],
-    "fallback_points": [
-        (given(), "points", [0.25]),
-        (given(source="Referral"), "points", [0.25, 0.25]),
-        (given(source="partner"), "points", [0.15, 0.25]),
-        (given(source="web_form"), "points", [0.1, 0.25]),
-        (given(source="trade_show"), "points", [0.05, 0.25]),
-        (given(source="cold_list"), "points", [-0.2, 0.25]),
-        (given(source="unheard of"), "points", [0.25]),
-        (given(job_level="c_level"), "points", [0.2, 0.25]),
-        (given(job_level="manager"), "points", [0.1, 0.25]),
-        (given(job_level="student"), "points", [-0.2, 0.25]),
-        (given(attributes={"page_views": 10}), "points", [0.15, 0.25]),
-        (given(attributes={"page_views": "3"}), "points", [0.05, 0.25]),
-        (given(attributes={"page_views": 9}), "points", [0.05, 0.25]),
-        (given(attributes={"page_views": 2}), "points", [0.25]),
-        (given(attributes={"page_views": "many"}), "points", [0.25]),
-        (given(employees=5, enrichment=crm(employees=1000)), "points", [0.1, 0.25]),
-        (given(employees=999), "points", [0.05, 0.25]),
-        (given(employees=100), "points", [0.05, 0.25]),
-        (given(employees=99), "points", [0.25]),
-    ],
-    "fallback_band": [
-        (given(source="referral", job_level="c_level"), "", "hot"),
-        (given(source="web_form"), "", "warm"),  # 0.35, exactly
-        (given(source="referral", job_level="manager"), "", "hot"),  # 0.6, exactly
-        (given(source="cold_list", job_level="student"), "", "cold"),
-    ],
-    "scorer_verdict": [
-        (trained(better=True), "replace", True),
-        (trained(better=True, drifted=True), "replace", True),
-        (trained(better=True), "keep", False),
-        (trained(), "keep", True),
-        (trained(misses=True), "keep", True),
-        (trained(), "replace", False),
-        (trained(better=True, misses=True), "replace", False),
-        (trained(better=True, misses=True), "keep", False),
-        (trained(drifted=True), "replace", False),
-        (trained(drifted=True), "keep", False),
-    ],
-}
+CASES: dict[str, list[tuple[Given, str, object]]] = (
+    forecast_cases.CASES
+    | selling_cases.CASES
+    | territory_cases.CASES
+    | quota_cases.CASES
+    | {
+        "lead_segment": [
+            (given(employees=5000), "segment", "strategic"),
+            (given(employees=10, enrichment=crm(revenue=1e9)), "segment", "strategic"),
+            (given(employees=4999), "segment", "enterprise"),
+            (given(enrichment=crm(revenue=1e9 - 1)), "segment", "enterprise"),
+            (given(employees=1000), "segment", "enterprise"),
+            (given(employees=999), "segment", "mid_market"),
+            (given(employees=50, enrichment=crm(revenue=2e8)), "segment", "enterprise"),
+            (given(employees=500, industry="banking"), "segment", "enterprise"),
+            (given(employees=500, enrichment=crm(industry="Public_Sector")), "segment", "enterprise"),
+            (given(employees=500, industry="software"), "segment", "mid_market"),
+            (given(employees=499, industry="banking"), "segment", "mid_market"),
+            (given(enrichment=crm(revenue=2e8 - 1)), "segment", "mid_market"),
+            (given(employees=100), "segment", "mid_market"),
+            (given(enrichment=crm(revenue=2e7)), "segment", "mid_market"),
+            (given(enrichment=crm(revenue=2e7 - 1)), "segment", "small_business"),
+            (given(employees=99), "segment", "small_business"),
+            (given(), "segment", "small_business"),
+            (given(employees=50, enrichment=crm(employees=6000)), "segment", "strategic"),
+            (given(employees=50, enrichment=crm()), "segment", "small_business"),
+        ],
+        "lead_territory": [
+            (given(country="US"), "territory", "namer"),
+            (given(country="IE"), "territory", "uki"),
+            (given(country="de"), "territory", "dach"),
+            (given(country="ES"), "territory", "southern_europe"),
+            (given(country="NL"), "territory", "nordics"),
+            (given(country="KR"), "territory", "apac"),
+            (given(country="BR"), "territory", None),
+            (given(country=None), "territory", None),
+        ],
+        "required_skills": [
+            (given(), "skill", ["core"]),
+            (given(product="core"), "skill", ["core"]),
+            (given(product="Analytics_Suite"), "skill", ["analytics"]),
+            (given(product="planning"), "skill", ["planning"]),
+            (given(product="integration"), "skill", ["integration"]),
+            (given(product="planning_and_analytics"), "skill", ["analytics", "planning"]),
+            (given(product="core", employees=2000), "skill", ["core", "enterprise_sales"]),
+        ],
+        "response_sla": [
+            (given(employees=9000, score={"band": "hot"}), "accept_within", 10),
+            (given(employees=9000, score={"band": "cold"}), "accept_within", 120),
+            (given(employees=2000, score={"band": "hot"}), "accept_within", 10),
+            (given(employees=2000, score={"band": "warm"}), "accept_within", 120),
+            (given(employees=2000, score={"band": "cold"}), "accept_within", 240),
+            (given(employees=200, score={"band": "hot"}), "accept_within", 10),
+            (given(employees=200, score={"band": "cold"}), "accept_within", 240),
+            (given(score={"band": "hot"}), "accept_within", 20),
+            (given(score={"band": None}), "accept_within", 480),
+        ],
+        "assignment_mode": [
+            (given(country="US", score={"source": "table"}), "auto", False),
+            (given(country="US", score={"source": None}), "auto", False),
+            (given(country="BR", account=ACCOUNT), "auto", False),
+            (given(country="US", employees=9000, account=ACCOUNT), "auto", False),
+            (given(country="US", account=ACCOUNT), "auto", True),
+            (given(country="US", employees=2000, score={"band": "cold"}), "auto", False),
+            (given(country="US", employees=2000, account=ACCOUNT, score={"band": "cold"}), "auto", True),
+            (
+                given(country="US", employees=2000, account=ACCOUNT | {"owner_id": None}, score={"band": "cold"}),
+                "auto",
+                False,
+            ),
+            (given(country="US"), "auto", True),
+        ],
+        "fallback_points": [
+            (given(), "points", [0.25]),
+            (given(source="Referral"), "points", [0.25, 0.25]),
+            (given(source="partner"), "points", [0.15, 0.25]),
+            (given(source="web_form"), "points", [0.1, 0.25]),
+            (given(source="trade_show"), "points", [0.05, 0.25]),
+            (given(source="cold_list"), "points", [-0.2, 0.25]),
+            (given(source="unheard of"), "points", [0.25]),
+            (given(job_level="c_level"), "points", [0.2, 0.25]),
+            (given(job_level="manager"), "points", [0.1, 0.25]),
+            (given(job_level="student"), "points", [-0.2, 0.25]),
+            (given(attributes={"page_views": 10}), "points", [0.15, 0.25]),
+            (given(attributes={"page_views": "3"}), "points", [0.05, 0.25]),
+            (given(attributes={"page_views": 9}), "points", [0.05, 0.25]),
+            (given(attributes={"page_views": 2}), "points", [0.25]),
+            (given(attributes={"page_views": "many"}), "points", [0.25]),
+            (given(employees=5, enrichment=crm(employees=1000)), "points", [0.1, 0.25]),
+            (given(employees=999), "points", [0.05, 0.25]),
+            (given(employees=100), "points", [0.05, 0.25]),
+            (given(employees=99), "points", [0.25]),
+        ],
+        "fallback_band": [
+            (given(source="referral", job_level="c_level"), "", "hot"),
+            (given(source="web_form"), "", "warm"),  # 0.35, exactly
+            (given(source="referral", job_level="manager"), "", "hot"),  # 0.6, exactly
+            (given(source="cold_list", job_level="student"), "", "cold"),
+        ],
+        "scorer_verdict": [
+            (trained(better=True), "replace", True),
+            (trained(better=True, drifted=True), "replace", True),
+            (trained(better=True), "keep", False),
+            (trained(), "keep", True),
+            (trained(misses=True), "keep", True),
+            (trained(), "replace", False),
+            (trained(better=True, misses=True), "replace", False),
+            (trained(better=True, misses=True), "keep", False),
+            (trained(drifted=True), "replace", False),
+            (trained(drifted=True), "keep", False),
+        ],
+    }
+)
 
 
 def test_every_table_has_cases(decisions: Mapping[str, Decision]) -> None:

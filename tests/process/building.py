@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
 from email.parser import BytesParser
@@ -139,6 +139,13 @@ class Building:
         )
         return task
 
+    async def say(self, task: UserTask, **answers: object) -> None:
+        """A person completes a task as its form would."""
+        await asyncio.to_thread(self.engine.complete_user_task, task.key, answers)
+        await self.until(
+            lambda: task.key not in {one.key for one in self.engine.open_user_tasks()}, f"{task.element_id} to be done"
+        )
+
     async def passed(self, case_id: str, element_id: str, times: int = 1, within: timedelta = PATIENCE) -> None:
         """Wait until an element of the case's process was completed so many times."""
         await self.instance_passed(await self.instance(case_id), element_id, times, within)
@@ -204,6 +211,13 @@ class Building:
         await self.until(found, f"a mail to {address} about {subject!r}; there are {have}")
         return found()[-1]
 
+    async def reminded(self, case_id: str, task: UserTask, deadlines: Mapping[str, str], audience: str) -> None:
+        """Let the deadlines of a task pass; both notices are sent."""
+        for name, end in (("remind_at", "reminder_sent"), ("escalate_at", "escalated")):
+            await self.travel_to(datetime.fromisoformat(deadlines[name]))
+            await self.passed(case_id, f"{end}__{task.element_id}")
+        await self.mail(f"{audience}@fairlead.example", "reminder")
+
     async def rows(self, query: str, *parameters: object) -> list[dict[str, Any]]:
         """Rows of the database."""
         async with self.pool.connection() as connection:
@@ -233,7 +247,7 @@ async def open_building(
         engine="embedded",
         zeebe=Zeebe(address=engine.address),
         database_url=SecretStr(dsn),
-        ports=Ports(smtp=smtp_port),
+        ports=Ports(smtp=smtp_port, camunda_http=free_port()),
         mail=Mail(port=smtp_port, sales_ops=["ops@fairlead.example"]),
         models=models,
         gateway=Gateway(link_secret=SecretStr("of this test alone, and so long enough")),

@@ -18,6 +18,7 @@ from psycopg.conninfo import make_conninfo
 from tests.process.building import open_building
 from tests.process.house import House
 from tests.process.planning import FITTED, LONG, Planning, redrawn, texas
+from tests.process.territories import Territories
 from workers.engine.embedded import EmbeddedEngine
 
 PROCESSES = [file.stem for file in sorted(Path("bpmn").glob("*.bpmn"))]
@@ -135,6 +136,13 @@ def planning_dsn(postgres: str, template_database: str, copy_database: Callable[
 async def planning(engine: EmbeddedEngine, planning_dsn: str, quick_models: Path) -> AsyncIterator[Planning]:
     """Sales planning; no task is served until the test says so."""
     async with open_building(Planning, engine, planning_dsn, quick_models) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def territories(engine: EmbeddedEngine, planning_dsn: str) -> AsyncIterator[Territories]:
+    """Sales territories; no task is served until the test says so."""
+    async with open_building(Territories, engine, planning_dsn) as opened:
         yield opened
 
 

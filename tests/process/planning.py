@@ -6,10 +6,9 @@ The diagram is deployed with quick models and one origin in place of all of them
 
 from __future__ import annotations
 
-import asyncio
 import shutil
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from functools import cache
 from pathlib import Path
 
@@ -143,13 +142,6 @@ class Planning(Building):
         await self.until(lambda: len(found()) == count, f"{count} reviews to be open", instance, LONG)
         return {task.variables["review"]["segment"]: task for task in found()}
 
-    async def say(self, task: UserTask, **answers: object) -> None:
-        """A person completes a task as its form would."""
-        await asyncio.to_thread(self.engine.complete_user_task, task.key, answers)
-        await self.until(
-            lambda: task.key not in {one.key for one in self.engine.open_user_tasks()}, f"{task.element_id} to be done"
-        )
-
     async def task_for(self, forecast_id: str, element_id: str, segment: str) -> UserTask:
         """The open task about a segment, once it is there."""
         instance = await self.instance(forecast_id)
@@ -160,13 +152,6 @@ class Planning(Building):
 
         await self.until(found, f"{element_id} of {segment}", instance)
         return found()[0]
-
-    async def reminded(self, forecast_id: str, task: UserTask, deadlines: Mapping[str, str], audience: str) -> None:
-        """Let the deadlines of a task pass; both notices are sent."""
-        for name, end in (("remind_at", "reminder_sent"), ("escalate_at", "escalated")):
-            await self.travel_to(datetime.fromisoformat(deadlines[name]))
-            await self.passed(forecast_id, f"{end}__{task.element_id}")
-        await self.mail(f"{audience}@fairlead.example", "reminder")
 
     async def overrides(self, forecast_id: str) -> list[tuple[str, str]]:
         """Segment and state of each change, the oldest first."""

@@ -6,7 +6,7 @@ import contextlib
 import os
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -76,6 +76,22 @@ class Compilers:
         if now[0] is None or before[0] is None:
             return None
         return (now[0] - before[0]) / max(now[1] - before[1], 0.01)
+
+
+async def warm_up(
+    pid: int | None, at_most: int, once: Callable[[], Awaitable[None]], tell: Callable[[str], None]
+) -> None:
+    """Do something again and again until a Java machine has compiled what is hot; `at_most` so many times, and as often
+    where its compilers can't be seen (`pid` None: nor can it).
+    """
+    compilers = None if pid is None else Compilers(pid)
+    for number in range(1, at_most + 1):
+        await once()
+        share = None if compilers is None else compilers.share()
+        if share is not None:
+            tell(f"warm-up {number}: of Camunda's processor time, its compilers took {share:.0%}")
+            if share <= WARM:
+                return
 
 
 def compiling(pid: int) -> float | None:

@@ -6,11 +6,9 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
-from multiprocessing import get_context
 
 import numpy as np
 import pandas as pd
@@ -18,7 +16,8 @@ import psutil
 
 from workers.bench.forecast_faults import with_faults
 from workers.forecast_review.forecasting import metrics, months
-from workers.forecast_review.forecasting.fitting import Tell
+from workers.forecast_review.forecasting.fitting import Tell, workers
+from workers.forecast_review.forecasting.forecast import Forecast
 from workers.forecast_review.forecasting.history import Floats, History, Series
 from workers.forecast_review.forecasting.models import LEAST
 from workers.forecast_review.forecasting.plan import Plan
@@ -53,14 +52,12 @@ class Report:
     """What one run of the benchmark found."""
 
     sides: tuple[Side, Side]
-    accuracy: pd.DataFrame
-    """Of our run, by model, as `forecast.Forecast.accuracy` has it."""
-    faults: pd.DataFrame | None
-    """By model: MASE on clean data, on faulty data as delivered, and repaired; None if it was not asked for."""
+    forecast: Forecast
+    """Our run."""
 
 
-def bench(history: History, plan: Plan, *, fault_rate: float | None, tell: Tell) -> Report:
-    """Measure both sides one after the other, with as many processes each; then the faults if a rate is given."""
+def bench(history: History, plan: Plan, *, tell: Tell) -> Report:
+    """Measure both sides one after the other, with as many processes each."""
     with metered() as ours:
         forecast = run_forecast(history, plan, tell=tell)
     row = forecast.accuracy.iloc[0]
@@ -68,16 +65,25 @@ def bench(history: History, plan: Plan, *, fault_rate: float | None, tell: Tell)
     with metered() as theirs:
         errors = prophet_alone(history, plan, tell)
     alone = Side("Prophet alone, defaults", theirs, *(float(mean) for mean in errors.mean(axis=0)))
-    return Report(
-        (mine, alone), forecast.accuracy, None if fault_rate is None else faults(history, plan, fault_rate, tell)
-    )
+    return Report((mine, alone), forecast)
 
 
-def faults(history: History, plan: Plan, rate: float, tell: Tell) -> pd.DataFrame:
-    """MASE by model on clean data, on faulty data as delivered and repaired by rule; always against the true values."""
+def faults(history: History, plan: Plan, rate: float, clean: Forecast, *, tell: Tell) -> pd.DataFrame:
+    """What faults cost, and what cleaning gives back.
+
+    Args:
+        history: without faults; what came is always read from here.
+        plan: of all runs.
+        rate: share of the months that are spoilt.
+        clean: the run on `history`.
+        tell: called as work proceeds.
+
+    Returns:
+        MASE by model on clean data, on faulty data as delivered, and on the same repaired by rule.
+    """
     dirty = with_faults(history, rate, seed=plan.seed)
     found = {
-        "clean": run_forecast(history, plan, tell=tell),
+        "clean": clean,
         "faulty": run_forecast(dirty, replace(plan, clean=False), truth=history, tell=tell),
         "repaired": run_forecast(dirty, plan, truth=history, tell=tell),
     }
@@ -95,9 +101,9 @@ def prophet_alone(history: History, plan: Plan, tell: Tell) -> Floats:
     origins = plan.months_of_origins(history)[:-1][-plan.origins :]
     series = [history.series[name] for name in sorted(history.series)]
     found: list[list[float]] = []
-    with ProcessPoolExecutor(plan.processes, mp_context=get_context("spawn")) as pool:
+    with workers(plan.processes) as run:
         work = partial(_one_series, origins=origins, horizon=plan.horizon)
-        for done, cases in enumerate(pool.map(work, series), start=1):
+        for done, cases in enumerate(run(work, series), start=1):
             found += cases
             tell(done, len(series), "Prophet alone")
     return np.array(found) if found else np.full((1, 3), np.nan)

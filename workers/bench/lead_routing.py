@@ -15,7 +15,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from workers.bench.cpu import WARM, Compilers, Usage, snapshot, usage
+from workers.bench.cpu import Usage, snapshot, usage, warm_up
 from workers.bench.figures import Figures, figures, next_rate, schedule
 from workers.bench.sending import Sent, open_loop, passages, poster, unsettled
 from workers.bench.serving import plain_polling, programs, ready
@@ -127,16 +127,12 @@ class Bench:
 
     async def _warm_up(self, report: Report) -> None:
         """Until Java has compiled what is hot: at first its compilers take more of the machine than the leads do."""
-        camunda = programs(self._settings).get("camunda")
-        compilers = None if camunda is None else Compilers(camunda)
-        for _ in range(WARM_UP_RUNS):
+
+        async def once() -> None:
             report.runs.append(await self._run(OURS, "warm-up", WARM_UP_RATE, WARM_UP_SECONDS, {}))
             await self._drain()
-            share = None if compilers is None else compilers.share()
-            if share is not None:
-                self._tell(f"  of Camunda's processor time, its compilers took {share:.0%}")
-                if share <= WARM:
-                    return
+
+        await warm_up(programs(self._settings).get("camunda"), WARM_UP_RUNS, once, self._tell)
 
     async def _search(self, side: str, report: Report) -> None:
         """Look for the highest rate that a side holds."""

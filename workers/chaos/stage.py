@@ -106,7 +106,7 @@ def _programs(
     """The usual programs, but: two workers, doubled jobs, each way through its link; nothing that trains or forecasts."""
     result = []
     for program in found:
-        if program.name in {"upkeep", "forecaster"}:
+        if program.name in {"upkeep", "forecaster", "planner"}:
             continue
         if program.name not in CLIENTS:
             result.append(program)

@@ -67,7 +67,7 @@ def plan(
     from workers.forecast_review.forecasting.models import LSTM, SINGLE
     from workers.forecast_review.forecasting.plan import Plan
 
-    chosen = tuple(name.strip() for name in models.split(",")) if models else tuple(SINGLE)
+    chosen = tuple(name.strip() for name in models.split(",")) if models else SINGLE
     asked = Plan(horizon=horizon, models=(*chosen, *((LSTM,) if lstm else ())), origins=origins, seed=seed, clean=clean)
     return asked if processes is None else Plan(**{**vars(asked), "processes": processes})
 

@@ -6,7 +6,7 @@ import asyncio
 import sys
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 import typer
 
@@ -111,3 +111,9 @@ def print_table(title: str, head: list[str], rows: list[list[str]]) -> None:
     for row in rows:
         table.add_row(*row)
     Console().print(table)
+
+
+def fail(reason: str) -> NoReturn:
+    """Say on standard error what is wrong, and end with exit code 1."""
+    typer.echo(reason, err=True)
+    raise typer.Exit(1)

@@ -56,16 +56,24 @@ def weights(text: str | None) -> Weights:
     return Weights(**chosen)
 
 
-def pairs(texts: Sequence[str] | None) -> list[tuple[str, str]]:
-    """``ACCOUNT=REP``, each. Raises InputError."""
+def pairs(texts: Sequence[str] | None, example: str = "ACCOUNT=REP") -> list[tuple[str, str]]:
+    """Two parts with ``=`` between them, each. Raises InputError."""
     from workers.territory_alignment.solving.errors import InputError
 
     found = []
     for text in texts or []:
         account, _, rep = text.partition("=")
         if not account or not rep:
-            raise InputError(f"{text!r} is no pair; write ACCOUNT=REP")
+            raise InputError(f"{text!r} is no pair; write for instance {example}")
         found.append((account, rep))
+    return found
+
+
+def people(texts: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """``GROUP=ADDRESS``, each. Raises InputError."""
+    found: dict[str, tuple[str, ...]] = {}
+    for group, address in pairs(texts, "sales-ops=ops@example.com"):
+        found[group] = (*found.get(group, ()), address)
     return found
 
 

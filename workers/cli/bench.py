@@ -133,22 +133,27 @@ def forecast(
 
     with support.plain_errors():
         from workers.bench.forecast import bench
+        from workers.bench.forecast import faults as with_faults
 
         history = support.sample(support.read(data, layout, hierarchy).history, series, seed)
         plan = support.plan(horizon=horizon, models=None, lstm=False, origins=5, seed=seed, processes=processes)
         here = machine()
         with progress("fitting") as tell:
-            report = bench(history, plan, fault_rate=faults, tell=tell)
+            report = bench(history, plan, tell=tell)
+        file = support.keep(report.forecast, None, store=False)
     typer.echo(f"{history.describe()}, {horizon} months ahead, {plan.processes} processes; {here}")
+    typer.echo(f"Our version {report.forecast.version}, kept in {file}")
     sides = [
         [one.name, f"{one.cost.seconds:.0f}", f"{one.cost.cpu_seconds:.0f}", f"{one.cost.peak_mib:,.0f}", f"{one.smape:.2f}", f"{one.mase:.3f}", f"{one.wape:.2f}"]
         for one in report.sides
     ]  # fmt: skip
     print_table("Both sides", ["side", "seconds", "CPU s", "peak MiB", "sMAPE %", "MASE", "WAPE %"], sides)
-    support.print_accuracy(report.accuracy)
-    if report.faults is not None:
-        rows = [[str(name), *(f"{value:.3f}" for value in row)] for name, row in zip(report.faults.index, report.faults.to_numpy(), strict=True)]  # fmt: skip
-        print_table(f"MASE with {faults:.1%} of the months spoilt", ["model", *map(str, report.faults.columns)], rows)
+    support.print_accuracy(report.forecast.accuracy)
+    if faults is not None:
+        with support.plain_errors(), progress("with faults") as tell:
+            table = with_faults(history, plan, faults, report.forecast, tell=tell)
+        rows = [[str(name), *(f"{value:.3f}" for value in row)] for name, row in zip(table.index, table.to_numpy(), strict=True)]  # fmt: skip
+        print_table(f"MASE with {faults:.1%} of the months spoilt", ["model", *map(str, table.columns)], rows)
 
 
 @app.command()

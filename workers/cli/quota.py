@@ -8,10 +8,14 @@ from typing import Annotated
 
 import typer
 
+from workers.cli import _quota_review
 from workers.cli import _quota_support as support
 from workers.cli._versions import print_problems
 
-app = typer.Typer(no_args_is_help=True, help="Plan quotas, explain, compare and change them.")
+app = typer.Typer(no_args_is_help=True, help="Plan quotas, explain, compare and change them, and have them approved.")
+app.command()(_quota_review.load)
+app.command()(_quota_review.history)
+app.add_typer(_quota_review.app, name="review")
 
 Version = Annotated[str, typer.Argument(help="A version, a .quotas file, or `latest`.")]
 Rows = Annotated[int, typer.Option(min=1, help="Rows to print.")]

@@ -19,8 +19,8 @@ def load(
     seed: Seed = 1,
     retrain: Annotated[bool, typer.Option(help="Train the scorer again even if one is active.")] = False,
 ) -> None:
-    """Load the sample organisation, its scorer, and the sales that are forecast; may be repeated, and puts sample rows
-    back as they were.
+    """Load the sample organisation, its scorer, its opportunities, the sales that are forecast, and territories to align; may be repeated,
+    and puts sample rows back as they were.
     """
     import asyncio
 
@@ -41,14 +41,27 @@ async def _load(dsn: str, seed: int, retrain: bool) -> str:
     try:
         loaded = await load_organisation(pool, seed)
         scorer = await prepare(pool, seed, again=retrain)
+        selling = await _load_selling(pool, seed)
         sales = await _load_sales(pool)
+        territories = await _load_territories(pool)
+        quotas = await _load_quotas(pool)
     finally:
         await pool.close()
     learned = "was active already" if scorer.auc is None else f"trained on invented history, AUC {scorer.auc:.2f}"
     return (
         f"Sample organisation: {loaded.reps} reps in {loaded.territories} territories, {loaded.accounts} accounts, "
-        f"{loaded.absences} absences. Scorer {scorer.version}: {learned}. {sales}"
+        f"{loaded.absences} absences. Scorer {scorer.version}: {learned}. {selling} {sales} {territories} {quotas}"
     )
+
+
+async def _load_selling(pool: Pool, seed: int) -> str:
+    import datetime as dt
+
+    from workers.sample.selling import load_selling
+
+    async with pool.connection() as connection:
+        sold = await load_selling(connection, seed, dt.datetime.now(dt.UTC).date())
+    return f"{sold.open} open and {sold.closed} closed opportunities, win model {sold.model}."
 
 
 async def _load_sales(pool: Pool) -> str:
@@ -64,6 +77,42 @@ async def _load_sales(pool: Pool) -> str:
         organisation, stored = await load_sample(connection, dt.datetime.now(dt.UTC).date())
     months = stored.new + stored.changed + stored.same
     return f"To forecast: {organisation.name} ({organisation.id}), {months:,} months of sales."
+
+
+async def _load_territories(pool: Pool) -> str:
+    from workers.engine.programs import can_plan
+
+    if not can_plan():
+        return "No territories to align: the extra 'territories' is not installed."
+    from workers.territory_alignment.loading import load_sample
+
+    async with pool.connection() as connection:
+        organisation = await load_sample(connection)
+    return f"Territories to align: {organisation.name} ({organisation.id})."
+
+
+async def _load_quotas(pool: Pool) -> str:
+    from pathlib import Path
+    from tempfile import TemporaryDirectory
+
+    from workers.engine.programs import can_plan
+
+    if not can_plan():
+        return "No quotas to set: the extra 'planning' is not installed."
+    from workers.quota_approval.adapters import loading
+    from workers.quota_approval.domain.reviews import Organisation
+    from workers.quota_approval.planning.sample import write_sample
+
+    with TemporaryDirectory() as folder:
+        write_sample(Path(folder), reps=20, seed=1)
+        tables, rules, people = loading.read_folder(Path(folder))
+    addresses = {group: (f"{group}@fairlead.example",) for group in ("sales-ops", "sales-directors", "sales-finance")}
+    made = Organisation(
+        "field", "Field sales", rules["currency"], "UTC", "US", ("crm", "erp"), addresses, rules, forecast_of=None
+    )
+    async with pool.connection() as connection:
+        await loading.load(connection, made, tables, people)
+    return f"Quotas: {made.name} ({made.id}), 20 reps, {rules['period']}."
 
 
 @app.command()

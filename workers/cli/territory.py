@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from workers.cli import _territory_review as review
 from workers.cli import _territory_support as support
 from workers.cli._support import print_table
 from workers.cli._versions import print_problems
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 app = typer.Typer(no_args_is_help=True, help="Give accounts to reps, look at plans, change and compare them.")
+app.command()(review.load)
+app.command()(review.history)
+app.add_typer(review.app, name="review")
 
 Version = Annotated[str, typer.Argument(help="A version, a .territories file, or `latest`.")]
 Seconds = Annotated[float | None, typer.Option(min=0.1, help="Stop after so many seconds.")]

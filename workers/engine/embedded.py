@@ -25,6 +25,7 @@ from workers.engine.records import Element, Record, RecordIndex, UserTask
 from workers.settings import Settings, get_settings
 
 STEP_SECONDS = 0.02
+_PROTOCOL = "io.camunda.zeebe.protocol"
 
 
 class EmbeddedEngine:
@@ -105,25 +106,39 @@ class EmbeddedEngine:
                 raise TimeoutError(f"Waited {within} for {what}. The engine's last records: {'; '.join(last)}")
             await asyncio.sleep(STEP_SECONDS)
 
+    def assign_user_task(self, key: int, assignee: str) -> None:
+        """Let a person claim a user task, as Tasklist would; otherwise like `complete_user_task`."""
+        self._command_user_task(key, "ASSIGN", lambda record: record.setAction("assign").setAssignee(assignee))
+
     def complete_user_task(self, key: int, variables: dict[str, Any] | None = None, action: str = "complete") -> None:
         """Complete a user task with ``variables``, as Tasklist would.
 
         Returns when the command is in the log; the engine carries it out soon after. Raises `LookupError` if no open
         user task has this key.
         """
+
+        def fill(record: Any) -> None:  # noqa: ANN401 - a Java object
+            from jpype import JClass  # noqa: PLC0415 - after the JVM has started
+
+            document = JClass(f"{_PROTOCOL}.impl.encoding.MsgPackConverter").convertToMsgPack(
+                json.dumps(variables or {})
+            )
+            record.setAction(action).setVariables(JClass("org.agrona.concurrent.UnsafeBuffer")(document))
+
+        self._command_user_task(key, "COMPLETE", fill)
+
+    def _command_user_task(self, key: int, intent: str, fill: Callable[[Any], object]) -> None:
         if key not in {task.key for task in self.open_user_tasks()}:
             raise LookupError(f"No open user task has the key {key}.")
         from jpype import JClass, JLong  # noqa: PLC0415 - after the JVM has started
 
-        protocol = "io.camunda.zeebe.protocol"
-        document = JClass(f"{protocol}.impl.encoding.MsgPackConverter").convertToMsgPack(json.dumps(variables or {}))
-        record = JClass(f"{protocol}.impl.record.value.usertask.UserTaskRecord")()
-        record.setUserTaskKey(JLong(key)).setAction(action)
-        record.setVariables(JClass("org.agrona.concurrent.UnsafeBuffer")(document))
-        metadata = JClass(f"{protocol}.impl.record.RecordMetadata")()
-        metadata.recordType(JClass(f"{protocol}.record.RecordType").COMMAND)
-        metadata.valueType(JClass(f"{protocol}.record.ValueType").USER_TASK)
-        metadata.intent(JClass(f"{protocol}.record.intent.UserTaskIntent").COMPLETE)
+        record = JClass(f"{_PROTOCOL}.impl.record.value.usertask.UserTaskRecord")()
+        record.setUserTaskKey(JLong(key))
+        fill(record)
+        metadata = JClass(f"{_PROTOCOL}.impl.record.RecordMetadata")()
+        metadata.recordType(JClass(f"{_PROTOCOL}.record.RecordType").COMMAND)
+        metadata.valueType(JClass(f"{_PROTOCOL}.record.ValueType").USER_TASK)
+        metadata.intent(getattr(JClass(f"{_PROTOCOL}.record.intent.UserTaskIntent"), intent))
         logstreams = "io.camunda.zeebe.logstreams.log"
         entry = JClass(f"{logstreams}.LogAppendEntry").of(JLong(key), metadata, record)
         # The engine offers no door for this command, so its log is reached through the private field.
@@ -142,6 +157,10 @@ class EmbeddedEngine:
     def open_user_tasks(self, process_instance_key: int | None = None, element_id: str | None = None) -> list[UserTask]:
         """User tasks that wait for a person, oldest first."""
         return self._read().open_user_tasks(process_instance_key, element_id)
+
+    def completed_user_tasks(self) -> list[UserTask]:
+        """User tasks that were completed, in that order."""
+        return self._read().completed_user_tasks()
 
     def process_instances(self, process_id: str | None = None, *, active_only: bool = False) -> list[Element]:
         """Process instances in the order in which they started."""

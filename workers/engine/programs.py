@@ -49,8 +49,12 @@ FORECASTER_TASKS = tuple(
     )
 )
 """The tasks that need the forecasting libraries; no other process imports them."""
+PLANNER_TASKS = tuple(f"quota_approval.{name}" for name in ("adjust_quota", "plan_quotas", "print_letters")) + tuple(
+    f"territory_alignment.{name}" for name in ("adjust_territories", "collect_territories", "solve_territories")
+)
+"""The tasks that need the planning libraries, in a process of their own."""
 POLITE_NICE = 10
-"""Fitting takes all cores for minutes, and pages may be a second late: everything else goes before both."""
+"""Fitting and planning take all cores for minutes, pages may be a second late: everything else goes before them."""
 
 
 @dataclass(frozen=True)
@@ -231,7 +235,9 @@ def _own(settings: Settings) -> list[Program]:
             priority=600,
         )
 
-    excluded = [word for task in (SCORING_TASK, *UPKEEP_TASKS, *FORECASTER_TASKS) for word in ("--except", task)]
+    excluded = [
+        word for task in (SCORING_TASK, *UPKEEP_TASKS, *FORECASTER_TASKS, *PLANNER_TASKS) for word in ("--except", task)
+    ]
     found = [
         one("dispatcher", "Dispatcher", 3, "dispatcher_metrics", "dispatcher", "run"),
         one("worker", "Worker", 3, "worker_metrics", "worker", "run", "--all", *excluded),
@@ -243,18 +249,31 @@ def _own(settings: Settings) -> list[Program]:
     if settings.engine == "local" or settings.control_room.records_url is not None:
         found.append(_giving_way(one("readmodel", "Read model", 3, "readmodel_metrics", "readmodel", "run")))
     if can_forecast():
-        program = one("forecaster", "Forecaster", 3, "forecaster_metrics", "worker", "run", *FORECASTER_TASKS)
-        found.append(_giving_way(program))
+        found.append(
+            _giving_way(one("forecaster", "Forecaster", 3, "forecaster_metrics", "worker", "run", *FORECASTER_TASKS))
+        )
+    if can_plan():
+        found.append(_giving_way(one("planner", "Planner", 3, "planner_metrics", "worker", "run", *PLANNER_TASKS)))
     return found
 
 
 def _giving_way(program: Program) -> Program:
+    """A program before which everything else goes."""
     return replace(program, command=lambda: politely(program.command(), POLITE_NICE))
 
 
 def can_forecast() -> bool:
     """Whether the extra `forecasting` is installed; nothing is imported."""
-    return all(importlib.util.find_spec(name) for name in ("statsforecast", "prophet", "hierarchicalforecast"))
+    return _installed("statsforecast", "prophet", "hierarchicalforecast")
+
+
+def can_plan() -> bool:
+    """Whether the extras `planning` and `territories` are installed; nothing is imported."""
+    return _installed("clarabel", "fpdf", "matplotlib", "pandas", "pyarrow", "scipy")
+
+
+def _installed(*packages: str) -> bool:
+    return all(importlib.util.find_spec(name) for name in packages)
 
 
 def _sample() -> Program:

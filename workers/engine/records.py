@@ -118,6 +118,14 @@ class RecordIndex:
             if process_instance_key in {None, value["processInstanceKey"]} and element_id in {None, value["elementId"]}
         ]
 
+    def completed_user_tasks(self) -> list[UserTask]:
+        """User tasks that were completed, in that order."""
+        return [
+            self._task(record["key"], record["value"])
+            for record in self.records
+            if record["recordType"] == "EVENT" and (record["valueType"], record["intent"]) == ("USER_TASK", "COMPLETED")
+        ]
+
     def incidents(self, process_instance_key: int | None = None) -> list[Record]:
         """Unresolved incidents, as records; ``value`` has ``errorType``, ``errorMessage`` and ``elementId``."""
         return [

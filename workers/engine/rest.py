@@ -49,6 +49,7 @@ class FoundTask:
     process_instance_key: int
     assignee: str | None
     candidate_groups: tuple[str, ...]
+    candidate_users: tuple[str, ...]
     form_key: int | None
     created_at: datetime | None
     due_at: datetime | None
@@ -107,9 +108,15 @@ class CamundaRest:
         process_instance_key: int | None = None,
         element_id: str | None = None,
         limit: int = 100,
+        candidate_user: str | None = None,
     ) -> list[FoundTask]:
         """User tasks, oldest first; ``state`` is CREATED, COMPLETED, CANCELED or FAILED, None: any."""
-        wanted = {"state": state, "processInstanceKey": _text(process_instance_key), "elementId": element_id}
+        wanted = {
+            "state": state,
+            "processInstanceKey": _text(process_instance_key),
+            "elementId": element_id,
+            "candidateUser": candidate_user,
+        }
         sort = [{"field": "creationDate", "order": "ASC"}]
         return [_task(one) for one in await self._search("user-tasks", wanted, limit, sort)]
 
@@ -238,6 +245,7 @@ class CamundaRest:
 
 def _task(one: Json) -> FoundTask:
     groups = one.get("candidateGroups") or one.get("candidateGroup") or ()
+    users = one.get("candidateUsers") or one.get("candidateUser") or ()
     return FoundTask(
         key=int(one.get("userTaskKey") or one["key"]),
         element_id=one["elementId"],
@@ -246,6 +254,7 @@ def _task(one: Json) -> FoundTask:
         process_instance_key=int(one["processInstanceKey"]),
         assignee=one.get("assignee") or None,
         candidate_groups=tuple(groups),
+        candidate_users=tuple(users),
         form_key=int(one["formKey"]) if one.get("formKey") else None,
         created_at=_moment(one.get("creationDate")),
         due_at=_moment(one.get("dueDate")),

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
-from pydantic import SecretStr
-
 from workers.forecast_review.adapters.book import PostgresReviewBook
-from workers.forecast_review.adapters.history import ERP_SECONDS, ErpDatabase, PostgresHistoryDesk
+from workers.forecast_review.adapters.history import PostgresHistoryDesk
 from workers.forecast_review.adapters.judging import PostgresJudgingDesk
 from workers.forecast_review.adapters.needs import PostgresNeedDesk
 from workers.forecast_review.adapters.notices import PostgresNoticeDesk
@@ -15,22 +13,19 @@ from workers.forecast_review.adapters.pictures import PostgresPictureShelf
 from workers.forecast_review.adapters.publication import PostgresPublicationDesk
 from workers.forecast_review.adapters.reviews import PostgresReviewDesk
 from workers.forecast_review.adapters.runs import ProcessForecaster
-from workers.forecast_review.adapters.targets import CrmDatabase, ForecastDelivery
+from workers.forecast_review.adapters.targets import ForecastDelivery
 from workers.forecast_review.ports import ForecastReviewPorts
 from workers.forecast_review.ports.publication import CHANNELS
-from workers.office import mail
+from workers.office import mail, systems
 from workers.runtime.resources import Deliver, Resources
 from workers.runtime.work import Work
-
-_CRM = "forecast_review.crm"
-_ERP = "forecast_review.erp"
 
 
 def ports(resources: Resources, work: Work) -> ForecastReviewPorts:
     """What one job's task gets as its second argument."""
     return ForecastReviewPorts(
         book=PostgresReviewBook(work),
-        history=PostgresHistoryDesk(work, _erp(resources)),
+        history=PostgresHistoryDesk(work, systems.erp(resources)),
         forecaster=ProcessForecaster(work, resources.pool),
         needs=PostgresNeedDesk(work, resources.pool),
         reviews=PostgresReviewDesk(work),
@@ -39,7 +34,7 @@ def ports(resources: Resources, work: Work) -> ForecastReviewPorts:
         ),
         publication=PostgresPublicationDesk(work, resources.pool),
         pictures=PostgresPictureShelf(work, resources.settings, resources.clock),
-        judging=PostgresJudgingDesk(work, _erp(resources)),
+        judging=PostgresJudgingDesk(work, systems.erp(resources)),
         work=work,
         clock=resources.clock,
     )
@@ -48,8 +43,8 @@ def ports(resources: Resources, work: Work) -> ForecastReviewPorts:
 def deliveries(resources: Resources) -> Mapping[str, Deliver]:
     """Who carries the outbox rows of which channel."""
     return {
-        CHANNELS["crm"]: ForecastDelivery(_crm(resources), "crm", resources.pool),
-        CHANNELS["erp"]: ForecastDelivery(_erp(resources), "erp", resources.pool),
+        CHANNELS["crm"]: ForecastDelivery(systems.crm(resources), "crm", resources.pool),
+        CHANNELS["erp"]: ForecastDelivery(systems.erp(resources), "erp", resources.pool),
         **mail.deliveries(resources),
     }
 
@@ -60,27 +55,4 @@ async def prepare(resources: Resources, tasks: Collection[str]) -> None:
 
 async def close(resources: Resources) -> None:
     """Close what this context keeps open; call it before the process ends."""
-    for name in (_CRM, _ERP):
-        database = resources.cache.pop(name, None)
-        if database is not None:
-            await database.close()
-
-
-# The CRM and the ERP are other systems: a pool of its own for each, so that jobs that hold a connection never wait for
-# each other's.
-
-
-def _crm(resources: Resources) -> CrmDatabase:
-    conninfo = _conninfo(resources, resources.settings.crm_database_url)
-    database: CrmDatabase = resources.cache.setdefault(_CRM, CrmDatabase(conninfo))
-    return database
-
-
-def _erp(resources: Resources) -> ErpDatabase:
-    conninfo = _conninfo(resources, resources.settings.erp_database_url)
-    database: ErpDatabase = resources.cache.setdefault(_ERP, ErpDatabase(conninfo, timeout=ERP_SECONDS))
-    return database
-
-
-def _conninfo(resources: Resources, apart: SecretStr | None) -> str:
-    return str(resources.pool.conninfo) if apart is None else apart.get_secret_value()
+    await systems.close(resources)

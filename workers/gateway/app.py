@@ -15,15 +15,22 @@ from workers.gateway import (
     routes_control,
     routes_control_operations,
     routes_control_processes,
+    routes_follow_ups,
     routes_forecast_pages,
     routes_forecasts,
     routes_health,
     routes_leads,
     routes_people,
+    routes_prioritisations,
+    routes_quota_pages,
+    routes_quotas,
     routes_runbooks,
+    routes_territories,
+    routes_territory_pages,
 )
 from workers.gateway.backlog import EngineQueue
 from workers.gateway.contracts import LeadIn, Outcome, Withdrawal
+from workers.gateway.follow_up_contracts import ContactMade, FollowUpCancellation, FollowUpIn
 from workers.gateway.forecast_contracts import ForecastWithdrawal, ReviewIn, SaleIn
 from workers.gateway.guard import Guard
 from workers.gateway.human_tasks import TaskBoard
@@ -31,8 +38,11 @@ from workers.gateway.live import Live, Shared
 from workers.gateway.mending import OpenDesk, open_desk
 from workers.gateway.metrics import Metrics, Observed
 from workers.gateway.parts import Parts
+from workers.gateway.prioritisation_contracts import PrioritisationIn, PrioritisationWithdrawal
 from workers.gateway.problems import Problem
+from workers.gateway.quota_contracts import AdjustmentIn, QuotasIn, QuotasWithdrawal
 from workers.gateway.sessions import SignInFirst, to_sign_in
+from workers.gateway.territory_contracts import AlignmentIn, TerritoryWithdrawal
 from workers.runtime.database import Pool
 from workers.settings import Settings
 
@@ -40,15 +50,38 @@ _COMPONENTS = "#/components/schemas/{model}"
 ROUTES = (
     routes_leads,
     routes_forecasts,
+    routes_quotas,
+    routes_territories,
+    routes_follow_ups,
+    routes_prioritisations,
     routes_people,
     routes_forecast_pages,
+    routes_quota_pages,
+    routes_territory_pages,
     routes_health,
     routes_runbooks,
     routes_control,
     routes_control_operations,
     routes_control_processes,
 )
-BODIES = (LeadIn, Withdrawal, Outcome, SaleIn, ReviewIn, ForecastWithdrawal)
+BODIES = (
+    LeadIn,
+    Withdrawal,
+    Outcome,
+    SaleIn,
+    ReviewIn,
+    ForecastWithdrawal,
+    AlignmentIn,
+    TerritoryWithdrawal,
+    FollowUpIn,
+    ContactMade,
+    FollowUpCancellation,
+    PrioritisationIn,
+    PrioritisationWithdrawal,
+    QuotasIn,
+    AdjustmentIn,
+    QuotasWithdrawal,
+)
 """Models of bodies that the routes read themselves."""
 
 
@@ -57,7 +90,7 @@ def create_app(settings: Settings, pool: Pool, board: TaskBoard, desk: OpenDesk 
     app = FastAPI(
         title="Fairlead",
         version=__version__,
-        description="Leads and sales in, forecasts made, and what became of them. Every refusal is a problem detail (RFC 9457).",
+        description="Leads and sales in, forecasts and quotas made, territories aligned, and what became of them. Every refusal is a problem detail (RFC 9457).",
         # Their pages load scripts from other hosts; the description itself is at /openapi.json.
         docs_url=None,
         redoc_url=None,

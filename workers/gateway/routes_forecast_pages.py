@@ -41,7 +41,7 @@ async def get_picture(
     signature: Signature = None,
 ) -> Response:
     """Drawn by the forecaster for the total and for each segment that a person looks at."""
-    await _let_in(request, parts, picture_path(run_version, segment), until, signature)
+    await let_in(request, parts, picture_path(run_version, segment), until, signature)
     async with parts.pool.connection() as connection:
         found = await connection.execute(
             "SELECT png FROM forecasting.pictures WHERE run_version = %s AND segment = %s", (run_version, segment)
@@ -67,7 +67,7 @@ async def get_page(
     signature: Signature = None,
 ) -> Response:
     """What was published, what people changed, and how it did so far."""
-    await _let_in(request, parts, page_path(version), until, signature)
+    await let_in(request, parts, page_path(version), until, signature)
     ends = datetime.now(UTC) + timedelta(hours=parts.settings.gateway.link_hours)
     secret = links.secret_of(parts.settings)
 
@@ -153,7 +153,7 @@ def _number(value: float | None, digits: int = 1) -> str:
     return "?" if value is None else f"{value:,.{digits}f}"
 
 
-async def _let_in(request: Request, parts: Parts, path: str, until: str | None, signature: str | None) -> None:
+async def let_in(request: Request, parts: Parts, path: str, until: str | None, signature: str | None) -> None:
     """Open to a link that we signed, or else to an API client.
 
     Raises:

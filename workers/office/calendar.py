@@ -15,8 +15,6 @@ from functools import lru_cache
 from itertools import pairwise
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-import holidays
-
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 SEARCH_DAYS = 370
 """How far ahead working time is looked for: a year and a few days."""
@@ -109,6 +107,19 @@ class WorkCalendar:
             duration -= end - start
         raise NeverAtWork  # pragma: no cover - `_from` never ends without raising
 
+    def add_working_days(self, moment: datetime, days: int) -> datetime:
+        """The same local time of day so many days with working time later, in UTC.
+
+        Raises:
+            NeverAtWork: no working time within `SEARCH_DAYS` of the last one.
+        """
+        local = _utc(moment).astimezone(self.timezone)
+        while days:
+            local += timedelta(days=1)
+            midnight = local.replace(hour=0, minute=0, second=0, microsecond=0)
+            days -= self.local_day(self.next_start(midnight)) == local.date()
+        return local.astimezone(UTC)
+
     def deadlines(self, moment: datetime, minutes: Mapping[str, float]) -> dict[str, datetime]:
         """For each name the instant at which that many working minutes have passed since `moment`, in UTC."""
         return {name: self.add_working_time(moment, timedelta(minutes=count)) for name, count in minutes.items()}
@@ -192,6 +203,8 @@ def public_holidays(country: str) -> Container[date]:
     Raises:
         CalendarError: the library does not know the country.
     """
+    import holidays  # noqa: PLC0415 - all countries of the world, which who only looks up a rep need not load
+
     code, _, part = country.upper().partition("-")
     try:
         known: Container[date] = holidays.country_holidays(code, subdiv=part or None)

@@ -37,13 +37,14 @@ def served(program: Program) -> set[str]:
     return set(all_job_types()) - set(words) if "--all" in program.command() else set(words)
 
 
-def test_each_task_has_one_program_and_the_forecaster_gives_way(tmp_path: Path) -> None:
+def test_each_task_has_one_program_and_what_takes_long_gives_way(tmp_path: Path) -> None:
     found = {program.name: program for program in programs(Settings(home=tmp_path), Store(tmp_path))}
-    workers = {name: served(found[name]) for name in ("worker", "scorer", "upkeep", "forecaster")}
+    workers = {name: served(found[name]) for name in ("worker", "scorer", "upkeep", "forecaster", "planner")}
     assert sorted(task for tasks in workers.values() for task in tasks) == all_job_types()
     assert "forecast_review.fit_forecast" in workers["forecaster"]
     assert "forecast_review.open_review" in workers["worker"]
-    assert found["forecaster"].command()[:3] == ("nice", "-n", "10")
+    assert "territory_alignment.solve_territories" in workers["planner"]
+    assert all(found[name].command()[:3] == ("nice", "-n", "10") for name in ("forecaster", "planner"))
 
 
 @pytest.mark.parametrize(
@@ -60,10 +61,17 @@ def test_the_read_model_runs_where_records_can_be_read_and_gives_way(
         assert found["readmodel"].command()[:3] == ("nice", "-n", "10")
 
 
-def test_without_the_extra_there_is_no_forecaster_and_nobody_else_takes_its_tasks(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("extra", "program", "task"),
+    [
+        ("can_forecast", "forecaster", "forecast_review.fit_forecast"),
+        ("can_plan", "planner", "territory_alignment.solve_territories"),
+    ],
+)
+def test_without_the_extra_there_is_no_such_program_and_nobody_else_takes_its_tasks(
+    extra: str, program: str, task: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("workers.engine.programs.can_forecast", lambda: False)
-    found = {program.name: program for program in programs(Settings(home=tmp_path), Store(tmp_path))}
-    assert "forecaster" not in found
-    assert "forecast_review.fit_forecast" not in served(found["worker"])
+    monkeypatch.setattr(f"workers.engine.programs.{extra}", lambda: False)
+    found = {one.name: one for one in programs(Settings(home=tmp_path), Store(tmp_path))}
+    assert program not in found
+    assert task not in served(found["worker"])

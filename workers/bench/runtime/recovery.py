@@ -91,9 +91,9 @@ class Recovery:
 
     async def _kill_broker(self) -> None:
         killed = self._kill("camunda")
-        away = await self._until("the broker's gRPC", killed, self._answers)
+        away = await self._until("the broker's gRPC", killed, partial(self._answers, ZeebeClient.topology))
         answered = time.monotonic()
-        replayed = await self._until("the broker to take a command", answered, self._takes_commands)
+        replayed = await self._until("the broker to take a command", answered, partial(self._answers, _command))
         returned = time.monotonic()
         before = await completed_jobs(self._http, self._settings) or 0
         completed = await self._until("the next job", returned, partial(self._has_completed, before))
@@ -118,19 +118,11 @@ class Recovery:
         found = await completed_jobs(self._http, self._settings)
         return found is not None and found > before
 
-    async def _answers(self) -> bool:
+    async def _answers(self, ask: Callable[[ZeebeClient], Awaitable[object]]) -> bool:
         # A new channel each time: an old one would wait before it connects again.
         async with ZeebeClient(self._settings) as client:
             try:
-                await client.topology()
-            except EngineBusy:
-                return False
-        return True
-
-    async def _takes_commands(self) -> bool:
-        async with ZeebeClient(self._settings) as client:
-            try:
-                await client.publish("bench_nobody_waits", "bench", {}, ttl_seconds=0)
+                await ask(client)
             except EngineBusy:
                 return False
         return True
@@ -141,6 +133,11 @@ class Recovery:
                 raise NotServed(f"Waited {LONGEST_SECONDS:.0f} s for {what} after a kill, in vain.")
             await asyncio.sleep(STEP_SECONDS)
         return time.monotonic() - since
+
+
+async def _command(client: ZeebeClient) -> None:
+    """One that changes nothing: a message that nobody waits for."""
+    await client.publish("bench_nobody_waits", "bench", {}, ttl_seconds=0)
 
 
 def _program(settings: Settings) -> Program:

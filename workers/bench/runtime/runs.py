@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import httpx
 
-from workers.bench.cpu import WARM, Compilers, snapshot, usage
+from workers.bench.cpu import snapshot, usage, warm_up
 from workers.bench.figures import Passage, Spread, figures, spread
 from workers.bench.runtime.figures import DBOS, Burst, Reference, Report, Round, Sustained, WorkerStart
 from workers.bench.runtime.one_task.stamps import Handled
@@ -87,18 +87,15 @@ class Rounds:
             self._tell(f"worker ready after {seconds:.2f} s")
 
     async def _warm_up(self, every: list[Side]) -> None:
-        camunda = programs(self._settings).get("camunda")
-        compilers = None if camunda is None else Compilers(camunda)
-        for number in range(self._report.plan.warm_ups):
+        plan = self._report.plan
+
+        async def once() -> None:
             for side in every:
                 async with serving(side, self._settings) as worker:
                     await self._begin(side, worker)
-                    await self._burst(side, worker, min(WARM_UP, self._report.plan.instances))
-            share = None if compilers is None else compilers.share()
-            if share is not None:
-                self._tell(f"warm-up {number + 1}: of Camunda's processor time, its compilers took {share:.0%}")
-                if share <= WARM:
-                    return
+                    await self._burst(side, worker, min(WARM_UP, plan.instances))
+
+        await warm_up(programs(self._settings).get("camunda"), plan.warm_ups, once, self._tell)
 
     async def _round(self, side: Side, number: int) -> None:
         plan = self._report.plan

@@ -1,6 +1,6 @@
 """Sales and collections on PostgreSQL, and the built-in ERP (schema erp).
 
-The ERP stands for another system: it has connections and transactions of its own. The numbers layer is imported when
+The numbers layer is imported when
 first used: every worker of this context imports this module, only one collects and checks.
 """
 
@@ -17,11 +17,11 @@ from psycopg.rows import DictRow
 from psycopg.types.json import Jsonb
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
-from workers.forecast_review.domain.history import WORST, Finding, Findings, History, RuleCount
+from workers.forecast_review.domain.history import FRESH, WORST, Finding, Findings, History, RuleCount
 from workers.forecast_review.domain.organisation import Organisation
-from workers.forecast_review.ports.history import ErpDown, ErpResting, HistoryUnavailable, NoUsableHistory
+from workers.forecast_review.ports.history import HistoryUnavailable, NoUsableHistory
+from workers.office.systems import ErpDatabase, ErpDown
 from workers.runtime.errors import PermanentError
-from workers.runtime.outside import OutsideDatabase
 from workers.runtime.work import Work
 
 if TYPE_CHECKING:
@@ -29,19 +29,8 @@ if TYPE_CHECKING:
     from workers.forecast_review.forecasting.history import History as Series
     from workers.forecast_review.forecasting.reading import Reading
 
-ERP_SECONDS = 10.0
-"""All sales of an organisation are read at once."""
 ERP_TRIES = 4
 """Before a person is asked."""
-
-
-class ErpDatabase(OutsideDatabase):
-    """The way to the ERP."""
-
-    title = "ERP"
-    dependency = "erp"
-    down = ErpDown
-    resting = ErpResting
 
 
 async def stored_sales(connection: AsyncConnection[DictRow], organisation: str) -> list[DictRow]:
@@ -121,7 +110,7 @@ class PostgresHistoryDesk:
                     for place, f in enumerate(found)
                 ],
             )
-        return _findings(found, len(series.series))
+        return _findings(found, series)
 
     async def repair(self, history_id: str, decided_by: str) -> int:
         """See `HistoryDesk.repair`."""
@@ -207,18 +196,25 @@ def _check(series: Series) -> list[checks.Finding]:
     return sorted(check(series), key=lambda found: _HARM[found.severity])
 
 
-def _findings(found: Sequence[checks.Finding], series: int) -> Findings:
+def _findings(found: Sequence[checks.Finding], history: Series) -> Findings:
     from workers.forecast_review.forecasting import months  # noqa: PLC0415 - see the module's docstring
 
     by_rule: dict[str, int] = {}
     for one in found:
         by_rule[one.rule] = by_rule.get(one.rule, 0) + 1
+    series = len(history.series)
+    months_of_all = sum(len(one.values) for one in history.series.values())
+    repairable = sum(one.proposal is not None for one in found)
+    odd = [one for one in found if one.severity != "info"]
+    fresh = {one.series for one in odd if one.month is not None and one.month > history.end - FRESH}
     return Findings(
         errors=sum(one.severity == "error" for one in found),
         warnings=sum(one.severity == "warning" for one in found),
-        repairable=sum(one.proposal is not None for one in found),
+        repairable=repairable,
         late_series=len({one.series for one in found if one.rule == "late_data"}),
-        share_affected=round(len({one.series for one in found if one.severity != "info"}) / series, 4),
+        share_affected=round(len({one.series for one in odd}) / series, 4),
+        share_fresh=round(len(fresh) / series, 4),
+        share_repairable=round(repairable / months_of_all, 4),
         by_rule=tuple(RuleCount(rule, count) for rule, count in sorted(by_rule.items(), key=lambda item: -item[1])),
         worst=tuple(
             Finding(

@@ -16,10 +16,11 @@ from croniter import CroniterError, croniter
 from psycopg.rows import DictRow
 
 from workers.forecast_review.adapters.asking import ask_review
-from workers.forecast_review.adapters.history import ErpDatabase, booked_sales, stored_sales
+from workers.forecast_review.adapters.history import booked_sales, stored_sales
 from workers.forecast_review.domain.composing import members
 from workers.forecast_review.domain.organisation import Organisation, Reason
 from workers.forecast_review.domain.upkeep import Accuracy, Cells, Health, PublishedSegment, Step, accuracy, words
+from workers.office.systems import ErpDatabase
 from workers.runtime.errors import PermanentError
 from workers.runtime.work import Work
 

@@ -21,11 +21,10 @@ from workers.forecast_review.domain.publication import (
     PersonOverride,
     ReleaseFacts,
     Segment,
-    Sending,
-    Target,
-    TargetResult,
 )
 from workers.forecast_review.ports.publication import CHANNELS
+from workers.office.publication import Sending, Target, TargetResult
+from workers.office.sendings import Sendings
 from workers.runtime.database import Pool
 from workers.runtime.errors import PermanentError
 from workers.runtime.work import Work
@@ -42,7 +41,7 @@ class PostgresPublicationDesk:
 
     def __init__(self, work: Work, pool: Pool) -> None:
         self._work = work
-        self._pool = pool
+        self._sendings = Sendings(work, pool, schema="forecasting", case="forecast_id", channels=CHANNELS)
 
     async def base(self, run_version: str) -> Base:
         """See `PublicationDesk.base`."""
@@ -147,40 +146,19 @@ class PostgresPublicationDesk:
     async def send(self, sending: Sending, organisation: str) -> None:
         """See `PublicationDesk.send`."""
         cursor = await self._work.connection.execute(
-            """
-            INSERT INTO forecasting.sendings (change_id, forecast_id, release, version, target, asked_at, state, why)
-            SELECT %(change_id)s, %(forecast_id)s, %(release)s, %(version)s, %(target)s, %(asked_at)s,
-                CASE WHEN %(target)s = ANY(targets) THEN 'pending' ELSE 'delivered' END,
-                CASE WHEN %(target)s = ANY(targets) THEN '' ELSE 'the organisation does not use it' END
-            FROM forecasting.organisations WHERE id = %(organisation)s RETURNING state
-            """,
-            asdict(sending) | {"organisation": organisation},
+            "SELECT %s = ANY(targets) AS used FROM forecasting.organisations WHERE id = %s",
+            (sending.target, organisation),
         )
         row = await cursor.fetchone()
-        if row is not None and row["state"] == "pending":
-            await self._work.send(
-                CHANNELS[sending.target], {"change_id": sending.change_id, "version": sending.version}
-            )
+        await self._sendings.send(sending, used=row is not None and row["used"])
 
     async def recall(self, version: str, target: Target, change_id: str) -> None:
         """See `PublicationDesk.recall`."""
-        await self._work.send(CHANNELS[target], {"change_id": change_id, "version": version, "undo": True})
+        await self._sendings.recall(version, target, change_id)
 
     async def results(self, forecast_id: str, release: int) -> tuple[Sequence[TargetResult], datetime]:
         """See `PublicationDesk.results`."""
-        async with self._pool.connection() as connection:
-            cursor = await connection.execute(
-                "SELECT target, state, why, former, asked_at FROM forecasting.sendings"
-                " WHERE forecast_id = %s AND release = %s ORDER BY target",
-                (forecast_id, release),
-            )
-            rows = await cursor.fetchall()
-        if not rows:
-            raise PermanentError(
-                f"Release {release} of {forecast_id} was sent nowhere; publish it before it is confirmed."
-            )
-        found = [TargetResult(row["target"], row["state"], row["why"], row["former"]) for row in rows]
-        return found, min(row["asked_at"] for row in rows)
+        return await self._sendings.results(forecast_id, release)
 
 
 def _told(override: PersonOverride) -> dict[str, object]:

@@ -6,13 +6,9 @@ The numbers layer is imported when first used: every worker of this context impo
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
-import os
-import signal
-import sys
 from collections import Counter
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, LiteralString
 
 import psycopg
@@ -22,6 +18,7 @@ from psycopg.rows import DictRow
 
 from workers.forecast_review.domain.run import ModelCount, Run
 from workers.forecast_review.ports.runs import ForecastImpossible
+from workers.runtime.children import child
 from workers.runtime.database import Pool
 from workers.runtime.errors import PermanentError, TransientError
 from workers.runtime.work import Work
@@ -83,15 +80,15 @@ class ProcessForecaster:
         gauge = PROGRESS.labels(organisation)
         FITTING.inc()
         try:
-            async with _child() as child:
-                assert child.stdin is not None and child.stdout is not None  # noqa: PT018 - both are pipes
-                child.stdin.write(order.to_line(len(packed)) + packed)
-                async for line in child.stdout:
+            async with child(CHILD) as fitting:
+                assert fitting.stdin is not None and fitting.stdout is not None  # noqa: PT018 - both are pipes
+                fitting.stdin.write(order.to_line(len(packed)) + packed)
+                async for line in fitting.stdout:
                     said = json.loads(line)
                     if "error" in said:
                         raise ForecastImpossible(said["error"], variables={"history_why": said["error"]})
                     if "size" in said:
-                        return await child.stdout.readexactly(said["size"])
+                        return await fitting.stdout.readexactly(said["size"])
                     gauge.set(said["done"] / said["total"] if said["total"] else 0.0)
                     await self._tell(forecast_id, said)
                 raise TransientError("The process that fits ended before it was done; it is started again.")
@@ -165,25 +162,6 @@ class ProcessForecaster:
                     for c in forecast.choices.to_dict("records")
                 ],
             )
-
-
-@contextlib.asynccontextmanager
-async def _child() -> AsyncIterator[asyncio.subprocess.Process]:
-    """A process that fits, in a group of its own; the group is ended with the block, whatever happened."""
-    child = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        CHILD,
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        start_new_session=True,
-    )
-    try:
-        yield child
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(child.pid, signal.SIGKILL)
-        await child.wait()
 
 
 def _run_of(forecast: Forecast, incumbents: Mapping[str, Incumbent]) -> Run:

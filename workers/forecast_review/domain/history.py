@@ -7,6 +7,8 @@ from typing import Literal
 
 WORST = 25
 """Findings that a person is shown one by one."""
+FRESH = 12
+"""Newest months of a collection, which few reviews have seen before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,10 @@ class Findings:
     """Series whose newest months are not there yet."""
     share_affected: float
     """Of the series, 0 to 1, with a finding that is an error or a warning."""
+    share_fresh: float
+    """Of the series, 0 to 1, with such a finding in one of the newest twelve months."""
+    share_repairable: float
+    """Of the months of all series, 0 to 1, that a repair would change."""
     by_rule: tuple[RuleCount, ...]
     worst: tuple[Finding, ...]
     """Errors first; at most `WORST`."""

@@ -1,44 +1,14 @@
-"""A version that was composed and released: its facts, and how it got on at the targets."""
+"""A version that was composed and released: its facts."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Literal
 
 from workers.forecast_review.domain.composing import Composed, Override
 
-Target = Literal["crm", "erp"]
-"""A system that works with the forecast."""
-
-SendingState = Literal["pending", "delivered", "refused", "restored"]
-"""``restored``: the target works with what it had before, or was never changed."""
-
 SHOWN = 10
 """So many conflicts are told in a process variable; the rest is counted."""
-
-
-def version_of(forecast_id: str, release: int) -> str:
-    """The published version that a review's release has: ``texas_housing-20261126T013000.1``."""
-    return f"{forecast_id}.{release}"
-
-
-def change_id(forecast_id: str, release_key: str) -> str:
-    """By which a target recognises a change, and its undoing."""
-    return f"{forecast_id}/{release_key}"
-
-
-@dataclass(frozen=True, slots=True)
-class Sending:
-    """One attempt to bring a version to a target."""
-
-    change_id: str
-    forecast_id: str
-    release: int
-    version: str
-    target: Target
-    asked_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,41 +131,3 @@ def _to_former(
 
 def _percent(new: float, old: float) -> float | None:
     return round(100 * (new - old) / abs(old), 4) if old else None
-
-
-@dataclass(frozen=True, slots=True)
-class TargetResult:
-    """How a version got on at one target."""
-
-    target: str
-    state: SendingState
-    why: str
-    former_version: str | None
-    """What was in use there before; None: nothing, or it did not answer yet."""
-
-
-@dataclass(frozen=True, slots=True)
-class PublicationResult:
-    """How a version got on at all targets."""
-
-    state: Literal["delivered", "pending", "refused"]
-    """``refused``: at least one target did, or did not answer in time; what others got is to be undone."""
-    why: str
-    targets: tuple[TargetResult, ...]
-
-
-def outcome(results: Sequence[TargetResult], *, waited_minutes: float, give_up_minutes: float) -> PublicationResult:
-    """What is to be done about a publication: go on, wait, or undo it."""
-    refused = [one for one in results if one.state == "refused"]
-    pending = [one for one in results if one.state == "pending"]
-    if refused:
-        why = "; ".join(f"{one.target}: {one.why}" for one in refused)
-        return PublicationResult("refused", why, tuple(results))
-    if pending and waited_minutes >= give_up_minutes:
-        names = ", ".join(one.target for one in pending)
-        why = f"{names} did not answer within {give_up_minutes:.0f} minutes"
-        return PublicationResult("refused", why, tuple(results))
-    if pending:
-        names = ", ".join(one.target for one in pending)
-        return PublicationResult("pending", f"{names} did not answer yet", tuple(results))
-    return PublicationResult("delivered", "", tuple(results))

@@ -125,11 +125,6 @@ def _by_month(base: Mapping[str, float], months: Mapping[str, float | None]) -> 
     return wanted
 
 
-def same_person(one: str, other: str) -> bool:
-    """Whether two log-ins are the same person's."""
-    return one.strip().casefold() == other.strip().casefold()
-
-
 @dataclass(frozen=True, slots=True)
 class ApprovedChange:
     """What a person changed of a segment, for those who release the forecast."""

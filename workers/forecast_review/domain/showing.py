@@ -191,7 +191,11 @@ def findings_text(findings: Findings | None) -> str:
     if findings is None:
         return ""
     words = [f"{one.rule.replace('_', ' ')}: {one.count}" for one in findings.by_rule]
-    return bullets([*words, f"{findings.share_affected:.0%} of the segments are affected"])
+    affected = (
+        f"{findings.share_affected:.0%} of the segments are affected, {findings.share_fresh:.0%} in the newest year; "
+        f"a rule would repair {findings.share_repairable:.1%} of all months"
+    )
+    return bullets([*words, affected])
 
 
 def finding_rows(findings: Findings | None) -> list[dict[str, str]]:

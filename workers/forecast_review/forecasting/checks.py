@@ -71,7 +71,8 @@ def check_series(series: Series, end: int, thresholds: Thresholds = DEFAULTS) ->
     late = end - series.end
     if late >= thresholds.ended:
         text = f"{series.name} ended in {months.text(series.end)}, {late} months before the others; it is not forecast"
-        return [Finding(series.name, None, "ended", "error", text)]
+        # Told, and no error: it was late for a year.
+        return [Finding(series.name, None, "ended", "warning", text)]
     found: list[Finding] = []
     if len(series.values) < thresholds.short:
         text = (

@@ -54,7 +54,7 @@ def main() -> None:
         plan = Plan(
             horizon=order.horizon,
             clean=order.clean,
-            models=tuple(order.models or SINGLE),
+            models=tuple(order.models) or SINGLE,
             origins=order.origins,
             incumbents=order.incumbents,
             processes=1 if len(history.series) < FEW else cores(),

@@ -74,14 +74,26 @@ def workers(processes: int) -> Iterator[Run]:
         yield map
         return
     # Fresh interpreters: a fork of a process with threads can hang.
-    with ProcessPoolExecutor(processes, mp_context=get_context("spawn"), initializer=_alone) as pool:
+    with _one_thread_each(), ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
         yield partial(pool.map, chunksize=1)
 
 
-def _alone() -> None:
-    """One thread each: the processes are the parallelism."""
-    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
-        os.environ[name] = "1"
+@contextmanager
+def _one_thread_each() -> Iterator[None]:
+    """For the processes that begin in here: they are the parallelism. The libraries ask when they are loaded, so that a
+    process cannot settle it for itself any more when it has begun.
+    """
+    names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+    before = {name: os.environ.get(name) for name in names}
+    os.environ.update(dict.fromkeys(names, "1"))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 def known_at(series: Series, origins: Sequence[int], thresholds: Thresholds | None) -> list[Known | None]:

@@ -4,7 +4,8 @@ statsforecast (Nixtla) gives all but Prophet (`prophet_model`) and the LSTM (`ls
 rule that bounds their cost and keeps old regimes out:
 
 - A model learns from the last `WINDOW` months; Prophet, which has change points of its own, from all.
-- AutoARIMA has a rule of its own (`arima`); MSTL works on logarithms where all values are positive, as ARIMA does.
+- AutoARIMA, AutoETS and CES have a rule of their own (`searches`); MSTL works on logarithms where all values are positive,
+  as ARIMA does.
 """
 
 from __future__ import annotations
@@ -12,21 +13,21 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 
 import numpy as np
-from statsforecast.models import MSTL, AutoCES, AutoETS, DynamicOptimizedTheta, SeasonalNaive
+from statsforecast.models import MSTL, DynamicOptimizedTheta, SeasonalNaive
 
-from workers.forecast_review.forecasting.arima import SEARCH_EVERY, Orders, refit, search
 from workers.forecast_review.forecasting.errors import PlanError
 from workers.forecast_review.forecasting.history import Floats
 from workers.forecast_review.forecasting.months import YEAR
 from workers.forecast_review.forecasting.prophet_model import prophet
+from workers.forecast_review.forecasting.searches import GROWN, SEARCH_EVERY, SEARCHES, Refit
 
 WINDOW = 15 * YEAR
 LEAST = 2 * YEAR
 """Months from which models can be told apart; below it there is only the naive forecast."""
 GATE = "seasonal_naive"
-ARIMA = "arima"
 LSTM = "lstm"
 _ABSURD = 10.0
 """A forecast beyond this many times the largest value seen is a failed fit."""
@@ -46,31 +47,14 @@ def _theta(values: Floats, _start: int, horizon: int) -> Floats:
     return _mean(DynamicOptimizedTheta(season_length=YEAR), values[-WINDOW:], horizon)
 
 
-def _ces(values: Floats, _start: int, horizon: int) -> Floats:
-    return _mean(AutoCES(season_length=YEAR), values[-WINDOW:], horizon)
-
-
-def _ets(values: Floats, _start: int, horizon: int) -> Floats:
-    return _mean(AutoETS(season_length=YEAR), values[-WINDOW:], horizon)
-
-
 def _mstl(values: Floats, _start: int, horizon: int) -> Floats:
     return _on_logs(lambda part: _mean(MSTL(season_length=YEAR), part, horizon), values[-WINDOW:])
 
 
-def _arima(values: Floats, _start: int, horizon: int) -> Floats:
-    return search(values[-WINDOW:], horizon)[0]
+PLAIN: Mapping[str, Model] = {GATE: seasonal_naive, "theta": _theta, "mstl": _mstl, "prophet": prophet}
+"""Models that have no form to search."""
 
-
-SINGLE: Mapping[str, Model] = {
-    GATE: seasonal_naive,
-    "theta": _theta,
-    "ces": _ces,
-    "ets": _ets,
-    "mstl": _mstl,
-    ARIMA: _arima,
-    "prophet": prophet,
-}
+SINGLE = (GATE, "theta", "ces", "ets", "mstl", "arima", "prophet")
 """From the simplest on; the order decides between models that are as good as each other."""
 
 MEDIANS: Mapping[str, tuple[str, ...]] = {
@@ -114,7 +98,8 @@ class Fits:
     def __init__(self, names: Sequence[str], horizon: int) -> None:
         self.names = names
         self.horizon = horizon
-        self._orders: Orders | None = None
+        self._forms: dict[str, tuple[int, Refit]] = {}
+        """Model → months known when its form was searched, and what fits that form anew."""
 
     def at(self, values: Floats, start: int, *, left: int) -> dict[str, Floats]:
         """Each model's forecast at one origin.
@@ -123,7 +108,7 @@ class Fits:
         `left` is the number of origins to come: at the last one everything is searched anew.
         """
         if left % SEARCH_EVERY == 0:
-            self._orders = None
+            self._forms = {}
         return {name: self._one(name, values, start) for name in self.names}
 
     def _one(self, name: str, values: Floats, start: int) -> Floats:
@@ -134,16 +119,24 @@ class Fits:
         try:
             with warnings.catch_warnings(), np.errstate(all="ignore"):
                 warnings.simplefilter("ignore")
-                found = self._arima(values) if name == ARIMA else SINGLE[name](values, start, self.horizon)
+                if name in SEARCHES:
+                    found = self._searched(name, values[-WINDOW:])
+                else:
+                    found = PLAIN[name](values, start, self.horizon)
         except Exception:  # noqa: BLE001 - a model may fail on one series in any way; the others go on
             return np.full(self.horizon, np.nan)
         return plausible(np.asarray(found, dtype=np.float64), values)
 
-    def _arima(self, values: Floats) -> Floats:
-        part = values[-WINDOW:]
-        if self._orders is not None:
-            return refit(part, self.horizon, self._orders)
-        found, self._orders = search(part, self.horizon)
+    def _searched(self, name: str, part: Floats) -> Floats:
+        """By the form of an earlier search, if it still serves; else by a new search."""
+        then, refit = self._forms.get(name, (0, None))
+        if refit is not None and len(part) < GROWN * then:
+            with suppress(Exception):  # a form may not suit what came since, in any way; then another is searched
+                found = refit(part, self.horizon)
+                if np.isfinite(plausible(found, part)).all():
+                    return found
+        found, refit = SEARCHES[name](part, self.horizon)
+        self._forms[name] = len(part), refit
         return found
 
 

@@ -27,7 +27,7 @@ class Plan:
 
     horizon: int = 12
     """Months ahead."""
-    models: tuple[str, ...] = tuple(SINGLE)
+    models: tuple[str, ...] = SINGLE
     """Single models that compete; combinations of them join by themselves."""
     origins: int = 5
     """Rolling origins at which what would have been published is held against what came, a horizon apart."""

@@ -7,7 +7,7 @@ from typing import ClassVar, Protocol
 
 from workers.forecast_review.domain.history import Findings, History
 from workers.forecast_review.domain.organisation import Organisation
-from workers.runtime.errors import BusinessError, DependencyDown, TransientError
+from workers.runtime.errors import BusinessError
 
 
 class HistoryUnavailable(BusinessError):
@@ -20,16 +20,6 @@ class NoUsableHistory(BusinessError):
     """Nothing of what was collected can be forecast; a person decides. Brings ``history_why``."""
 
     code: ClassVar[str] = "no_usable_history"
-
-
-class ErpDown(TransientError):
-    """The ERP did not answer in time; it is asked again."""
-
-    runbook = "crm-away"
-
-
-class ErpResting(DependencyDown, ErpDown):
-    """The ERP failed too often of late and is not asked for a while."""
 
 
 class HistoryDesk(Protocol):

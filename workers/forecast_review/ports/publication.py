@@ -7,21 +7,11 @@ from datetime import datetime
 from typing import Literal, Protocol
 
 from workers.forecast_review.domain.composing import Composed
-from workers.forecast_review.domain.publication import Base, PersonOverride, ReleaseFacts, Sending, Target, TargetResult
-from workers.runtime.errors import DependencyDown, TransientError
+from workers.forecast_review.domain.publication import Base, PersonOverride, ReleaseFacts
+from workers.office.publication import Sending, Target, TargetResult
 
 CHANNELS: Mapping[Target, str] = {"crm": "crm.forecast", "erp": "erp.forecast"}
-"""The outbox channel of each target. The payload is ``{change_id, version}``, to undo it with ``undo: true``."""
-
-
-class CrmDown(TransientError):
-    """The CRM did not answer in time; it is asked again."""
-
-    runbook = "crm-away"
-
-
-class CrmResting(DependencyDown, CrmDown):
-    """The CRM failed too often of late and is not asked for a while."""
+"""The outbox channel of each target. See `workers.office.sendings`."""
 
 
 class PublicationDesk(Protocol):

@@ -31,6 +31,8 @@ async def check_history(given: CheckHistoryInput, ports: ForecastReviewPorts) ->
         history_id=given.history.history_id,
         by_rule={one.rule: one.count for one in findings.by_rule},
         share_affected=findings.share_affected,
+        share_fresh=findings.share_fresh,
+        share_repairable=findings.share_repairable,
         late_series=findings.late_series,
     )
     return CheckHistoryOutput(findings=findings)

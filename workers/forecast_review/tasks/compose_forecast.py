@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from workers.forecast_review.domain.composing import UnknownSegment, compose
-from workers.forecast_review.domain.publication import ReleaseFacts, release_facts, version_of
+from workers.forecast_review.domain.publication import ReleaseFacts, release_facts
 from workers.forecast_review.ports import ForecastReviewPorts
+from workers.office.publication import version_of
 from workers.runtime.errors import PermanentError
 from workers.runtime.task import Contract, task
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from workers.forecast_review.domain.publication import PublicationResult, outcome
 from workers.forecast_review.ports import ForecastReviewPorts
+from workers.office.publication import PublicationResult, outcome
 from workers.runtime.task import Contract, task
 
 

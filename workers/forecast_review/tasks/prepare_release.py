@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from workers.forecast_review.bookkeeping import deadlines
 from workers.forecast_review.domain import showing
-from workers.forecast_review.domain.deadlines import Deadlines, Sla
 from workers.forecast_review.domain.publication import ReleaseFacts
 from workers.forecast_review.ports import ForecastReviewPorts
+from workers.office.deadlines import Deadlines, Sla, deadlines
 from workers.runtime.task import Contract, task
 
 
@@ -62,5 +61,5 @@ async def prepare_release(given: PrepareReleaseInput, ports: ForecastReviewPorts
             )
             for one in changes[:SHOWN]
         ],
-        release_deadlines=await deadlines(ports, given.organisation, given.release_sla),
+        release_deadlines=await deadlines(ports.book, given.organisation, given.release_sla, ports.clock()),
     )

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Literal
 
-from workers.forecast_review.bookkeeping import deadlines
 from workers.forecast_review.domain import showing
-from workers.forecast_review.domain.deadlines import Deadlines, Sla
 from workers.forecast_review.domain.history import Findings
 from workers.forecast_review.ports import ForecastReviewPorts
+from workers.office.deadlines import Deadlines, Sla, deadlines
 from workers.runtime.task import Contract, task
 
 RepairChoice = Literal["repair", "as_is", "collect_again", "stop"]
@@ -72,7 +71,7 @@ class PrepareRepairOutput(Contract):
 async def prepare_repair(given: PrepareRepairInput, ports: ForecastReviewPorts) -> PrepareRepairOutput:
     """Gather it; deadlines count from now. Where nothing can be forecast, going on is no choice."""
     findings = given.findings
-    due = await deadlines(ports, given.organisation, given.repair_sla)
+    due = await deadlines(ports.book, given.organisation, given.repair_sla, ports.clock())
     why = given.verdict.why if findings and given.verdict else given.history_why or "The sales could not be used."
     choices: list[RepairChoice] = ["collect_again", "stop"]
     if findings is not None and given.history_why is None:

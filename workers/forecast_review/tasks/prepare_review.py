@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from pydantic import AwareDatetime
 
-from workers.forecast_review.bookkeeping import deadlines
 from workers.forecast_review.domain import showing
-from workers.forecast_review.domain.deadlines import Deadlines, Sla
 from workers.forecast_review.domain.needs import ToReview
 from workers.forecast_review.domain.run import Run
 from workers.forecast_review.ports import ForecastReviewPorts
+from workers.office.deadlines import Deadlines, Sla, deadlines
 from workers.runtime.task import Contract, task
 
 
@@ -87,5 +86,7 @@ async def prepare_review(given: PrepareReviewInput, ports: ForecastReviewPorts) 
             facts=showing.fact_rows(found),
             months_to_edit=showing.months_to_edit(found),
         ),
-        case_deadlines=await deadlines(ports, given.organisation, given.case_sla, not_after=given.reviews_close_at),
+        case_deadlines=await deadlines(
+            ports.book, given.organisation, given.case_sla, ports.clock(), not_after=given.reviews_close_at
+        ),
     )

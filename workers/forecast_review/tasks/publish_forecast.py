@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from workers.forecast_review.domain.publication import ReleaseFacts, Sending, Target, change_id
+from typing import Literal
+
+from workers.forecast_review.domain.publication import ReleaseFacts
 from workers.forecast_review.ports import ForecastReviewPorts
+from workers.office.publication import Sending, change_id
 from workers.runtime.task import Contract, task
 
 
@@ -14,7 +17,7 @@ class PublishForecastInput(Contract):
     organisation: str
     release: int
     release_facts: ReleaseFacts
-    target: Target
+    target: Literal["crm", "erp"]
     release_key: str
     """Tells attempts and targets apart: ``1/crm``."""
 

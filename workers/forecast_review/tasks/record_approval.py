@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Literal
 
 from workers.forecast_review.domain.needs import ToReview
-from workers.forecast_review.domain.reviews import same_person
 from workers.forecast_review.ports import ForecastReviewPorts
+from workers.office.people import same_person
 from workers.runtime.task import Contract, task
 
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from pydantic import AwareDatetime
 
-from workers.forecast_review.bookkeeping import deadlines
 from workers.forecast_review.domain import showing
-from workers.forecast_review.domain.deadlines import Deadlines, Sla
 from workers.forecast_review.domain.needs import ToReview
 from workers.forecast_review.domain.reviews import Answer, ChangeRefused, Kind, Reason, change_of
 from workers.forecast_review.domain.run import Run
 from workers.forecast_review.ports import ForecastReviewPorts
 from workers.forecast_review.ports.reviews import OverrideInvalid
+from workers.office.deadlines import Deadlines, Sla, deadlines
 from workers.runtime.task import Contract, task
 
 
@@ -91,7 +90,9 @@ async def record_review(given: RecordReviewInput, ports: ForecastReviewPorts) ->
         given.forecast_id, given.review_key, segment, given.review_choice, by=by, note=note, at=ports.clock()
     )
     facts = {"segment": segment, "note_given": bool(note)}
-    due = await deadlines(ports, given.organisation, given.approval_sla, not_after=given.reviews_close_at)
+    due = await deadlines(
+        ports.book, given.organisation, given.approval_sla, ports.clock(), not_after=given.reviews_close_at
+    )
     if change is None or given.override_reason is None:
         await ports.work.note("reviewed", "The forecast stands.", actor=by, **facts)
         return RecordReviewOutput(override=None, approval_deadlines=due)

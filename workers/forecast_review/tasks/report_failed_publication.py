@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from workers.forecast_review.bookkeeping import deadlines
 from workers.forecast_review.domain import letters
-from workers.forecast_review.domain.deadlines import Deadlines, Sla
-from workers.forecast_review.domain.publication import PublicationResult, ReleaseFacts
+from workers.forecast_review.domain.publication import ReleaseFacts
 from workers.forecast_review.ports import ForecastReviewPorts
+from workers.office.deadlines import Deadlines, Sla, deadlines
 from workers.office.letters import CHANNEL
+from workers.office.publication import PublicationResult
 from workers.runtime.task import Contract, task
 
 
@@ -45,5 +45,5 @@ async def report_failed_publication(
     )
     return ReportFailedPublicationOutput(
         failure_text=f"Version {given.release_facts.published_version}: {given.publication.why}.",
-        publication_deadlines=await deadlines(ports, given.organisation, given.publication_sla),
+        publication_deadlines=await deadlines(ports.book, given.organisation, given.publication_sla, ports.clock()),
     )

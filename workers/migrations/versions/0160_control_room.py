@@ -3,7 +3,7 @@
 from alembic import op
 
 revision = "0160"
-down_revision = "0120"
+down_revision = "0150"
 
 
 def upgrade() -> None:

@@ -14,6 +14,7 @@ Stated assumptions (nothing here is real):
   month and fully in their seventh.
 * Quotas of earlier years were set by hand: what was expected, 3 % more, give or take 10 %.
 * The first rep who stays keeps last year's quota as a cap, with a reason.
+* Two people decide about quotas, by the log-ins of the local Camunda: demo as the director, act for finance.
 """
 
 from __future__ import annotations
@@ -46,6 +47,12 @@ _CHANCES = np.array([0.1, 0.25, 0.5, 0.8])
 _NEW = 1 / 8
 
 
+_PEOPLE = """login,name,email,role,node
+demo,Dora Director,demo@fairlead.example,director,
+act,Fina Finance,act@fairlead.example,finance,
+"""
+
+
 @dataclass
 class _Territory:
     """One rep's place, whoever holds it."""
@@ -75,6 +82,7 @@ def write_sample(folder: Path, *, reps: int, seed: int) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for name, rows in tables.items():
         _write(folder / f"{name}.csv", name, rows)
+    (folder / "people.csv").write_text(_PEOPLE, encoding="utf-8")
     total = sum(float(str(row["value"])) for row in _planned(tables["forecast"]) if row["segment"] == TOTAL)
     (folder / "rules.yaml").write_text(_RULES.format(target=round(total * 0.93, -3)), encoding="utf-8")
 

@@ -35,6 +35,14 @@ class Problem:
 
 
 @dataclass(frozen=True)
+class Table:
+    """Rows of texts, and what people call the table."""
+
+    name: str
+    frame: pd.DataFrame
+
+
+@dataclass(frozen=True)
 class Reading:
     """What could be read, and what could not."""
 
@@ -54,18 +62,32 @@ def read_organisation(accounts: Path, reps: Path, rules: Path | None = None, *, 
     Raises:
         InputError: if a file cannot be read or lacks a column, or nothing in it can be used.
     """
+    return read_tables(
+        Table(accounts.name, _table(accounts, ACCOUNT_COLUMNS)),
+        Table(reps.name, _table(reps, REP_COLUMNS)),
+        None if rules is None else Table(rules.name, _table(rules, ("rule",))),
+        name=name,
+    )
+
+
+def read_tables(accounts: Table, reps: Table, rules: Table | None = None, *, name: str) -> Reading:
+    """Read tables whose cells are texts, with the columns of the files.
+
+    Raises:
+        InputError: if nothing in them can be used.
+    """
     problems: list[Problem] = []
-    team = _team(reps, problems)
-    found = _things(_table(accounts, ACCOUNT_COLUMNS), accounts.name, "account", _account, problems)
+    team = _things(reps.frame, reps.name, "rep", _rep, problems)
+    found = _things(accounts.frame, accounts.name, "account", _account, problems)
     for account in found.values():
         if account.owner is not None and account.owner not in team:
             text = f"{account.id} belongs to {account.owner!r}, who is not in {reps.name}; it gets a new owner whatever the plan"
             problems.append(Problem(accounts.name, "owner_gone", text))
-    ruled = Rules() if rules is None else _rules(_table(rules, ("rule",)), rules.name, set(found), set(team), problems)
-    for file, some in ((accounts, found), (reps, team)):
+    ruled = Rules() if rules is None else _rules(rules.frame, rules.name, set(found), set(team), problems)
+    for table, some in ((accounts, found), (reps, team)):
         if not some:
             first = f" The first: {problems[0].text}." if problems else ""
-            raise InputError(f"{file.name}: no row can be used.{first}")
+            raise InputError(f"{table.name}: no row can be used.{first}")
     return Reading(Organisation(tuple(found.values()), tuple(team.values()), ruled, name), tuple(problems))
 
 
@@ -76,11 +98,7 @@ def read_reps(path: Path) -> tuple[tuple[Rep, ...], tuple[Problem, ...]]:
         InputError: if the file cannot be read or lacks a column.
     """
     problems: list[Problem] = []
-    return tuple(_team(path, problems).values()), tuple(problems)
-
-
-def _team(path: Path, problems: list[Problem]) -> dict[str, Rep]:
-    return _things(_table(path, REP_COLUMNS), path.name, "rep", _rep, problems)
+    return tuple(_things(_table(path, REP_COLUMNS), path.name, "rep", _rep, problems).values()), tuple(problems)
 
 
 def _table(path: Path, needed: Sequence[str]) -> pd.DataFrame:

@@ -140,7 +140,7 @@ def test_one_series_that_cannot_be_fitted_does_not_stop_the_rest(monkeypatch: py
 
     made = history()
     marked = made.series["r0/s1"].values[0]
-    monkeypatch.setitem(models.SINGLE, "theta", fails)
+    monkeypatch.setitem(models.PLAIN, "theta", fails)
     found = run_forecast(made, replace(QUICK, models=("theta",)))
     assert found.problems["rule"].tolist() == ["model_failed"]
     assert "r0/s1: theta" in found.problems["text"][0]

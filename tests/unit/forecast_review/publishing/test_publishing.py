@@ -10,8 +10,8 @@ from pydantic import SecretStr
 
 from tests.unit.forecast_review.publishing.casework import A_MANAGER_S, ALWAYS_FREE, ORGANISATION, Publishing
 from workers.forecast_review import wiring
-from workers.forecast_review.adapters.targets import CrmDatabase, ForecastDelivery
-from workers.forecast_review.ports.publication import CrmDown
+from workers.forecast_review.adapters.targets import ForecastDelivery
+from workers.office.systems import CrmDatabase, CrmDown
 from workers.runtime.errors import DependencyDown, PermanentError
 from workers.runtime.outbox import OutboxRow
 from workers.runtime.resources import Resources

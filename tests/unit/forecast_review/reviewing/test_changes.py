@@ -8,7 +8,8 @@ from typing import Any, get_args
 import pytest
 
 from workers.forecast_review.domain import showing
-from workers.forecast_review.domain.reviews import Change, ChangeRefused, Reason, change_of, same_person
+from workers.forecast_review.domain.reviews import Change, ChangeRefused, Reason, change_of
+from workers.office.people import same_person
 
 BASE = {"2019-01": 100.0, "2019-02": 300.0}
 TOTAL = 4_000.0

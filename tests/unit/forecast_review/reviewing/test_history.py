@@ -101,6 +101,8 @@ async def test_what_is_suspicious_is_counted_and_the_worst_is_told(open_case: Re
     assert (findings["errors"], findings["warnings"], findings["repairable"]) == (1, 2, 3)
     assert findings["late_series"] == 1
     assert findings["share_affected"] == 0.75
+    assert findings["share_fresh"] == 0.25  # the late one
+    assert findings["share_repairable"] == round(3 / 239, 4)
     worst = findings["worst"][0]
     assert (worst["series"], worst["month"], worst["rule"], worst["value"]) == ("r0/s1", "2010-03", "negative", -5.0)
     assert worst["repaired"] > 0

@@ -80,8 +80,10 @@ def test_figures_have_the_decimals_that_they_deserve(value: float | None, words:
 
 def test_findings_are_counted_and_shown() -> None:
     worst = Finding("north", None, "all_zero", "error", "nothing was sold", None, None)
-    findings = Findings(1, 0, 0, 0, 0.25, (RuleCount("all_zero", 1),), (worst,))
-    assert showing.findings_text(findings) == "- All zero: 1\n- 25% of the segments are affected"
+    findings = Findings(1, 0, 0, 0, 0.25, 0.0, 0.125, (RuleCount("all_zero", 1),), (worst,))
+    assert showing.findings_text(findings) == (
+        "- All zero: 1\n- 25% of the segments are affected, 0% in the newest year; a rule would repair 12.5% of all months"
+    )
     (row,) = showing.finding_rows(findings)
     assert (row["month"], row["value"], row["repaired"]) == ("all", "-", "-")
     assert showing.findings_text(None) == ""

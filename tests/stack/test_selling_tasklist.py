@@ -1,0 +1,81 @@
+"""A rep works through the list of the day in Tasklist, in a real Chromium, on the full local engine; what is promised there
+comes back as a task of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+from playwright.async_api import expect
+
+from tests.stack.browser import Tasklist, open_tasklist
+from tests.stack.conftest import LocalStack, running_stack
+from tests.stack.office import furnish, open_office
+from workers.engine.rest import FoundTask
+from workers.sample.opportunities import ORGANISATION
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+
+
+@pytest.fixture(scope="module")
+def selling_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
+    """A stack with the sample organisation at work, one territory of it with ranked opportunities."""
+    with running_stack(tmp_path_factory.mktemp("selling") / "home", "--no-sample") as stack:
+        furnish(stack)
+        with psycopg.connect(stack.settings.dsn) as connection:
+            connection.execute("UPDATE selling.organisations SET territories = '{dach}', minutes_a_day = 70")
+        asked = stack.fairlead("opportunities", "rank", ORGANISATION)
+        assert asked.returncode == 0, asked.stderr
+        yield stack
+
+
+@pytest.fixture
+async def tasklist(selling_stack: LocalStack, tmp_path: Path) -> AsyncIterator[Tasklist]:
+    async with open_tasklist(selling_stack.settings, tmp_path) as opened:
+        await opened.log_in("demo", "demo")
+        yield opened
+
+
+async def test_a_list_is_worked_through_and_the_promise_comes_back(
+    selling_stack: LocalStack, tasklist: Tasklist
+) -> None:
+    async with open_office(selling_stack) as office:
+
+        async def open_task(element_id: str) -> FoundTask | None:
+            found = await office.camunda.user_tasks(element_id=element_id)
+            return found[0] if found else None
+
+        work = await office.until(lambda: open_task("work_through_list"), "a list", within=180)
+        await tasklist.open(work.key, "Why in this order")
+        form = tasklist.form
+        for said in ("Today's opportunities:", "EUR expected from acting now", "Worth now", "to win", "expected value"):
+            await expect(form).to_contain_text(said)
+        await tasklist.take()
+        await form.get_by_text("Not yet: tomorrow again").first.click()
+        await form.locator(".fjs-dropdownlist-item", has_text="Contact promised").first.click()
+        await form.get_by_label("Promised in working days").first.fill("2")
+        await form.get_by_label("Why, or what was promised").first.fill("Send the contract")
+        await form.get_by_label("Your log-in").fill("demo")
+        await tasklist.picture("tasklist_opportunities")
+        await tasklist.complete()
+
+        contact = await office.until(lambda: open_task("make_contact"), "the promised contact")
+        await tasklist.open(contact.key, "Send the contract")
+        await tasklist.take()
+        await form.get_by_text("Another day").click()
+        await form.get_by_label("Your log-in").fill("demo")
+        await form.get_by_label("Working days later").fill("1")
+        await form.get_by_text("Select", exact=True).click()
+        await form.locator(".fjs-dropdownlist-item", has_text="The customer asked for it").click()
+        await tasklist.picture("tasklist_follow_up")
+        await tasklist.complete()
+
+        async def put_off() -> FoundTask | None:
+            again = await open_task("make_contact")
+            return again if again and again.key > contact.key else None
+
+        again = await office.until(put_off, "the contact on another day")
+        await tasklist.open(again.key, "put off by demo")

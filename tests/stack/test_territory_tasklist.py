@@ -1,0 +1,115 @@
+"""Territories are looked at in Tasklist, in a real Chromium, on the full local engine: edited, refused, approved, published."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+
+import psycopg
+import pytest
+from playwright.async_api import expect
+
+from tests.stack.browser import Tasklist, open_tasklist
+from tests.stack.conftest import LocalStack, running_stack
+from tests.stack.office import Office, open_office
+from workers.engine.rest import FoundTask
+from workers.territory_alignment.loading import SAMPLE, load_sample
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+
+
+@pytest.fixture(scope="module")
+def territory_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
+    """A stack without sample work."""
+    with running_stack(tmp_path_factory.mktemp("territories") / "home", "--no-sample") as stack:
+        yield stack
+
+
+@pytest.fixture
+async def tasklist(territory_stack: LocalStack, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Tasklist]:
+    async with open_tasklist(territory_stack.settings, tmp_path_factory.mktemp("pictures")) as opened:
+        await opened.log_in("demo", "demo")
+        yield opened
+
+
+async def start(stack: LocalStack) -> None:
+    """The sample's territories are asked for; somebody in particular is to be moved."""
+    async with await psycopg.AsyncConnection.connect(
+        stack.settings.dsn, row_factory=psycopg.rows.dict_row
+    ) as connection:
+        await load_sample(connection)
+    done = stack.fairlead("territory", "review", "start", SAMPLE, "--reason", "yearly")
+    assert done.returncode == 0, done.stderr
+
+
+async def task_of(office: Office, element_id: str, after: int = 0) -> FoundTask | None:
+    found = await office.camunda.user_tasks(element_id=element_id)
+    return next((one for one in sorted(found, key=lambda one: one.key) if one.key > after), None)
+
+
+async def test_a_manager_edits_refuses_another_accepts_and_the_director_publishes_in_tasklist(
+    territory_stack: LocalStack, tasklist: Tasklist
+) -> None:
+    await start(territory_stack)
+    async with open_office(territory_stack) as office:
+        first = await office.until(lambda: task_of(office, "look_at_territories"), "a look", within=300)
+        other = await office.until(lambda: task_of(office, "look_at_territories", first.key), "the other look")
+        await tasklist.open(first.key, "Accounts that change hands")
+        form = tasklist.form
+        for said in ("Why you are asked", "Your reps: today → by the plan", "The whole organisation"):
+            await expect(form).to_contain_text(said)
+        picture = form.locator("img")
+        await expect(picture).to_be_visible()
+        assert await picture.evaluate("image => image.complete && image.naturalWidth") == 1200
+        rows = await office.rows(
+            "SELECT account, owner, rep FROM territories.plan_accounts WHERE owner NOT IN ('', rep)"
+        )
+        moved = rows[0]
+        await tasklist.take()
+        await form.get_by_text("Plan again around my edits").click()
+        await form.get_by_label("Your log-in").fill("sam")
+        await form.get_by_role("textbox", name="Account").fill(moved["account"])
+        await form.get_by_role("textbox", name="Rep").fill(moved["owner"])
+        await tasklist.picture("tasklist_territories")
+        await tasklist.complete()
+
+        again = await office.until(
+            lambda: task_of(office, "look_at_territories", other.key), "the look again", within=120
+        )
+        await tasklist.open(again.key, "Accounts that change hands")
+        await tasklist.take()
+        await form.get_by_text("I refuse them, for the reason below").click()
+        await form.get_by_label("Your log-in").fill("sam")
+        await form.get_by_label("Reason or note").fill("Two reps are ill.")
+        await tasklist.complete()
+        await tasklist.open(other.key, "Accounts that change hands")
+        await tasklist.take()
+        await form.get_by_text("I accept these territories").click()
+        await form.get_by_label("Your log-in").fill("mona")
+        await tasklist.complete()
+
+        async def decided() -> FoundTask | None:
+            """The approval; who accepted is asked again if the edit changed what she saw."""
+            looked = await task_of(office, "look_at_territories", again.key)
+            if looked is not None:
+                await office.camunda.complete_user_task(looked.key, {"look_choice": "accept", "looked_by": "mona"})
+            return await task_of(office, "approve_territories")
+
+        approval = await office.until(decided, "the approval", within=120)
+        await tasklist.open(approval.key, "Two reps are ill.")
+        await tasklist.take()
+        await form.get_by_text("Publish them to the CRM and to lead routing").click()
+        await form.get_by_label("Your log-in").fill("dora")
+        await tasklist.picture("tasklist_territory_approval")
+        await tasklist.complete()
+
+        async def published() -> bool:
+            return bool(await office.rows("SELECT FROM territories.alignments WHERE state = 'published'"))
+
+        await office.until(published, "the territories to be published", within=120)
+        (row,) = await office.rows("SELECT owner_id FROM crm.accounts WHERE id = %s", moved["account"])
+        assert row["owner_id"] == moved["owner"]
+        changed = await office.rows(
+            "SELECT FROM crm.accounts a JOIN territories.publications p ON true JOIN territories.plan_accounts t"
+            " ON t.version = p.plan_version AND t.account = a.id WHERE t.rep <> a.owner_id"
+        )
+        assert changed == []

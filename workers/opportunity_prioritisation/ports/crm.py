@@ -1,0 +1,36 @@
+"""The CRM's opportunities: another system, asked with a time-out and told through the outbox."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Protocol
+
+from workers.opportunity_prioritisation.domain.opportunity import Open
+
+CHANNEL = "crm.ranking"
+"""The outbox channel of rankings, and of contacts made from a list."""
+
+
+class CrmOpportunities(Protocol):
+    """Every question raises `CrmDown` after 2 s without an answer."""
+
+    async def open_of(self, rep_ids: Sequence[str], at: datetime) -> Sequence[Open]:
+        """The open opportunities of reps; nothing is known of promises yet."""
+        ...
+
+    async def cycles(self, rep_ids: Sequence[str], at: datetime) -> Sequence[tuple[float, float]]:
+        """Of each that was closed in the last 120 days: days since then, and days it took."""
+        ...
+
+    async def put_ranking(self, change_id: str, organisation: str, prioritisation_id: str) -> None:
+        """Send a ranking, in the job's transaction."""
+        ...
+
+    async def recall_ranking(self, change_id: str, organisation: str) -> None:
+        """Have the CRM go back to the ranking before, behind what is on its way there."""
+        ...
+
+    async def contacted(self, opportunity_ids: Sequence[str], at: datetime) -> None:
+        """Tell of contacts that were made."""
+        ...

@@ -1,0 +1,1 @@
+"""What gives quota approval what it needs from outside."""

@@ -1,0 +1,67 @@
+"""Settings → adapters. Heavy things are made when first used and kept for the life of the process."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+
+from workers.office import mail, systems
+from workers.runtime.resources import Deliver, Resources
+from workers.runtime.work import Work
+from workers.territory_alignment.adapters.book import PostgresAlignmentBook
+from workers.territory_alignment.adapters.data import PostgresDataDesk
+from workers.territory_alignment.adapters.looks import PostgresLookDesk
+from workers.territory_alignment.adapters.notices import PostgresNoticeDesk
+from workers.territory_alignment.adapters.pictures import SignedPictureShelf
+from workers.territory_alignment.adapters.plans import PostgresPlanDesk
+from workers.territory_alignment.adapters.publication import PostgresPublicationDesk
+from workers.territory_alignment.adapters.solver import ProcessSolver
+from workers.territory_alignment.adapters.targets import OwnerDelivery, RoutingDatabase, RoutingDelivery
+from workers.territory_alignment.ports import TerritoryAlignmentPorts
+from workers.territory_alignment.ports.publication import CHANNELS
+
+_ROUTING = "territory_alignment.routing"
+
+
+def ports(resources: Resources, work: Work) -> TerritoryAlignmentPorts:
+    """What one job's task gets as its second argument."""
+    return TerritoryAlignmentPorts(
+        book=PostgresAlignmentBook(work),
+        data=PostgresDataDesk(work),
+        solver=ProcessSolver(work, resources.pool),
+        plans=PostgresPlanDesk(work),
+        looks=PostgresLookDesk(work),
+        publication=PostgresPublicationDesk(work, resources.pool),
+        notices=PostgresNoticeDesk(
+            work, sales_ops=resources.settings.mail.sales_ops, camunda_url=resources.settings.camunda_url
+        ),
+        pictures=SignedPictureShelf(resources.settings, resources.clock),
+        work=work,
+        clock=resources.clock,
+    )
+
+
+def deliveries(resources: Resources) -> Mapping[str, Deliver]:
+    """Who carries the outbox rows of which channel."""
+    return {
+        CHANNELS["crm"]: OwnerDelivery(systems.crm(resources), "crm", resources.pool),
+        CHANNELS["routing"]: RoutingDelivery(_routing(resources), "routing", resources.pool),
+        **mail.deliveries(resources),
+    }
+
+
+async def prepare(resources: Resources, tasks: Collection[str]) -> None:
+    """Nothing is slow the first time."""
+
+
+async def close(resources: Resources) -> None:
+    """Close what this context keeps open; call it before the process ends."""
+    database = resources.cache.pop(_ROUTING, None)
+    if database is not None:
+        await database.close()
+    await systems.close(resources)
+
+
+def _routing(resources: Resources) -> RoutingDatabase:
+    # Another area's tables: a pool of its own, so that jobs that hold a connection never wait for each other's.
+    database: RoutingDatabase = resources.cache.setdefault(_ROUTING, RoutingDatabase(str(resources.pool.conninfo)))
+    return database
