@@ -3,7 +3,7 @@
 from alembic import op
 
 revision = "0170"
-down_revision = "0150"
+down_revision = "0160"
 
 
 def upgrade() -> None:
