@@ -38,7 +38,7 @@ SENT_BACK, DELEGATED = 0.03, 0.03
 """Shares of the decisions."""
 STUCK_SECONDS = 300.0
 """Nothing was decided for so long, and the review is still open: something is lost."""
-LOOK_SECONDS = 1.0
+LOOK_SECONDS, SETTLE_SECONDS = 1.0, 5.0
 PAGE = 1_000
 
 Tell = Callable[[str], None]
@@ -222,13 +222,14 @@ class Round:
             report.lost.append(f"The review is {line.state}; {', '.join(line.in_use) or 'no system'} has the version.")
 
     async def _settled(self) -> list[Element]:
-        """All elements, once Camunda's search has seen the instance's end."""
-        until = time.monotonic() + STUCK_SECONDS
+        """All elements, once Camunda's search has seen the instance's end: they have ended, and no more come."""
+        until, before = time.monotonic() + STUCK_SECONDS, 0
         while True:
             found = await self._camunda.elements(self._instance)
-            if (found and all(one.ended for one in found)) or time.monotonic() > until:
+            if (found and all(one.ended for one in found) and len(found) == before) or time.monotonic() > until:
                 return found
-            await asyncio.sleep(LOOK_SECONDS)
+            before = len(found)
+            await asyncio.sleep(SETTLE_SECONDS)
 
 
 _ANSWERS: Mapping[str, Mapping[str, Any]] = {  # Any: JSON
