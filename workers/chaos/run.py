@@ -149,14 +149,16 @@ async def _until_answered(load: Load, injector: Injector, patience: float, say: 
     nothing moved: they find their tasks by Camunda's search, which after many faults may be minutes behind.
     """
     answers, least, since = load.answers, float("inf"), time.monotonic()
-    while (waited := time.monotonic() - since) < patience:
+    began = since
+    while time.monotonic() - since < patience:
         with contextlib.suppress(psycopg.OperationalError):
             left = await load.unanswered()
             if not left:
                 return
             if load.answers > answers or left < least:
                 answers, least, since = load.answers, min(least, left), time.monotonic()
-        if waited > AHEAD_SECONDS:
+        # However many answers trickle in meanwhile: those of leads whose job waits for the clock would take hours.
+        if time.monotonic() - began > AHEAD_SECONDS:
             await injector.pass_time_outs()
         await asyncio.sleep(LOOK_SECONDS)
     say(f"nobody could answer any more for {patience:g} s")
