@@ -19,6 +19,7 @@ CROSSINGS = {
     "lead_routing": 1,
     "opportunity_prioritisation": 0,
     "quota_approval": 0,
+    "quota_upkeep": 0,
     "scorer_upkeep": 0,
     "territory_alignment": 0,
 }

@@ -35,6 +35,8 @@ class Organisation:
     """See `planning.rules.Rules`; the period is the review's."""
     forecast_of: str | None
     """Whose published forecast counts; None: that of the table ``forecast``."""
+    territories_of: str | None = None
+    """Whose published territories count, once there are any; None: those of the table ``territories``."""
 
 
 @dataclass(frozen=True, slots=True)
