@@ -65,7 +65,7 @@ _LEADS = f"""
            jsonb_build_object('territory', 'team-' || 1 + key % {TEAMS}), 'rep-' || 1 + key % {REPS},
            started_at + interval '5 s', started_at + interval '5 s', ended_at,
            CASE WHEN completed THEN NULL ELSE started_at + interval '1 h' END,
-           (ended_at > started_at + interval '1 h')::int, key
+           coalesce((ended_at > started_at + interval '1 h')::int, 0), key
     FROM control.instances, LATERAL (SELECT jsonb_build_object(
         'name', 'Person ' || key, 'company', 'Company ' || key, 'email', key || '@example.com', 'country', 'DE',
         'message', repeat('Please call me about your offer. ', 8)) AS lead) AS given
