@@ -6,7 +6,7 @@
   const viewer = new BpmnJS({ container: place });
   const canvas = viewer.get("canvas"), overlays = viewer.get("overlays"), elements = viewer.get("elementRegistry");
   // On a screen too small for the whole in readable letters, what has the strongest shade comes first.
-  const READABLE = 0.45, whole = () => canvas.zoom("fit-viewport", "auto");
+  const TOO_SMALL = 0.3, READABLE = 0.45, whole = () => canvas.zoom("fit-viewport", "auto");
   let shades = new Map();
 
   const lay = async () => {
@@ -42,7 +42,7 @@
   whole();
   await lay();
   const first = [...shades].sort((one, other) => other[1] - one[1])[0];
-  if (first && canvas.zoom() < READABLE) {
+  if (first && canvas.zoom() < TOO_SMALL) {
     const { x, y, width, height } = elements.get(first[0]);
     canvas.zoom(READABLE);
     const view = canvas.viewbox();
