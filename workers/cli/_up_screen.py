@@ -152,7 +152,8 @@ class Up:
 
         with self._timed("Diagrams, tables and forms"):
             try:
-                report = await deploy(self.settings)
+                # On one's own machine things are tried out, so that a kept tag is only said.
+                report = await deploy(self.settings, same_tags=self.settings.engine == "local")
             except TaskError as error:
                 raise StartError(f"The models could not be deployed: {error}") from error
         for line in report.lines() if report.changed else ["Nothing changed."]:
