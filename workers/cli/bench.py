@@ -193,6 +193,40 @@ def territory(
     raise typer.Exit(1 if failed else 0)
 
 
+@app.command("control-room")
+def control_room(
+    instances: Annotated[int, typer.Option(min=1_000, help="In the read model, over 30 days.")] = 100_000,
+    rounds: Annotated[int, typer.Option(min=1, help="Starts of the gateway; first asks are the median of all.")] = 3,
+    asks: Annotated[int, typer.Option(min=1, help="For each page in each round, after the first.")] = 20,
+    leads: Annotated[int, typer.Option(min=1, help="Sent one after the other while a page is open.")] = 60,
+) -> None:
+    """Measure how long the control room's pages take over a large read model, and how soon a lead is seen.
+
+    A PostgreSQL and a gateway of its own are started on free ports in a temporary folder, and taken down after. Fails if a
+    target is missed.
+    """
+    from workers.bench.control_room import NotUp, bench
+    from workers.bench.machine import machine
+    from workers.cli._support import print_table
+    from workers.runtime.deployment import NothingToDeploy
+
+    here = machine()
+    try:
+        report = bench(instances, rounds, asks, leads, typer.echo)
+    except (NotUp, NothingToDeploy) as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(2) from None
+    rows = [
+        [one.page, f"{1000 * one.first:.0f}", f"{1000 * one.p95:.0f}", f"{one.kilobytes:.0f}"] for one in report.pages
+    ]
+    title = f"{report.instances:,} instances, {report.elements:,} elements; {here}"
+    print_table(title, ["page", "first ms", "p95 ms", "kB"], rows)
+    typer.echo(f"A lead is seen by an open page: p95 {report.seen_p95:.2f} s, longest {max(report.seen):.2f} s.")
+    for text in report.missed:
+        typer.echo(f"Missed: {text}")
+    raise typer.Exit(1 if report.missed else 0)
+
+
 @app.command()
 def approvals(
     reps: Annotated[int, typer.Option(min=20, help="Of the organisation: seven in ten make a task.")] = 700,
