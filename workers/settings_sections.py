@@ -22,6 +22,12 @@ class Versions(BaseModel):
     """Its `exec` jar; fetched only when the local stack is to show traces."""
     test_engine: str = "io.camunda:zeebe-process-test-engine:8.8.21"
 
+    @property
+    def decisions(self) -> tuple[str, ...]:
+        """The parts of that Camunda which evaluate decision tables."""
+        version = self.camunda.rpartition(":")[2]
+        return tuple(f"io.camunda:{part}:{version}" for part in ("zeebe-dmn", "zeebe-protocol-impl"))
+
 
 class Ports(BaseModel):
     """TCP ports of the local stack, all on loopback unless `Settings.bind_host` says otherwise."""

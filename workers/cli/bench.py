@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from workers.cli._bench_what_if import what_if
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
     from workers.bench.lead_routing import Plan, Report
 
 app = typer.Typer(no_args_is_help=True, help="Measurements that anybody can repeat.")
+app.command("what-if")(what_if)
 
 
 @app.callback()
