@@ -25,7 +25,7 @@ from workers.settings import Settings
 LEDGER = "ledger.jsonl"
 BACK_SECONDS = 300.0
 """The most that is waited until every program is ready again."""
-ANSWERS_SECONDS = 600.0
+ANSWERS_SECONDS = 240.0
 """The most that people go on after all is back: each refusal makes another round, and a long day has many."""
 QUIET_SECONDS = 300.0
 """The most that is waited while it gets no better, until everything adds up."""
