@@ -103,7 +103,7 @@ async def _bench(
 
     await client.deploy(files)
     say(f"asking the broker for {leads:,} leads, one by one …")
-    await fill(pool, leads, seed, decide)
+    await fill(pool, leads, seed, decide, dt.datetime.now(dt.UTC))
     await client.deploy({f"{ROUTING}.dmn": changed})
     differing = 0
     for variables, before in tuple(asked):
@@ -115,13 +115,13 @@ async def _bench(
     return Report(spent, differing, found, time.perf_counter() - started)
 
 
-async def fill(pool: Pool, leads: int, seed: int, decide: Decide) -> None:
-    """Write the sample organisation and so many leads of the past, routed as `decide` says of their variables."""
-    await load(pool, seed)
+async def fill(pool: Pool, leads: int, seed: int, decide: Decide, now: dt.datetime) -> None:
+    """Write the sample organisation and so many leads before `now`, routed as `decide` says of their variables."""
+    await load(pool, seed, now.date())
     chance = random.Random(seed)  # noqa: S311 - sample data
-    found = organisation(seed, dt.datetime.now(dt.UTC).date())
+    found = organisation(seed, now.date())
     accounts = {account.domain: account for account in found.accounts}
-    at = dt.datetime.now(dt.UTC) - dt.timedelta(hours=leads / LEADS_AN_HOUR)
+    at = now - dt.timedelta(hours=leads / LEADS_AN_HOUR)
     async with pool.connection() as connection, connection.transaction():
         for number, body in enumerate(_usable(LeadSource(seed, found.accounts), leads)):
             at += dt.timedelta(hours=chance.expovariate(LEADS_AN_HOUR))

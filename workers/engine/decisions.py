@@ -1,9 +1,9 @@
 """Camunda's own evaluation of decision tables, without a broker: the module of Zeebe that does it, in a JVM beside Python.
 
 A broker parses a deployed ``.dmn`` file and evaluates its decisions with `io.camunda:zeebe-dmn`, on variables that
-`io.camunda:zeebe-protocol-impl` packs and unpacks. The same jars, of the version of the cluster, do it here; nothing is
-deployed, logged or exported, so that a table tried out can never reach a process, and some hundred evaluations take the
-time of one command to a broker.
+`io.camunda:zeebe-protocol-impl` packs and unpacks. The same jars, of the version of the cluster, do it here, but for a
+later patch of the FEEL engine (`Versions.feel_engine`); nothing is deployed, logged or exported, so that a table tried
+out can never reach a process.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from workers.engine import jvm
@@ -36,8 +37,8 @@ class Evaluation:
 
 
 class DecisionEngine:
-    """Parses and evaluates. Zeebe's is for one thread at a time; several of them share the JVM of the process, in which
-    jars of another version are refused.
+    """Parses and evaluates, for one thread of a process: neither Zeebe's engine nor the bridge to Java bears several. It
+    brings a JVM into the process, in which jars of another version are refused.
 
     Args:
         settings: `cache` and `maven_repository` say where the jars come from, `versions.camunda` which.
@@ -47,7 +48,7 @@ class DecisionEngine:
     """
 
     def __init__(self, settings: Settings) -> None:
-        jvm.start(Store(settings.cache, settings.maven_repository).classpath(settings.versions.decisions), brief=False)
+        jvm.start(_jars(settings), brief=False)
         from jpype import JClass  # noqa: PLC0415 - after the JVM has started
 
         self._engine = JClass(f"{_DMN}.DecisionEngineFactory").createDecisionEngine()
@@ -85,6 +86,13 @@ class DecisionEngine:
         if found.isFailure():
             return Evaluation(None, matched, str(found.getFailureMessage()))
         return Evaluation(json.loads(str(self._packing.convertToJson(found.getOutput()))), matched, None)
+
+
+def _jars(settings: Settings) -> list[Path]:
+    """Of a class in two jars, Java takes the one of the first."""
+    store, versions = Store(settings.cache, settings.maven_repository), settings.versions
+    quicker = [] if versions.feel_engine is None else [store.jar(versions.feel_engine)]
+    return quicker + store.classpath(versions.decisions)
 
 
 @dataclass(frozen=True, slots=True)

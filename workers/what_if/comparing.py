@@ -9,8 +9,10 @@ from typing import Any, Literal
 from workers.lead_routing.domain.routing import Routing
 from workers.what_if.answer import Case, Fault, Figures, Hit, Verdict, WhatIf
 from workers.what_if.figures import Told
-from workers.what_if.tables import Decided, Tables
+from workers.what_if.tables import Decided
 
+Texts = Mapping[str, Sequence[str]]
+"""By decision, each rule's cells (`tables.rule_texts`)."""
 SHOWN_IDS = 20
 """Lead ids that a fault or a note names."""
 
@@ -30,14 +32,16 @@ def compare(
     file: str,
     before: Sequence[Told],
     after: Sequence[Told],
-    tables: tuple[Tables, Tables],
+    texts: tuple[Texts, Texts],
     *,
     sides: tuple[Figures, Figures],
     cases: int,
     notes: Sequence[str],
     seconds: float,
 ) -> WhatIf:
-    """The answer; `before` and `after` tell of the same leads, in the same order."""
+    """The answer; `before` and `after` tell of the same leads, in the same order. `texts` are of the files before and
+    after.
+    """
     pairs = list(zip(before, after, strict=True))
     differing = [(old, new, found) for old, new in pairs if (found := _differs(old.decided, new.decided))]
     otherwise = [one.lead.lead_id for one in before if not _as_then(one)]
@@ -55,7 +59,7 @@ def compare(
         moved=sum(_owner(old) != _owner(new) for old, new in pairs if not _differs(old.decided, new.decided)),
         before=sides[0],
         after=sides[1],
-        cases=[_case(old, new, found, tables) for old, new, found in latest],
+        cases=[_case(old, new, found, texts) for old, new, found in latest],
         faults=[*_faults("before", before), *_faults("after", after)],
         notes=list(notes),
         seconds=round(seconds, 1),
@@ -87,8 +91,8 @@ def _plain(value: object) -> object:
     return {key: float(one) for key, one in value.items()} if isinstance(value, dict) else value
 
 
-def _case(old: Told, new: Told, differs: list[str], tables: tuple[Tables, Tables]) -> Case:
-    before, after = _hits(old.decided, tables[0]), _hits(new.decided, tables[1])
+def _case(old: Told, new: Told, differs: list[str], texts: tuple[Texts, Texts]) -> Case:
+    before, after = _hits(old.decided, texts[0]), _hits(new.decided, texts[1])
     return Case(
         lead_id=old.lead.lead_id,
         received_at=old.lead.received_at,
@@ -100,9 +104,9 @@ def _case(old: Told, new: Told, differs: list[str], tables: tuple[Tables, Tables
     )
 
 
-def _hits(decided: Decided, tables: Tables) -> dict[str, list[Hit]]:
+def _hits(decided: Decided, texts: Texts) -> dict[str, list[Hit]]:
     return {
-        decision: [Hit(decision=decision, rule=rule, text=tables.text(decision, rule)) for rule in rules]
+        decision: [Hit(decision=decision, rule=rule, text=texts[decision][rule - 1]) for rule in rules]
         for decision, rules in decided.matched.items()
     }
 

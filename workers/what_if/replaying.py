@@ -5,29 +5,21 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 from psycopg import AsyncConnection, IsolationLevel
 from psycopg.rows import DictRow, dict_row
-from pydantic import TypeAdapter
 
-from workers.engine.decisions import DecisionEngine
-from workers.lead_routing.domain.lead import Lead
-from workers.lead_routing.domain.matching import Account
-from workers.lead_routing.domain.routing import Routing
 from workers.office.calendar import office_calendar
 from workers.settings import Settings
 from workers.what_if import comparing
 from workers.what_if.answer import WhatIf
 from workers.what_if.errors import Refused
-from workers.what_if.figures import Told, figures
-from workers.what_if.placing import Arrival, Placed, place
+from workers.what_if.figures import figures
 from workers.what_if.reading import Floor, PastLead, floor_at, past_leads
-from workers.what_if.tables import CALLED, Decided, Tables, parsed
-
-_LEAD = TypeAdapter(Lead)
-_ACCOUNT = TypeAdapter(Account)
+from workers.what_if.sides import Side
+from workers.what_if.tables import CALLED, rule_texts
 
 
 async def replay(settings: Settings, changed: bytes, *, last: int, cases: int) -> WhatIf:
@@ -39,28 +31,20 @@ async def replay(settings: Settings, changed: bytes, *, last: int, cases: int) -
         DownloadError, StartError: from `workers.engine.errors`.
     """
     started = time.monotonic()
-    engines = DecisionEngine(settings), DecisionEngine(settings)
-    file = parsed(engines[1], changed).id
     in_use = {name: (settings.models / "dmn" / f"{name}.dmn").read_bytes() for name in CALLED}
     connection = await AsyncConnection.connect(settings.dsn, connect_timeout=5, row_factory=dict_row)
+    sides = Side(settings, in_use), Side(settings, in_use, changed)
     async with connection:
-        await connection.set_isolation_level(IsolationLevel.REPEATABLE_READ)
-        await connection.set_read_only(True)
-        leads = await past_leads(connection, last)
-        if not leads:
-            raise Refused("No lead was routed yet. Send some (`fairlead leads replay`), and replay them then.")
-        office = office_calendar(settings.sales_timezone, settings.sales_calendar)
-        floor = await floor_at(connection, leads[0].decided_at, office)
+        leads, floor = await _past(connection, settings, last)
         notes = await _notes(connection, in_use)
-    tables = Tables(engines[0], in_use), Tables(engines[1], in_use | {file: changed})
-    # A thread for each side: Java's part, which is most of it, runs on two cores.
-    before, after = await asyncio.gather(*(asyncio.to_thread(_side, one, leads, floor) for one in tables))
+    _, file = await asyncio.gather(*(side.opened() for side in sides))
+    before, after = await asyncio.gather(*(side.run(leads, floor) for side in sides))
     minutes = {one.lead.lead_id: r.accept_sla.due for one in before if (r := one.decided.routing) is not None}
     return comparing.compare(
         file,
         before,
         after,
-        tables,
+        (rule_texts(in_use.values()), rule_texts((in_use | {file: changed}).values())),
         sides=(figures(before, floor.reps, minutes), figures(after, floor.reps, minutes)),
         cases=cases,
         notes=notes,
@@ -68,29 +52,14 @@ async def replay(settings: Settings, changed: bytes, *, last: int, cases: int) -
     )
 
 
-def _side(tables: Tables, leads: Sequence[PastLead], floor: Floor) -> list[Told]:
-    decided = [tables.decide(lead) for lead in leads]
-    arrivals = [
-        _arrival(lead, one.routing) for lead, one in zip(leads, decided, strict=True) if one.routing is not None
-    ]
-    placed = place(arrivals, floor)
-    return [_told(lead, one, placed) for lead, one in zip(leads, decided, strict=True)]
-
-
-def _told(lead: PastLead, decided: Decided, placed: Mapping[str, Placed]) -> Told:
-    return Told(lead, decided, placed.get(lead.lead_id) or Placed())
-
-
-def _arrival(lead: PastLead, routing: Routing) -> Arrival:
-    return Arrival(
-        lead_id=lead.lead_id,
-        at=lead.decided_at,
-        lead=_LEAD.validate_python(lead.lead),
-        account=None if lead.account is None else _ACCOUNT.validate_python(lead.account),
-        routing=routing,
-        discarded=lead.discarded,
-        closed_at=lead.closed_at,
-    )
+async def _past(connection: AsyncConnection[DictRow], settings: Settings, last: int) -> tuple[list[PastLead], Floor]:
+    await connection.set_isolation_level(IsolationLevel.REPEATABLE_READ)
+    await connection.set_read_only(True)
+    leads = await past_leads(connection, last)
+    if not leads:
+        raise Refused("No lead was routed yet. Send some (`fairlead leads replay`), and replay them then.")
+    office = office_calendar(settings.sales_timezone, settings.sales_calendar)
+    return leads, await floor_at(connection, leads[0].decided_at, office)
 
 
 async def _notes(connection: AsyncConnection[DictRow], in_use: Mapping[str, bytes]) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 from xml.etree import ElementTree
@@ -52,9 +52,6 @@ class Tables:
     def __init__(self, engine: DecisionEngine, files: Mapping[str, bytes]) -> None:
         self._engine = engine
         self._graphs = {name: parsed(engine, content) for name, content in files.items()}
-        self._texts: dict[str, list[str]] = {}
-        for content in files.values():
-            self._texts |= rule_texts(content)
 
     def decide(self, lead: PastLead) -> Decided:
         """Evaluate as the process does: a score by the table where the model gave none, then the routing."""
@@ -75,10 +72,6 @@ class Tables:
             return Decided(score, _Decided.model_validate({"routing": _output(found)}).routing, None, matched)
         except (_Failed, ValidationError) as error:
             return Decided(score, None, _words(CALLED[ROUTING], error), matched)
-
-    def text(self, decision: str, rule: int) -> str:
-        """A rule's cells; `rule` counts from 1."""
-        return self._texts[decision][rule - 1]
 
     def _call(self, file: str, variables: Mapping[str, Any]) -> Evaluation:  # Any: JSON
         return self._engine.evaluate(self._graphs[file], CALLED[file], variables)
@@ -107,11 +100,12 @@ def parsed(engine: DecisionEngine, content: bytes) -> Graph:
     return graph
 
 
-def rule_texts(content: bytes) -> dict[str, list[str]]:
+def rule_texts(files: Iterable[bytes]) -> dict[str, list[str]]:
     """By decision, each rule's cells: what it asks and what it answers, by the columns' labels."""
     found: dict[str, list[str]] = {}
-    # The engine has parsed it, and it declares no document type.
-    for decision in ElementTree.fromstring(content).findall(f"{_DMN}decision"):  # noqa: S314 - see above
+    # The engine has parsed them, and they declare no document type.
+    roots = [ElementTree.fromstring(content) for content in files]  # noqa: S314 - see above
+    for decision in (each for root in roots for each in root.findall(f"{_DMN}decision")):
         table = decision.find(f"{_DMN}decisionTable")
         if table is None:
             continue
