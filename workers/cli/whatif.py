@@ -68,9 +68,10 @@ def _print(found: WhatIf) -> None:
     typer.echo(showing.headline(found))
     for text in showing.warnings(found):
         typer.echo(f"! {text}")
-    print_table("Before and after", ["", "before", "after"], [list(row) for row in showing.side_by_side(found)])
+    for name, rows in showing.side_by_side(found):
+        print_table(name, ["", "before", "after"], [list(row) for row in rows])
     print_table(
-        "Leads per rep",
+        f"Leads per rep ({showing.idle(found)} get none, before and after)",
         ["rep", "before", "after", "by turn", "fair share"],
         [list(row) for row in showing.loads(found)],
     )
@@ -78,7 +79,7 @@ def _print(found: WhatIf) -> None:
         print_table(
             f"Decided otherwise: {len(found.cases)} of {found.changed}",
             ["lead", "what", "rules before", "rules after"],
-            [list(showing.case_lines(case)) for case in found.cases],
+            [[case.lead_id, *map("\n".join, showing.case_lines(case, found))] for case in found.cases],
         )
     for text in showing.ASSUMPTIONS:
         typer.echo(f"- {text}")

@@ -85,6 +85,8 @@ class Case(_Part):
     """A lead that is decided otherwise."""
 
     lead_id: str
+    instance: int | None
+    """Key of its process instance."""
     received_at: datetime
     before: Verdict
     after: Verdict

@@ -95,6 +95,7 @@ def _case(old: Told, new: Told, differs: list[str], texts: tuple[Texts, Texts]) 
     before, after = _hits(old.decided, texts[0]), _hits(new.decided, texts[1])
     return Case(
         lead_id=old.lead.lead_id,
+        instance=old.lead.instance,
         received_at=old.lead.received_at,
         before=_verdict(old),
         after=_verdict(new),

@@ -18,7 +18,7 @@ Json = dict[str, Any]  # Any: JSON
 
 # What the timeline kept of the company is what the tables saw; of leads routed before it was kept, the CRM's of today.
 _LEADS = """
-    SELECT l.lead_id, l.received_at, l.lead, l.score, l.routing, l.account_id, l.state,
+    SELECT l.lead_id, l.process_instance_key, l.received_at, l.lead, l.score, l.routing, l.account_id, l.state,
            extract(epoch FROM l.accepted_at - l.assigned_at)::float8 AS answer_seconds,
            first.at AS decided_at, last.closed_at, matched.facts AS matched, scored.facts AS scored,
            a.name, a.owner_id, a.employees, a.annual_revenue_eur::float8, a.industry, a.open_opportunities
@@ -67,6 +67,8 @@ class PastLead:
     """A lead that was routed, with what the tables were given, as the process has it in its variables."""
 
     lead_id: str
+    instance: int | None
+    """Key of its process instance."""
     received_at: datetime
     decided_at: datetime
     """When the tables were asked: the moment of its first owner, or of the first question to a person."""
@@ -138,6 +140,7 @@ def _lead(row: DictRow) -> PastLead:
     owner_known = row["account_id"] is None or "owner" in matched
     return PastLead(
         lead_id=row["lead_id"],
+        instance=row["process_instance_key"],
         received_at=row["received_at"],
         decided_at=row["decided_at"] or row["received_at"],
         lead=row["lead"],

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
-from workers.what_if.answer import Case, Figures, Hit, Verdict, WhatIf
+from workers.what_if.answer import Case, Figures, Hit, RepLoad, Verdict, WhatIf
 
 ASSUMPTIONS = (
     "Owners take their leads and answer as long after the assignment as the real owner did; a lead that nobody accepted has no answer.",
@@ -21,16 +21,8 @@ COLUMNS = (
 )  # fmt: skip
 """Of the file of cases."""
 
-_NAMES = {
-    "segment": "segment",
-    "territory": "territory",
-    "skills": "skills",
-    "answer_minutes": "minutes to answer",
-    "automatic": "automatic",
-    "score": "score",
-    "owner": "owner",
-    "fault": "fault",
-}
+_OTHER = {"triage_sla": "another time for triage", "manager_sla": "another time for managers"}
+"""What `Verdict` has no field for."""
 
 
 def headline(found: WhatIf) -> str:
@@ -63,43 +55,61 @@ def warnings(found: WhatIf) -> list[str]:
     return said
 
 
-def side_by_side(found: WhatIf) -> list[tuple[str, str, str]]:
-    """Name, before, after."""
-    sides = found.before, found.after
-    rows = [
-        *_counts("segment", [side.segments for side in sides]),
-        *_counts("territory", [side.territories for side in sides]),
-        *_counts("minutes to answer", [side.answer_minutes for side in sides]),
+def glance(found: WhatIf) -> list[tuple[str, str, str]]:
+    """What one looks at first: name, how it would be, and beneath it how it is or what it means."""
+    measured = [
+        (name, read(found.after), f"before {read(found.before)}")
+        for name, read in _FIGURES
+        if name in _FIRST and read(found.before)
     ]
-    return [*rows, *((name, *(read(side) for side in sides)) for name, read in _FIGURES)]  # type: ignore[list-item]
+    changed = f"of {found.leads:,}; {found.moved:,} more change owner"
+    return [("Decided otherwise", f"{found.changed:,}", changed), *measured]
 
 
-def loads(found: WhatIf) -> Iterator[tuple[str, str, str, str, str]]:
-    """Rep, leads before and after, and of those by turn and fair, before → after."""
-    for old, new in zip(found.before.reps, found.after.reps, strict=True):
-        yield (
+def side_by_side(found: WhatIf) -> list[tuple[str, list[tuple[str, str, str]]]]:
+    """Groups of figures: name, before, after."""
+    sides = found.before, found.after
+    return [
+        ("What becomes of the leads", [(name, read(found.before), read(found.after)) for name, read in _FIGURES]),
+        ("Leads by segment", _counts([side.segments for side in sides])),
+        ("Leads by territory", _counts([side.territories for side in sides])),
+        ("Leads by working minutes to answer", _counts([side.answer_minutes for side in sides])),
+    ]
+
+
+def loads(found: WhatIf) -> list[tuple[str, str, str, str, str]]:
+    """Rep, leads before and after, and of those by turn and fair, before → after; the largest change first. Reps
+    without leads on either side are left out, see `idle`.
+    """
+    pairs = [pair for pair in _pairs(found) if pair[0].leads or pair[1].leads]
+    return [
+        (
             old.name,
             f"{old.leads:,}",
-            f"{new.leads:,} ({new.leads - old.leads:+,})",
+            f"{new.leads:,} ({new.leads - old.leads:+,})" if new.leads != old.leads else f"{new.leads:,}",
             f"{old.by_turn:,} → {new.by_turn:,}",
             f"{old.fair:,.1f} → {new.fair:,.1f}",
         )
-
-
-def case_lines(case: Case) -> tuple[str, str, str, str]:
-    """Lead, what differs, which rules matched before, and after."""
-    changes = [
-        f"{_NAMES[name]}: {_value(case.before, name)} → {_value(case.after, name)}"
-        for name in case.differs
-        if name in _NAMES
+        for old, new in sorted(pairs, key=lambda pair: (-abs(pair[1].leads - pair[0].leads), -pair[0].leads))
     ]
-    others = [name.replace("_", " ") for name in case.differs if name not in _NAMES]
-    owner = (
-        []
-        if case.before.owner == case.after.owner
-        else [f"owner: {case.before.owner or 'nobody'} → {case.after.owner or 'nobody'}"]
-    )
-    return case.lead_id, "\n".join([*changes, *others, *owner]), _rules(case.hits_before), _rules(case.hits_after)
+
+
+def idle(found: WhatIf) -> int:
+    """How many reps get nothing on either side."""
+    return sum(not old.leads and not new.leads for old, new in _pairs(found))
+
+
+def case_lines(case: Case, found: WhatIf) -> tuple[list[str], list[str], list[str]]:
+    """What differs, which rules matched before, and after."""
+    names = {rep.id: rep.name for rep in found.before.reps}
+    changes = [
+        _OTHER.get(name) or f"{name.replace('_', ' ')}: {_value(case.before, name)} → {_value(case.after, name)}"
+        for name in case.differs
+    ]
+    before, after = (names.get(one.owner or "", "nobody") for one in (case.before, case.after))
+    if before != after:
+        changes.append(f"owner: {before} → {after}")
+    return changes, _rules(case.hits_before), _rules(case.hits_after)
 
 
 def case_row(case: Case) -> list[str]:
@@ -109,12 +119,16 @@ def case_row(case: Case) -> list[str]:
         for name in ("segment", "territory", "skills", "answer_minutes", "automatic", "score", "owner", "fault")
         for side in (case.before, case.after)
     ]
-    rules = [_rules(case.hits_before), _rules(case.hits_after)]
+    rules = ["\n".join(_rules(hits)) for hits in (case.hits_before, case.hits_after)]
     return [case.lead_id, case.received_at.isoformat(), " ".join(case.differs), *values, *rules]
 
 
-def _rules(hits: Iterable[Hit]) -> str:
-    return "\n".join(f"{hit.decision} {hit.rule}: {hit.text}" for hit in hits)
+def _pairs(found: WhatIf) -> list[tuple[RepLoad, RepLoad]]:
+    return list(zip(found.before.reps, found.after.reps, strict=True))
+
+
+def _rules(hits: Iterable[Hit]) -> list[str]:
+    return [f"{hit.decision} {hit.rule}: {hit.text}" for hit in hits]
 
 
 def _value(side: Verdict, name: str) -> str:
@@ -131,11 +145,11 @@ def _value(side: Verdict, name: str) -> str:
             return str(one)
 
 
-def _counts(name: str, sides: Sequence[dict[str, int]]) -> list[tuple[str, str, str]]:
-    keys = list(dict.fromkeys(key for side in sides for key in side))
-    if name == "minutes to answer":
-        keys.sort(key=float)
-    return [(f"{name} {key}", *(f"{side.get(key, 0):,}" for side in sides)) for key in keys]  # type: ignore[misc]
+def _counts(sides: Sequence[dict[str, int]]) -> list[tuple[str, str, str]]:
+    keys = dict.fromkeys(key for side in sides for key in side)
+    ordered = sorted(keys, key=lambda key: (float(key), "") if key.isdecimal() else (0.0, key))
+    before, after = sides
+    return [(key, f"{before.get(key, 0):,}", f"{after.get(key, 0):,}") for key in ordered]
 
 
 def _share(value: float | None) -> str:
@@ -150,19 +164,20 @@ def _fairness(side: Figures) -> str:
     return "" if side.fairness is None else f"{side.fairness:.3f}"
 
 
-_FIGURES = (
-    ("decided", lambda side: f"{side.decided:,}"),
-    ("assigned", lambda side: f"{side.assigned:,}"),
-    ("without human touch", lambda side: _share(side.without_people)),
-    ("waited in the queue", lambda side: f"{side.waited:,}"),
-    ("nobody got it, or discarded", lambda side: f"{side.nobody:,}"),
-    ("minutes to an owner, median", lambda side: _minutes(side.minutes_p50)),
-    ("minutes to an owner, 95th percentile", lambda side: _minutes(side.minutes_p95)),
-    ("answers simulated", lambda side: f"{side.answers:,}"),
-    ("own SLA kept", lambda side: _share(side.sla_kept)),
-    ("in time by the table in use", lambda side: _share(side.in_time)),
-    ("expected conversions", lambda side: f"{side.expected_conversions:,.1f}"),
-    ("fairness (Jain)", _fairness),
+_FIRST = ("Without human touch", "In time by the table in use", "Expected conversions", "Fairness (Jain)")
+_FIGURES: tuple[tuple[str, Callable[[Figures], str]], ...] = (
+    ("Decided", lambda side: f"{side.decided:,}"),
+    ("Assigned", lambda side: f"{side.assigned:,}"),
+    ("Without human touch", lambda side: _share(side.without_people)),
+    ("Waited in the queue", lambda side: f"{side.waited:,}"),
+    ("Nobody got it, or discarded", lambda side: f"{side.nobody:,}"),
+    ("Minutes to an owner, median", lambda side: _minutes(side.minutes_p50)),
+    ("Minutes to an owner, 95th percentile", lambda side: _minutes(side.minutes_p95)),
+    ("Answers simulated", lambda side: f"{side.answers:,}"),
+    ("Own SLA kept", lambda side: _share(side.sla_kept)),
+    ("In time by the table in use", lambda side: _share(side.in_time)),
+    ("Expected conversions", lambda side: f"{side.expected_conversions:,.1f}"),
+    ("Fairness (Jain)", _fairness),
 )
 
 

@@ -8,6 +8,7 @@
   const say = (text, kind) => {
     const line = document.createElement("p");
     line.className = kind;
+    if (kind === "alert") line.setAttribute("role", "alert");
     line.textContent = text;
     result.replaceChildren(line);
   };
