@@ -122,7 +122,7 @@ async def fill(pool: Pool, leads: int, seed: int, decide: Decide, now: dt.dateti
     found = organisation(seed, now.date())
     accounts = {account.domain: account for account in found.accounts}
     at = now - dt.timedelta(hours=leads / LEADS_AN_HOUR)
-    async with pool.connection() as connection, connection.transaction():
+    async with pool.connection() as connection, connection.pipeline(), connection.transaction():
         for number, body in enumerate(_usable(LeadSource(seed, found.accounts), leads)):
             at += dt.timedelta(hours=chance.expovariate(LEADS_AN_HOUR))
             lead = asdict(normalise(body).lead)
