@@ -257,6 +257,7 @@ def _minutes(day: str, text: str) -> int:
     return parsed.hour * 60 + parsed.minute
 
 
+@lru_cache(maxsize=4096)  # of a few dozen calendars the same days are asked for again and again
 def _instant(day: date, minutes: int, zone: ZoneInfo) -> datetime:
     """The UTC instant at which the clocks of `zone` show the time (see the module for the two special cases)."""
     if minutes == MINUTES_A_DAY:
