@@ -96,7 +96,7 @@ class Worker:
         done: Done | None = None
         try:
             given = validated(spec, job.variables)
-            info = _info(spec, job, given)
+            info = info_of(spec, job, given)
             structlog.contextvars.bind_contextvars(business_id=info.business_id)
             tracing.mark({"fairlead.business_id": info.business_id})
             try:
@@ -156,7 +156,8 @@ def _span(spec: TaskSpec, job: Job) -> AbstractContextManager[None]:
     )
 
 
-def _info(spec: TaskSpec, job: Job, given: Contract) -> JobInfo:
+def info_of(spec: TaskSpec, job: Job, given: Contract) -> JobInfo:
+    """Which job it is, as tasks and the journal know it."""
     business_id, loop_index = identify(spec, given)
     return JobInfo(
         job_type=spec.job_type,
