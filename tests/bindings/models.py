@@ -57,6 +57,8 @@ class Node:
     compensates: bool
     """A compensation handler."""
     job_type: str | None
+    retries: int
+    """How often its job is tried; 3 is Zeebe's default."""
     inputs: dict[str, str]
     """Input mappings: target → source."""
     outputs: dict[str, str]
@@ -141,6 +143,7 @@ def read_diagram(file: Path) -> Diagram:
             interrupting=element.get("cancelActivity", "true") == "true",
             compensates=element.get("isForCompensation") == "true",
             job_type=_first(element, "bpmn:extensionElements/zeebe:taskDefinition/@type"),
+            retries=int(_first(element, "bpmn:extensionElements/zeebe:taskDefinition/@retries") or 3),
             inputs=_mapping(element, "input"),
             outputs=_mapping(element, "output"),
             decision=_first(element, "bpmn:extensionElements/zeebe:calledDecision/@decisionId"),
@@ -255,7 +258,8 @@ def read_form(file: Path) -> Form:
     fields = {c.get("key", c.get("path")): c for c in schema["components"] if "key" in c or "path" in c}
     reads: set[str] = set()
     for component in schema["components"]:
-        for template in re.findall(r"\{\{(?!/)(?:#if )?(.*?)\}\}", component.get("text", ""), re.DOTALL):
+        texts = "".join(component.get(name, "") for name in ("text", "label", "description"))
+        for template in re.findall(r"\{\{(?!/)(?:#if )?(.*?)\}\}", texts, re.DOTALL):
             reads |= paths("=" + template)
         for expression in (
             component.get("conditional", {}).get("hide"),

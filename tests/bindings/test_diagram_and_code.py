@@ -43,6 +43,7 @@ def test_every_task_of_the_diagram_has_its_code(diagram: Diagram, tasks: Tasks) 
         assert node.job_type in tasks, f"{node.id} asks for {node.job_type}, which no module serves"
         context = CONTEXTS.get(diagram.id, diagram.id)
         assert node.job_type == f"{context}.{node.id.split('__')[0]}", f"{node.id} has the type {node.job_type}"
+        assert node.retries == tasks[node.job_type].retry.tries, f"{node.id}: retries, and the task's tries"
 
 
 def test_every_task_in_code_is_in_a_diagram(diagrams: Mapping[str, Diagram], tasks: Tasks) -> None:
@@ -140,6 +141,10 @@ def test_compensation(diagram: Diagram, tasks: Tasks) -> None:
     for event, handler in diagram.compensations.items():
         spec = tasks[str(diagram.nodes[handler].job_type)]
         assert spec.undoes == str(diagram.nodes[event].host).split("__")[0]
+    # A record is found by task and loop: two elements of a task must never share both.
+    undone = [diagram.nodes[str(diagram.nodes[event].host)] for event in diagram.compensations]
+    records = [(node.job_type, node.inputs.get(str(tasks[str(node.job_type)].loop))) for node in undone]
+    assert len(set(records)) == len(records), f"elements that are undone share a loop index: {records}"
     for node in jobs(diagram):
         spec = tasks[str(node.job_type)]
         assert spec.after_close == (node.compensates or node.scope in diagram.by_event), f"{node.id}: after_close"

@@ -25,7 +25,7 @@ def deduplication_off(set_: Set) -> None:
     """A job seen again runs again: the key is written, but nobody asks it."""
 
     async def claim(connection: Any, spec: Any, job: Any) -> None:
-        await effects.lock_case(connection, job.business_id)
+        await effects.lock_case(connection, spec, job.business_id)
         await effects.insert(connection, spec, job, fenced=False)
 
     set_(effects, "claim", claim)

@@ -30,6 +30,8 @@ class LocalStack:
 
     environment: dict[str, str]
     settings: Settings
+    user: Path
+    """The home folder of the user who runs it: empty, and nothing of ours is to appear there."""
 
     def fairlead(self, *arguments: str, within: float = STOP_SECONDS) -> subprocess.CompletedProcess[str]:
         """Run `fairlead …` and return what it said."""
@@ -60,10 +62,12 @@ class LocalStack:
 
 def new_stack(home: Path, **more: str) -> LocalStack:
     """A stack on free ports that does not run yet; ``more`` are environment variables."""
-    variables = own_environment(home) | more
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("FAIRLEAD_")}
-    cache = {
-        name: value for name, value in os.environ.items() if name in {"FAIRLEAD_CACHE", "FAIRLEAD_MAVEN_REPOSITORY"}
+    user = home.with_name("user")
+    user.mkdir(parents=True, exist_ok=True)
+    variables = own_environment(home) | {"HOME": str(user)} | more
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("FAIRLEAD_", "XDG_"))}
+    cache = {"FAIRLEAD_CACHE": str(Settings().cache)} | {
+        name: value for name, value in os.environ.items() if name == "FAIRLEAD_MAVEN_REPOSITORY"
     }
     environment = kept | cache | variables
     with pytest.MonkeyPatch.context() as patch:
@@ -71,7 +75,7 @@ def new_stack(home: Path, **more: str) -> LocalStack:
             patch.delenv(name)
         for name, value in (cache | variables).items():
             patch.setenv(name, value)
-        return LocalStack(environment, Settings())
+        return LocalStack(environment, Settings(), user)
 
 
 @contextlib.contextmanager

@@ -40,6 +40,7 @@ async def test_a_lead_is_triaged_in_tasklist(office: Office, tasklist: Tasklist)
 
     await tasklist.take()
     await form.get_by_text("Assign it").click()
+    await expect(form).to_contain_text("Without a territory nobody is next in turn: please choose")
     await form.get_by_role("textbox", name="To whom?").click()
     offered = form.locator(".fjs-dropdownlist-item")
     await expect(offered.first).to_be_visible()

@@ -6,7 +6,7 @@ import contextlib
 import os
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +14,9 @@ import psutil
 
 COMPILER = re.compile(r"C[12] Compiler")
 """How HotSpot names the threads that compile."""
+WARM = 0.1
+"""A Java machine is warm when its compilers take at most this part of the processor time it uses: at first they take more
+of it than the work does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +60,38 @@ def usage(before: Snapshot, after: Snapshot) -> Usage:
     span = after.at - before.at
     others = (after.machine - before.machine - sum(used.values())) / span
     return Usage(span, {name: round(seconds, 2) for name, seconds in used.items()}, round(max(others, 0.0), 2))
+
+
+class Compilers:
+    """The part that the compilers of a Java machine have in the processor time it uses."""
+
+    def __init__(self, pid: int) -> None:
+        self._pid = pid
+        self._before = (compiling(pid), _used(pid, with_children=False))
+
+    def share(self) -> float | None:
+        """Their part since the last look (0 to 1); None if that can't be seen here."""
+        now = (compiling(self._pid), _used(self._pid, with_children=False))
+        before, self._before = self._before, now
+        if now[0] is None or before[0] is None:
+            return None
+        return (now[0] - before[0]) / max(now[1] - before[1], 0.01)
+
+
+async def warm_up(
+    pid: int | None, at_most: int, once: Callable[[], Awaitable[None]], tell: Callable[[str], None]
+) -> None:
+    """Do something again and again until a Java machine has compiled what is hot; `at_most` so many times, and as often
+    where its compilers can't be seen (`pid` None: nor can it).
+    """
+    compilers = None if pid is None else Compilers(pid)
+    for number in range(1, at_most + 1):
+        await once()
+        share = None if compilers is None else compilers.share()
+        if share is not None:
+            tell(f"warm-up {number}: of Camunda's processor time, its compilers took {share:.0%}")
+            if share <= WARM:
+                return
 
 
 def compiling(pid: int) -> float | None:

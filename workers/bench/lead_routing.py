@@ -15,7 +15,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from workers.bench.cpu import Usage, compiling, snapshot, usage
+from workers.bench.cpu import Usage, snapshot, usage, warm_up
 from workers.bench.figures import Figures, figures, next_rate, schedule
 from workers.bench.sending import Sent, open_loop, passages, poster, unsettled
 from workers.bench.serving import plain_polling, programs, ready
@@ -31,8 +31,6 @@ SEARCH_SECONDS = 30.0
 RESTING_CORES, REST_STEP_SECONDS, REST_SECONDS = 0.3, 5.0, 240.0
 """The stack rests when all of it together keeps less than so many cores busy for one step."""
 WARM_UP_RATE, WARM_UP_SECONDS, WARM_UP_RUNS = 7.0, 45.0, 12
-COMPILING = 0.1
-"""Camunda is warm when its Java compilers take at most this part of the processor time it uses in a run."""
 CONNECTIONS = 100
 UNLIMITED = 1_000_000
 
@@ -129,18 +127,12 @@ class Bench:
 
     async def _warm_up(self, report: Report) -> None:
         """Until Java has compiled what is hot: at first its compilers take more of the machine than the leads do."""
-        camunda = programs(self._settings).get("camunda")
-        for _ in range(WARM_UP_RUNS):
-            before = None if camunda is None else compiling(camunda)
-            run = await self._run(OURS, "warm-up", WARM_UP_RATE, WARM_UP_SECONDS, {})
-            report.runs.append(run)
+
+        async def once() -> None:
+            report.runs.append(await self._run(OURS, "warm-up", WARM_UP_RATE, WARM_UP_SECONDS, {}))
             await self._drain()
-            after = None if camunda is None else compiling(camunda)
-            if before is not None and after is not None:
-                share = (after - before) / max(run.usage.programs["camunda"], 0.01)
-                self._tell(f"  of Camunda's processor time, its compilers took {share:.0%}")
-                if share <= COMPILING:
-                    return
+
+        await warm_up(programs(self._settings).get("camunda"), WARM_UP_RUNS, once, self._tell)
 
     async def _search(self, side: str, report: Report) -> None:
         """Look for the highest rate that a side holds."""

@@ -146,8 +146,7 @@ def run(work: Callable[[Desk], Awaitable[T]], *, wait: bool = False) -> T:
 
     With `wait` the database may come later.
     """
-    import psycopg
-
+    from workers.cli._support import needs_database
     from workers.engine.errors import UnreachableError
     from workers.runtime.zeebe_types import EngineBusy
 
@@ -156,12 +155,8 @@ def run(work: Callable[[Desk], Awaitable[T]], *, wait: bool = False) -> T:
             return await work(desk)
 
     try:
-        return asyncio.run(with_desk())
-    except psycopg.OperationalError as error:
-        reason = str(error).strip().splitlines()[-1]
-        fail(f"The database can't be reached: {reason}\nStart it (`fairlead up`) or set FAIRLEAD_DATABASE_URL.")
-    except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedColumn):
-        fail("The database lacks tables of this version. Run `fairlead db upgrade`.")
+        with needs_database():
+            return asyncio.run(with_desk())
     except (UnreachableError, EngineBusy) as error:
         fail(f"{error}\nSee `fairlead status`, or set FAIRLEAD_ZEEBE__ADDRESS and FAIRLEAD_ZEEBE__REST_ADDRESS.")
 

@@ -32,28 +32,54 @@ def database(work: Callable[[AsyncConnection[DictRow]], Awaitable[T]]) -> T:
     return asyncio.run(run())
 
 
+def reachable(dsn: str) -> str:
+    """The same DSN, if the database takes connections; where a pool would wait for it."""
+    import psycopg
+
+    with needs_database():
+        psycopg.connect(dsn, connect_timeout=5).close()
+    return dsn
+
+
+@contextmanager
+def needs_database(otherwise: str = "") -> Iterator[None]:
+    """Say what to do and end with code 1, if the database can't be reached or lacks tables.
+
+    `otherwise` is what can be done without one.
+    """
+    import psycopg
+
+    from workers.runtime.database import reason
+
+    try:
+        yield
+    except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedColumn):
+        message = "The database lacks tables of this version. Run `fairlead db upgrade`."
+    except psycopg.OperationalError as error:
+        or_else = f"; or {otherwise}" if otherwise else ""
+        message = (
+            f"The database can't be reached: {reason(error)}\n"
+            f"Start it (`fairlead up`) or set FAIRLEAD_DATABASE_URL{or_else}."
+        )
+    else:
+        return
+    typer.echo(message, err=True)
+    raise typer.Exit(1)
+
+
 @contextmanager
 def plainly(kind: type[Exception], *, extra: str, offline: str) -> Iterator[None]:
     """Turn what a user can mend into a sentence and exit code 1: errors of one kind, a missing `extra`, no database.
 
     `offline` says what can be done without a database.
     """
-    import psycopg
-
     try:
-        yield
+        with needs_database(offline):
+            yield
     except kind as error:
         typer.echo(str(error), err=True)
     except ModuleNotFoundError as error:
         typer.echo(f"{error.name} is missing; install Fairlead with its extra '{extra}'.", err=True)
-    except psycopg.errors.UndefinedTable:
-        typer.echo("The database lacks a table that this needs; run `fairlead db upgrade`.", err=True)
-    except psycopg.OperationalError as error:
-        reason = str(error).strip().splitlines()[-1]
-        typer.echo(
-            f"The database can't be reached: {reason}\nStart it (`fairlead up`), set FAIRLEAD_DATABASE_URL, or {offline}.",
-            err=True,
-        )
     else:
         return
     raise typer.Exit(1)

@@ -110,7 +110,10 @@ class Up:
                 else:
                     spinner.update(f"{self.titles[name]}: {what[:100]} ({seconds:.0f} s)")
 
-            await self.stack.up(report, after={DATABASE: self._database, ENGINE: self._engine})
+            try:
+                await self.stack.up(report, after={DATABASE: self._database, ENGINE: self._engine})
+            finally:
+                await self._end_loading()
 
     async def _check_remote(self) -> None:
         problem = await readiness.zeebe_ok(self.settings)
@@ -160,6 +163,12 @@ class Up:
             if self._loading.returncode:
                 raise StartError(f"The sample organisation could not be loaded:\n{text}")
             self.console.print(f"[green]✓[/] {text.splitlines()[-1] if text else 'Sample loaded'}", highlight=False)
+
+    async def _end_loading(self) -> None:
+        """The sample's loading does not outlive a start that failed or was broken off."""
+        if self._loading is not None and self._loading.returncode is None:
+            self._loading.kill()
+            await self._loading.wait()
 
     async def _follow(self) -> None:
         watch = asyncio.create_task(self._watch())

@@ -92,7 +92,17 @@ def runtime(
     from workers.bench.showing import screen
 
     here = machine()
-    plan = Plan(instances, rounds, rate, seconds, sustain_rate, sustain_minutes, waiting, trials, broker_trials)
+    plan = Plan(
+        instances=instances,
+        rounds=rounds,
+        rate=rate,
+        seconds=seconds,
+        sustain_rate=sustain_rate,
+        sustain_minutes=sustain_minutes,
+        waiting=waiting,
+        trials=trials,
+        broker_trials=broker_trials,
+    )
     report, console = Report(QUICK if quick else plan), screen()
     try:
         console.print("starting a stack of the benchmark's own (a minute or so) …")
@@ -161,11 +171,14 @@ def _measure(plan: Plan, *, use_running: bool, console: Console) -> Report:
     from workers.bench.lead_routing import Report, bench
     from workers.bench.own_stack import StackFailed, own_stack
     from workers.bench.serving import NotServed
+    from workers.cli._support import reachable
     from workers.settings import get_settings
 
     report = Report(plan)
     try:
-        if not use_running:
+        if use_running:
+            reachable(get_settings().dsn)
+        else:
             console.print("starting a stack of the benchmark's own (a minute or so) …")
         with contextlib.nullcontext(get_settings()) if use_running else own_stack() as settings:
             asyncio.run(bench(settings, plan, report, console.print))

@@ -10,10 +10,11 @@ app = typer.Typer(no_args_is_help=True, help="The schema of the database.")
 @app.command()
 def upgrade() -> None:
     """Bring the database to the newest revision; safe to repeat and to run twice at once."""
+    from workers.cli._support import reachable
     from workers.runtime import database
     from workers.settings import get_settings
 
-    dsn = _reachable(get_settings().dsn)
+    dsn = reachable(get_settings().dsn)
     before = database.current(dsn)
     after = database.upgrade(dsn)
     typer.echo(f"The database is at revision {after}" + (" already." if before == after else f" (was {before})."))
@@ -22,21 +23,10 @@ def upgrade() -> None:
 @app.command()
 def current() -> None:
     """Say which revision the database has, and which is the newest."""
+    from workers.cli._support import reachable
     from workers.runtime import database
     from workers.settings import get_settings
 
-    found, newest = database.current(_reachable(get_settings().dsn)), database.newest()
+    found, newest = database.current(reachable(get_settings().dsn)), database.newest()
     hint = "" if found == newest else " Run `fairlead db upgrade`."
     typer.echo(f"The database is at revision {found or 'none'}; the newest is {newest}.{hint}")
-
-
-def _reachable(dsn: str) -> str:
-    import psycopg
-
-    try:
-        psycopg.connect(dsn, connect_timeout=5).close()
-    except psycopg.OperationalError as error:
-        reason = str(error).strip().splitlines()[0]
-        typer.echo(f"The database can't be reached: {reason}\nStart it (`fairlead up`) or set FAIRLEAD_DATABASE_URL.")
-        raise typer.Exit(1) from None
-    return dsn

@@ -9,8 +9,7 @@ def deploy() -> None:
     """Put bpmn/, dmn/ and forms/ on the engine as one deployment, and say what changed."""
     import asyncio
 
-    import psycopg
-
+    from workers.cli._support import needs_database
     from workers.runtime.deployment import DeploymentRefused, NothingToDeploy
     from workers.runtime.deployment import deploy as run
     from workers.runtime.zeebe_types import EngineBusy
@@ -18,16 +17,13 @@ def deploy() -> None:
 
     settings = get_settings()
     try:
-        report = asyncio.run(run(settings))
+        with needs_database():
+            report = asyncio.run(run(settings))
     except (NothingToDeploy, DeploymentRefused) as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(1) from None
     except EngineBusy:
         typer.echo(f"The engine at {settings.zeebe_address} can't be reached. Start it (`fairlead up`).", err=True)
-        raise typer.Exit(1) from None
-    except psycopg.Error as error:
-        reason = str(error).strip().splitlines()[0]
-        typer.echo(f"The database can't be used: {reason}\nTry `fairlead up` or `fairlead db upgrade`.", err=True)
         raise typer.Exit(1) from None
     for line in report.lines():
         typer.echo(line)

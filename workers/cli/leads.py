@@ -165,23 +165,10 @@ def _with_progress(
 
 def _database(read: Callable[[AsyncConnection[DictRow]], Awaitable[T]]) -> T:
     """Run `read` on a connection and commit; without the database, say so and end."""
-    import psycopg
-    from psycopg.rows import dict_row
+    from workers.cli._support import database, needs_database
 
-    from workers.settings import get_settings
-
-    async def run() -> T:
-        connection = await psycopg.AsyncConnection.connect(get_settings().dsn, row_factory=dict_row, connect_timeout=5)
-        async with connection:
-            return await read(connection)
-
-    try:
-        return asyncio.run(run())
-    except psycopg.OperationalError as error:
-        reason = str(error).strip().splitlines()[-1]
-        _fail(f"The database can't be reached: {reason}\nStart it (`fairlead up`) or set FAIRLEAD_DATABASE_URL.")
-    except psycopg.errors.UndefinedTable:
-        _fail("The database has no tables yet. Run `fairlead db upgrade`.")
+    with needs_database():
+        return database(read)
 
 
 def _console(*, stderr: bool = False) -> Console:

@@ -24,16 +24,20 @@ def load(
     """
     import asyncio
 
-    typer.echo(asyncio.run(_load(seed, retrain)))
+    from workers.cli._support import needs_database, reachable
+    from workers.settings import get_settings
+
+    dsn = reachable(get_settings().dsn)
+    with needs_database():
+        typer.echo(asyncio.run(_load(dsn, seed, retrain)))
 
 
-async def _load(seed: int, retrain: bool) -> str:
+async def _load(dsn: str, seed: int, retrain: bool) -> str:
     from workers.runtime.database import open_pool
     from workers.sample.loading import load as load_organisation
     from workers.sample.scorer import prepare
-    from workers.settings import get_settings
 
-    pool = await open_pool(get_settings().dsn)
+    pool = await open_pool(dsn)
     try:
         loaded = await load_organisation(pool, seed)
         scorer = await prepare(pool, seed, again=retrain)

@@ -6,7 +6,6 @@ resolved once, the list of its files (``resolved/``), so that a warm cache needs
 
 from __future__ import annotations
 
-import errno
 import fcntl
 import hashlib
 import json
@@ -27,7 +26,8 @@ import requests
 import structlog
 from jgo.maven import MavenContext, PythonResolver
 
-from workers.engine.errors import DiskFullError, DownloadError
+from workers.engine.disk import disk_errors, require_space
+from workers.engine.errors import DownloadError
 
 if TYPE_CHECKING:
     from jgo.maven import Artifact
@@ -38,10 +38,10 @@ T = TypeVar("T")
 ProgressCallback = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
 """Called with a file's name and size in bytes; the context's value is called with each number of bytes received."""
 
-SPARE_BYTES = 200_000_000
-"""Room left on the disk, in bytes, that a download must not take: engines stop when a disk is nearly full."""
 UNPACKED_RATIO = 1.25
 """How much larger a distribution is unpacked; jars inside an archive hardly shrink."""
+SETTING = "FAIRLEAD_CACHE"
+"""Puts the cache elsewhere."""
 CONNECTIONS = 6
 TIMEOUT_SECONDS = 60.0
 
@@ -50,30 +50,6 @@ TIMEOUT_SECONDS = 60.0
 def silent(_name: str, _total: int) -> Iterator[Callable[[int], None]]:
     """Progress shown to nobody."""
     yield lambda _received: None
-
-
-@contextmanager
-def disk_errors(folder: Path) -> Iterator[None]:
-    """Turn the operating system's "no space left" into `DiskFullError`."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno not in {errno.ENOSPC, errno.EDQUOT}:
-            raise
-        raise DiskFullError(
-            f"The disk of {folder} is full. Free some space, or put the cache elsewhere with FAIRLEAD_CACHE, "
-            "and run the command again; nothing half-written is left."
-        ) from error
-
-
-def require_space(folder: Path, needed: int) -> None:
-    """Raise `DiskFullError` if fewer than ``needed`` bytes and some to spare are free where ``folder`` lies."""
-    free = shutil.disk_usage(folder).free
-    if free < needed + SPARE_BYTES:
-        raise DiskFullError(
-            f"{(needed + SPARE_BYTES) / 1e6:.0f} MB are needed in {folder}, and {free / 1e6:.0f} MB are free. "
-            "Free some space, or put the cache elsewhere with FAIRLEAD_CACHE, and run the command again."
-        )
 
 
 class CheckedResolver(PythonResolver):
@@ -116,30 +92,29 @@ class CheckedResolver(PythonResolver):
 
     def _fetch(self, url: str, expected: str, target: Path) -> None:
         """Stream one file to a temporary name beside ``target``, check it, and only then give it its name."""
-        with disk_errors(target.parent):
-            target.parent.mkdir(parents=True, exist_ok=True)
-            handle, name = tempfile.mkstemp(dir=target.parent, prefix=".", suffix=".part")
-            part = Path(name)
-            try:
-                digest = hashlib.sha1(usedforsecurity=False)
-                with os.fdopen(handle, "wb") as file, self.http.stream("GET", url) as response:
-                    response.raise_for_status()
-                    total = int(response.headers.get("content-length", 0))
-                    require_space(target.parent, total)
-                    with self.progress(target.name, total) as advance:
-                        for chunk in response.iter_bytes(262_144):
-                            file.write(chunk)
-                            digest.update(chunk)
-                            advance(len(chunk))
-                if digest.hexdigest() != expected:
-                    raise DownloadError(
-                        f"{target.name} is broken: its SHA-1 is {digest.hexdigest()}, published is {expected}. "
-                        "It was thrown away; run the command again."
-                    )
-                part.chmod(0o644)
-                part.replace(target)
-            finally:
-                part.unlink(missing_ok=True)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=target.parent, prefix=".", suffix=".part")
+        part = Path(name)
+        try:
+            digest = hashlib.sha1(usedforsecurity=False)
+            with os.fdopen(handle, "wb") as file, self.http.stream("GET", url) as response:
+                response.raise_for_status()
+                total = int(response.headers.get("content-length", 0))
+                require_space(target.parent, total, SETTING)
+                with self.progress(target.name, total) as advance:
+                    for chunk in response.iter_bytes(262_144):
+                        file.write(chunk)
+                        digest.update(chunk)
+                        advance(len(chunk))
+            if digest.hexdigest() != expected:
+                raise DownloadError(
+                    f"{target.name} is broken: its SHA-1 is {digest.hexdigest()}, published is {expected}. "
+                    "It was thrown away; run the command again."
+                )
+            part.chmod(0o644)
+            part.replace(target)
+        finally:
+            part.unlink(missing_ok=True)
 
 
 @dataclass(frozen=True)
@@ -252,10 +227,10 @@ class Store:
 
     def _unpack(self, archive: Path, folder: Path) -> None:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        require_space(folder.parent, int(archive.stat().st_size * UNPACKED_RATIO))
+        require_space(folder.parent, int(archive.stat().st_size * UNPACKED_RATIO), SETTING)
         part = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".part-"))
         try:
-            with disk_errors(folder), tarfile.open(archive) as tar:
+            with tarfile.open(archive) as tar:
                 tar.extractall(part, filter="data")
             inside = list(part.iterdir())
             top = inside[0] if len(inside) == 1 and inside[0].is_dir() else part
@@ -273,8 +248,8 @@ class Store:
     @contextmanager
     def _locked(self) -> Iterator[None]:
         """Only one process fetches at a time; the lock goes with the process that holds it."""
-        with disk_errors(self.cache):
+        with disk_errors(self.cache, SETTING):
             self.cache.mkdir(parents=True, exist_ok=True)
-        with (self.cache / "lock").open("w") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
-            yield
+            with (self.cache / "lock").open("w") as file:
+                fcntl.flock(file, fcntl.LOCK_EX)
+                yield

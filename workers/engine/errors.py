@@ -2,7 +2,7 @@
 
 EngineError
 ├── DownloadError           a part could not be fetched, or is not what its publisher says it is
-│   └── DiskFullError       there is no room for it
+├── DiskFullError           there is no room on the disk, or not enough for an engine to work
 ├── PortBusyError           another program holds a port that is needed
 ├── StartError              a program died or did not become ready
 ├── UnreachableError        a remote cluster does not answer as it should
@@ -20,8 +20,8 @@ class DownloadError(EngineError):
     """A part could not be fetched, or is not what its publisher says it is."""
 
 
-class DiskFullError(DownloadError):
-    """There is no room on the disk."""
+class DiskFullError(EngineError):
+    """There is no room on the disk, or not enough for an engine to work."""
 
 
 class PortBusyError(EngineError):

@@ -27,6 +27,7 @@ def java() -> Path:
 
 def command(settings: Settings, *, first: int, most: int) -> tuple[str, ...]:
     """How each Java program of the local stack begins: ``java``, its heap in MB (at first, at most), our flags."""
+    temporary = settings.home.absolute() / "tmp"
     return (
         str(java()),
         f"-Xms{first}m",
@@ -34,7 +35,8 @@ def command(settings: Settings, *, first: int, most: int) -> tuple[str, ...]:
         "-XX:+UseSerialGC",
         "-XX:-UsePerfData",
         "-XX:+ExitOnOutOfMemoryError",
-        f"-Djava.io.tmpdir={settings.home.absolute() / 'tmp'}",
+        f"-Djava.io.tmpdir={temporary}",
+        f"-Djna.tmpdir={temporary}",  # JNA otherwise makes a folder in the user's own cache
     )
 
 

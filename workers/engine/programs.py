@@ -77,6 +77,8 @@ class Program:
     environment: Mapping[str, str] = field(default_factory=dict)
     prepare: Callable[[], object] | None = None
     """Called before each start by `fairlead up`; writes below `settings.home` only."""
+    disk_bytes: int = 0
+    """Room that must be free where `settings.home` lies, or it would not work."""
     start_seconds: float = 60.0
     stop_signal: str = "TERM"
     stop_seconds: int = 30
@@ -155,6 +157,7 @@ def _camunda(settings: Settings, store: Store) -> Program:
         login="demo / demo",
         environment=camunda.environment(settings),
         prepare=partial(camunda.configure, settings),
+        disk_bytes=camunda.FREE_BYTES,
         start_seconds=settings.camunda.start_seconds,
         priority=300,
     )
@@ -211,6 +214,9 @@ def _zipkin(settings: Settings, store: Store) -> Program:
 def _own(settings: Settings) -> list[Program]:
     """Fairlead's own processes."""
     ports = settings.ports
+    libraries = settings.home.absolute() / "libraries"
+    # Both would make folders in the user's own home.
+    environment = {"MPLCONFIGDIR": str(libraries / "matplotlib"), "KERAS_HOME": str(libraries / "keras")}
 
     def one(name: str, title: str, phase: int, port_name: str, *arguments: str) -> Program:
         port = getattr(ports, port_name)
@@ -224,6 +230,7 @@ def _own(settings: Settings) -> list[Program]:
             ready=partial(readiness.http_ok, f"http://127.0.0.1:{port}/readyz"),
             ports={port_name: port},
             address=settings.gateway_url if door else f"http://127.0.0.1:{port}/metrics",
+            environment=environment,
             stop_seconds=int(settings.worker.drain_seconds) + 10,
             priority=600,
         )

@@ -8,6 +8,7 @@ import ssl
 import httpx
 import psycopg
 
+from workers.runtime.database import reason
 from workers.settings import Settings
 
 ASK_SECONDS = 5.0
@@ -57,7 +58,7 @@ async def postgres_ok(dsn: str) -> str | None:
     try:
         connection = await psycopg.AsyncConnection.connect(dsn, connect_timeout=int(ASK_SECONDS))
     except psycopg.OperationalError as error:
-        return str(error).strip().splitlines()[-1]
+        return reason(error)
     await connection.close()
     return None
 

@@ -10,12 +10,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from workers.engine import ports
+from workers.engine.disk import disk_errors, require_space
 from workers.engine.errors import EngineError, StartError
 from workers.engine.programs import Program
 from workers.engine.supervision import State, Supervisor
 from workers.settings import Settings
 
 STEP_SECONDS = 0.5
+HOME_SETTING = "FAIRLEAD_HOME"
+"""Puts the data elsewhere."""
 
 Report = Callable[[str, str, float], None]
 """Called with a program's name, what happens to it (``starting``, ``waiting: …``, ``ready``, ``runs already``), and
@@ -58,13 +61,14 @@ class Stack:
     async def up(self, report: Report, after: Mapping[int, Hook] | None = None) -> None:
         """Start what does not run, phase by phase; ``after`` is called when all programs of a phase are ready.
 
-        Raises `PortBusyError` before anything is started, `StartError` if a program dies or does not get ready, and
-        whatever a hook raises. What was started by this call is stopped then.
+        Raises `PortBusyError` or `DiskFullError` before anything is started, `StartError` if a program dies or does not
+        get ready, and whatever a hook raises. What was started by this call is stopped then.
         """
-        with _one_at_a_time(self.supervisor):
+        with disk_errors(self.supervisor.home, HOME_SETTING), _one_at_a_time(self.supervisor):
             found = self.supervisor.running()
             before = {name for name, state in self.supervisor.states().items() if state.running}
             self._require_ports(before)
+            self._require_room(before)
             self.supervisor.write(self.programs)
             if found:
                 before -= set(self.supervisor.update())
@@ -94,6 +98,11 @@ class Stack:
         wanted = {name: port for p in self.programs if p.name not in running for name, port in p.ports.items()}
         ports.require_free(wanted)
 
+    def _require_room(self, running: set[str]) -> None:
+        needed = sum(program.disk_bytes for program in self.programs if program.name not in running)
+        if needed:
+            require_space(self.supervisor.home, needed, HOME_SETTING)
+
     async def _phase(self, group: list[Program], running: set[str], report: Report) -> None:
         for program in group:
             if program.name not in running:
@@ -114,7 +123,9 @@ class Stack:
         while True:
             missing = await program.ready()
             seconds = time.monotonic() - began
-            state = self.supervisor.states()[program.name]
+            state = self.supervisor.states().get(program.name)
+            if state is None:
+                raise StartError(f"Everything was stopped while {program.title} was starting; run `fairlead up` again.")
             if missing is None and state.running:
                 report(program.name, "runs already" if was_running and first else "ready", seconds)
                 return

@@ -15,8 +15,6 @@ from functools import lru_cache
 from itertools import pairwise
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-import holidays
-
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 SEARCH_DAYS = 370
 """How far ahead working time is looked for: a year and a few days."""
@@ -205,6 +203,8 @@ def public_holidays(country: str) -> Container[date]:
     Raises:
         CalendarError: the library does not know the country.
     """
+    import holidays  # noqa: PLC0415 - all countries of the world, which who only looks up a rep need not load
+
     code, _, part = country.upper().partition("-")
     try:
         known: Container[date] = holidays.country_holidays(code, subdiv=part or None)

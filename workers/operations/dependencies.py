@@ -14,7 +14,7 @@ from workers.operations.policies import Dependency
 from workers.operations.repair import Probe
 from workers.runtime.database import Pool
 from workers.runtime.zeebe import ZeebeClient
-from workers.runtime.zeebe_types import EngineBusy
+from workers.runtime.zeebe_types import EngineBusy, Refused
 from workers.settings import Settings
 
 PATIENCE_SECONDS = 5.0
@@ -26,7 +26,7 @@ def probes(settings: Settings, pool: Pool, engine: ZeebeClient) -> Mapping[Depen
     async def engine_answers() -> bool:
         try:
             return (await engine.topology()).healthy
-        except EngineBusy:
+        except (EngineBusy, Refused):
             return False
 
     @asynccontextmanager

@@ -22,7 +22,7 @@ from workers.operations import dead_letters, incidents
 from workers.operations.audit import Actor
 from workers.operations.model import DeadLetter, Done, Incident, Wanted
 from workers.operations.policies import Dependency, Policy
-from workers.runtime.database import Pool
+from workers.runtime.database import Pool, noticing
 
 log = structlog.get_logger()
 
@@ -78,7 +78,7 @@ class Repair:
         probes: Mapping[Dependency, Probe],
         tell: Tell,
     ) -> None:
-        self._dsn = dsn
+        self._dsn = noticing(dsn)
         self._pool = pool
         self._board = board
         self._engine = engine
@@ -132,9 +132,11 @@ class Repair:
             log.warning("operations told", action="operations_told", number=told)
         answers: dict[Dependency, bool] = {}
         reports = []
+        claimed: set[str] = set()
         for policy in self._policies:
             listed = policy.wanted().of(found) if policy.of == "incidents" else policy.wanted().of(letters)
-            chosen = [one for one in listed if policy.fits(one)]
+            chosen = [one for one in listed if one.subject not in claimed and policy.fits(one)]
+            claimed.update(one.subject for one in chosen)
             reports.append(await self._carry_out(policy, chosen, answers))
         return reports
 

@@ -11,7 +11,6 @@ from typing import Literal
 
 import psycopg
 import structlog
-from psycopg_pool import PoolTimeout
 
 from workers.runtime import metrics, runbooks, tracing
 from workers.runtime.errors import (
@@ -21,6 +20,7 @@ from workers.runtime.errors import (
     PermanentError,
     RateLimited,
     TransientError,
+    plain,
 )
 from workers.runtime.task import Retry, TaskSpec
 from workers.runtime.zeebe import ZeebeClient
@@ -30,6 +30,10 @@ log = structlog.get_logger()
 
 LONGEST_MESSAGE = 1_000
 """Characters of an error message to the engine."""
+
+_AWAY = ("08", "57P", "25006", "25P03", "53100", "53300")
+"""Beginnings of SQLSTATEs: connection exception; the server stops or starts; it only reads, as in a failover; it gave up
+a transaction in which it had not heard of us for too long (`effects.lock_case`); disk full; too many connections."""
 
 Outcome = Literal["completed", "business_error", "retry", "incident", "handed_back", "gone", "unanswered"]
 
@@ -45,13 +49,10 @@ def pause(retry: Retry, tries_left: int, rng: Callable[[float, float], float] = 
 
 
 def database_away(error: psycopg.Error) -> bool:
-    """Whether an error says that the database can't be reached, and nothing about what it was asked."""
-    if isinstance(error, PoolTimeout | psycopg.InterfaceError):
-        return True
-    if not isinstance(error, psycopg.OperationalError):
-        return False
-    # No SQLSTATE: the connection broke. Class 08: connection exception; 57P: the server is stopping or starting.
-    return error.sqlstate is None or error.sqlstate.startswith(("08", "57P"))
+    """Whether an error says that the database can't work now, and nothing about what it was asked."""
+    if error.sqlstate is None:  # the connection broke, or there was none
+        return isinstance(error, psycopg.OperationalError | psycopg.InterfaceError)
+    return error.sqlstate.startswith(_AWAY)
 
 
 class Answers:
@@ -120,7 +121,7 @@ class Answers:
         await self._answer(
             spec,
             lambda: self._client.throw(
-                job.key, code=error.code, message=str(error)[:LONGEST_MESSAGE], variables=variables
+                job.key, code=error.code, message=plain(str(error))[:LONGEST_MESSAGE], variables=variables
             ),
         )
         return "business_error"
@@ -180,7 +181,7 @@ class Answers:
         return "incident"
 
     async def _fail(self, spec: TaskSpec, job: Job, retries: int, message: str, seconds: float) -> None:
-        text = message[:LONGEST_MESSAGE]
+        text = plain(message)[:LONGEST_MESSAGE]
         await self._answer(
             spec, lambda: self._client.fail(job.key, retries=retries, message=text, back_off_seconds=seconds)
         )

@@ -19,7 +19,7 @@ import math
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import structlog
@@ -40,6 +40,8 @@ WEIGHTS: dict[Origin, float] = {"pushed": 3.0, "found": 1.0}
 read, and an urgent one is seen no sooner than any other."""
 FEWEST = 4
 """A lane may hold so many, whatever the others hold."""
+CLOCK_MOVED = 10
+"""After so many jobs in a row that seem to be older than they can be, ages are measured anew."""
 AHEAD_SECONDS = 5.0
 """A lane holds no more than can be started in about this time: what waits here, no other worker can take."""
 
@@ -62,11 +64,20 @@ class Ages:
     """How long jobs lay between the engine and us, whatever the two clocks say: the quickest one counts as 0 s."""
 
     offset: float = float("inf")
+    _too_old: list[float] = field(default_factory=list)
 
     def seconds(self, job: Job, timeout: float) -> float:
         """Age of a job that was activated with that timeout."""
         seen = time.time() - (job.deadline / 1000 - timeout)
         self.offset = min(self.offset, seen)
+        if seen - self.offset <= timeout:
+            self._too_old.clear()
+            return seen - self.offset
+        # No job gets older than its time-out; if many in a row seem to, the two clocks have moved apart.
+        self._too_old.append(seen)
+        if len(self._too_old) >= CLOCK_MOVED:
+            self.offset = min(self._too_old)
+            self._too_old.clear()
         return seen - self.offset
 
 

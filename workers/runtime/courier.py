@@ -16,7 +16,7 @@ import structlog
 from workers.runtime import metrics, runbooks, tracing
 from workers.runtime.answers import pause
 from workers.runtime.database import Pool
-from workers.runtime.errors import DependencyDown, PermanentError, RateLimited, TransientError, Unreachable
+from workers.runtime.errors import DependencyDown, PermanentError, RateLimited, TransientError, Unreachable, plain
 from workers.runtime.outbox import Deliver, OutboxRow
 from workers.runtime.task import Retry
 
@@ -70,6 +70,8 @@ class Courier:
         self._retry = retry
         self._runbook = runbook
         self._resting: dict[str, float] = {}
+        # Rows that have arrived, which the database could not note: sent again with each try, a mail would come many times.
+        self._unbooked: set[int] = set()
 
     def rests(self, channel: str) -> bool:
         """Whether the channel's receiver is left alone for now."""
@@ -94,7 +96,7 @@ class Courier:
         """Send a row; the next one of its key, if that is due.
 
         Raises:
-            psycopg.Error: the database is away; the row will be sent again.
+            psycopg.Error: the database is away; the row will be sent again, or only taken out if it has arrived.
         """
         with (
             _span(row),
@@ -103,8 +105,9 @@ class Courier:
             ),
         ):
             try:
-                async with asyncio.timeout(DELIVER_SECONDS):
-                    await self._deliveries[row.channel](row)
+                if row.id not in self._unbooked:
+                    async with asyncio.timeout(DELIVER_SECONDS):
+                        await self._deliveries[row.channel](row)
             except (TransientError, TimeoutError, OSError) as error:
                 await self._failed(row, error)
             except PermanentError as error:
@@ -123,7 +126,10 @@ class Courier:
 
     async def _delivered(self, row: OutboxRow) -> OutboxRow | None:
         """Take a row out; the next one of its key, if that is due."""
-        return await self._row(_SENT, {"id": row.id, "channel": row.channel, "business_id": row.business_id})
+        self._unbooked.add(row.id)
+        following = await self._row(_SENT, {"id": row.id, "channel": row.channel, "business_id": row.business_id})
+        self._unbooked.discard(row.id)
+        return following
 
     async def _failed(self, row: OutboxRow, error: Exception) -> None:
         reason = f"{type(error).__name__}: {error}"
@@ -141,7 +147,7 @@ class Courier:
             seconds = pause(self._retry, self._retry.tries - row.tries)
         await self._execute(
             _AGAIN,
-            {"id": row.id, "reason": reason[:LONGEST_REASON], "seconds": seconds, "counted": 0 if away else 1},
+            {"id": row.id, "reason": plain(reason)[:LONGEST_REASON], "seconds": seconds, "counted": 0 if away else 1},
         )
         metrics.OUTBOX_RETRIED.labels(row.channel).inc()
         tracing.failed()
@@ -150,7 +156,7 @@ class Courier:
 
     async def _bury(self, row: OutboxRow, reason: str, runbook: str = "") -> None:
         address = self._runbook(runbook or runbooks.DEAD_LETTER)
-        await self._execute(_DEAD, {"id": row.id, "reason": runbooks.signed(reason, address, LONGEST_REASON)})
+        await self._execute(_DEAD, {"id": row.id, "reason": runbooks.signed(plain(reason), address, LONGEST_REASON)})
         tracing.failed()
         _trace_end(row, "dead_letter")
         metrics.OUTBOX_DEAD.labels(row.channel).inc()

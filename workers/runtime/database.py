@@ -9,6 +9,7 @@ from pathlib import Path
 
 import psycopg
 from psycopg import AsyncConnection
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.rows import DictRow, dict_row
 from psycopg_pool import AsyncConnectionPool
 
@@ -16,6 +17,25 @@ MIGRATION_LOCK = 0x0FA1_81EA_D000
 """Advisory lock key: whoever holds it may change the schema."""
 
 Pool = AsyncConnectionPool[AsyncConnection[DictRow]]
+
+_SILENCE = {
+    "connect_timeout": "30",
+    "keepalives_idle": "20",
+    "keepalives_interval": "5",
+    "keepalives_count": "3",
+    "tcp_user_timeout": "30000",
+}
+"""Options of libpq by which a connection breaks when the server's machine has been silent for about half a minute."""
+
+
+def noticing(dsn: str) -> str:
+    """The DSN with a bound on silence. What it says itself holds.
+
+    By default TCP waits a quarter of an hour for a machine that is gone, and for hours where we only listen; so long a
+    dispatcher would send nothing. A server that hangs while its machine lives is waited for.
+    """
+    given = conninfo_to_dict(dsn)
+    return make_conninfo(dsn, **{key: value for key, value in _SILENCE.items() if key not in given})
 
 
 def upgrade(dsn: str) -> str:
@@ -86,6 +106,11 @@ def _revision(text: str) -> tuple[str, str | None]:
     return found["revision"], found["down_revision"] or None
 
 
+def reason(error: psycopg.Error) -> str:
+    """What went wrong, in one line: PostgreSQL's hints come below it."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
+
+
 async def open_pool(dsn: str, *, min_size: int = 1, max_size: int = 10, autocommit: bool = False) -> Pool:
     """Open a pool of connections that return rows as dicts. The caller closes it.
 
@@ -94,7 +119,7 @@ async def open_pool(dsn: str, *, min_size: int = 1, max_size: int = 10, autocomm
     it dies in that very moment: then the first statement fails as if the database were away.
     """
     pool: Pool = AsyncConnectionPool(
-        dsn,
+        noticing(dsn),
         min_size=min_size,
         max_size=max_size,
         timeout=10,

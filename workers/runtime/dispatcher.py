@@ -26,8 +26,8 @@ from psycopg.rows import DictRow, dict_row
 
 from workers.runtime import metrics
 from workers.runtime.courier import RETRY, Courier
-from workers.runtime.database import Pool
-from workers.runtime.housekeeping import ended
+from workers.runtime.database import Pool, noticing
+from workers.runtime.housekeeping import ended, regularly
 from workers.runtime.outbox import WAKE_UP, Deliver
 from workers.runtime.task import Retry
 from workers.settings import get_settings
@@ -35,6 +35,9 @@ from workers.settings import get_settings
 log = structlog.get_logger()
 
 Key = tuple[str, str]
+
+WATCH_SECONDS = 10.0
+"""Between looks at what waits."""
 
 _LOCK = "hashtextextended('fairlead outbox ' || channel || ' ' || business_id, 0)"
 # Heads of their keys that are due, so many for each channel. What another dispatcher has in hand is left out before it
@@ -70,14 +73,18 @@ class Dispatcher:
         per_channel: int = 16,
         retry: Retry = RETRY,
         poll_seconds: float = 1.0,
+        lost_seconds: float = 60.0,
         runbook: Callable[[str], str] | None = None,
     ) -> None:
-        """`runbook` gives the address of a page of docs/runbooks; default: as the settings of this process say."""
-        self._dsn = dsn
+        """`runbook` gives the address of a page of docs/runbooks; default: as the settings of this process say. A
+        dispatcher that the database has not heard of for `lost_seconds` loses its keys to the others.
+        """
+        self._dsn = noticing(dsn)
         self._pool = pool
         self._deliveries = deliveries
         self._per_channel = per_channel
         self._poll_seconds = poll_seconds
+        self._lost_seconds = lost_seconds
         self._courier = Courier(pool, deliveries, retry=retry, runbook=runbook or get_settings().runbook)
         self._sending: dict[Key, asyncio.Task[None]] = {}
         self._wake = asyncio.Event()
@@ -106,8 +113,12 @@ class Dispatcher:
         self._wake.set()
 
     async def _connected(self, locks: AsyncConnection[DictRow], listening: AsyncConnection[Any]) -> None:
+        # Else one that hangs, or whose machine is gone, would keep its keys until TCP gives it up.
+        await locks.execute(
+            "SELECT set_config('idle_session_timeout', %s, false)", (str(int(1000 * self._lost_seconds)),)
+        )
         listener = asyncio.create_task(self._listen(listening))
-        watch = asyncio.create_task(self._watch())
+        watch = asyncio.create_task(regularly("outbox gauges", WATCH_SECONDS, self._watch))
         try:
             while not self._stopping:
                 if listener.done():
@@ -140,6 +151,7 @@ class Dispatcher:
             channel: number for channel, number in free.items() if number > 0 and not self._courier.rests(channel)
         }
         if not wanted:
+            await locks.execute("SELECT")  # the server hears of us
             return False  # a key that is done wakes us
         # A key in hand is skipped by this side: for its own session the lock would count as free.
         cursor = await locks.execute(
@@ -164,7 +176,7 @@ class Dispatcher:
             while row is not None and self._may_send(key[0]):
                 heard = self._notices
                 row = await self._courier.send(row)
-        except psycopg.Error as error:  # whatever was on its way will be sent again
+        except psycopg.Error as error:  # whatever was on its way will be sent, or taken out, again
             log.warning("database away", action="database_away", reason=type(error).__name__)
         finally:
             with contextlib.suppress(psycopg.Error):  # a dead connection has no locks
@@ -182,19 +194,18 @@ class Dispatcher:
     def _may_send(self, channel: str) -> bool:
         return not self._stopping and not self._courier.rests(channel)
 
-    async def _watch(self) -> None:
-        """Keep the gauges of what waits up to date, and say which channels nobody here serves."""
-        while True:
-            async with self._pool.connection() as connection:
-                cursor = await connection.execute(
-                    "SELECT channel, count(*) AS rows, extract(epoch FROM clock_timestamp() - min(created_at))::float"
-                    " AS lag FROM runtime.outbox GROUP BY channel"
-                )
-                waiting = {str(row["channel"]): row for row in await cursor.fetchall()}
-            for channel in {*self._deliveries, *waiting}:
-                row = waiting.get(channel)
-                metrics.OUTBOX_WAITING.labels(channel).set(row["rows"] if row else 0)
-                metrics.OUTBOX_LAG.labels(channel).set(row["lag"] if row else 0)
-            if strangers := sorted(set(waiting) - set(self._deliveries)):
-                log.warning("rows nobody here sends", action="outbox_strangers", channels=", ".join(strangers))
-            await asyncio.sleep(10)
+    async def _watch(self) -> int:
+        """Bring the gauges of what waits up to date, and say which channels nobody here serves."""
+        async with self._pool.connection() as connection:
+            cursor = await connection.execute(
+                "SELECT channel, count(*) AS rows, extract(epoch FROM clock_timestamp() - min(created_at))::float"
+                " AS lag FROM runtime.outbox GROUP BY channel"
+            )
+            waiting = {str(row["channel"]): row for row in await cursor.fetchall()}
+        for channel in {*self._deliveries, *waiting}:
+            row = waiting.get(channel)
+            metrics.OUTBOX_WAITING.labels(channel).set(row["rows"] if row else 0)
+            metrics.OUTBOX_LAG.labels(channel).set(row["lag"] if row else 0)
+        if strangers := sorted(set(waiting) - set(self._deliveries)):
+            log.warning("rows nobody here sends", action="outbox_strangers", channels=", ".join(strangers))
+        return 0

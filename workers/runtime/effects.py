@@ -8,7 +8,8 @@ from psycopg import AsyncConnection, AsyncCursor
 from psycopg.rows import DictRow
 
 from workers.runtime import tracing
-from workers.runtime.errors import CaseClosed
+from workers.runtime.errors import CaseClosed, UndoneBefore
+from workers.runtime.journal import GRACE_SECONDS
 from workers.runtime.task import TaskSpec
 from workers.runtime.work import JobInfo
 
@@ -20,14 +21,15 @@ async def claim(connection: AsyncConnection[DictRow], spec: TaskSpec, job: JobIn
 
     Raises:
         CaseClosed: the case was withdrawn before the effect happened.
+        UndoneBefore: another element instance did it, and it was undone since.
     """
     async with connection.pipeline():  # one journey to the server for both
-        await lock_case(connection, job.business_id, alone=spec.closes)
+        await lock_case(connection, spec, job.business_id)
         cursor = await _insert(connection, spec, job, fenced=not spec.after_close)
     if cursor.rowcount == 1:
         return None
     cursor = await connection.execute(
-        "SELECT result, element_instance_key, traceparent FROM runtime.effects"
+        "SELECT result, element_instance_key, traceparent, undone_at FROM runtime.effects"
         " WHERE business_id = %s AND element_id = %s AND loop_index = %s",
         (job.business_id, job.element_id, job.loop_index),
     )
@@ -35,6 +37,8 @@ async def claim(connection: AsyncConnection[DictRow], spec: TaskSpec, job: JobIn
     if row is None:
         raise CaseClosed
     if row["element_instance_key"] != job.element_instance_key:
+        if row["undone_at"] is not None:
+            raise UndoneBefore(spec.job_type, spec.loop)
         # A second instance of the same case relies on this effect: it must not be undone for one of them's sake alone.
         await connection.execute(
             "UPDATE runtime.effects SET completed_at = clock_timestamp()"
@@ -45,11 +49,19 @@ async def claim(connection: AsyncConnection[DictRow], spec: TaskSpec, job: JobIn
     return row["result"] or {}
 
 
-async def lock_case(connection: AsyncConnection[DictRow], business_id: str, *, alone: bool = False) -> None:
-    """Keep the case from being closed while this transaction lasts; `alone`: and from anything else."""
-    lock: LiteralString = "pg_advisory_xact_lock" if alone else "pg_advisory_xact_lock_shared"
+async def lock_case(connection: AsyncConnection[DictRow], spec: TaskSpec, business_id: str) -> None:
+    """Keep the case from being closed while this transaction of the task lasts; a task that closes it has it alone.
+
+    The server ends the transaction if it hears nothing for longer than the task may take: a worker that hangs, or whose
+    machine is gone, would else hold case and key until TCP gives it up, which may be hours.
+    """
+    lock: LiteralString = "pg_advisory_xact_lock" if spec.closes else "pg_advisory_xact_lock_shared"
+    milliseconds = int(1000 * (spec.timeout_seconds + GRACE_SECONDS))
     # A statement of its own: only the next one's snapshot is sure to see a case that was closed while we waited.
-    await connection.execute(f"SELECT {lock}(runtime.case_lock(%s))", (business_id,))
+    await connection.execute(
+        f"SELECT set_config('idle_in_transaction_session_timeout', %s, true), {lock}(runtime.case_lock(%s))",
+        (str(milliseconds), business_id),
+    )
 
 
 async def insert(connection: AsyncConnection[DictRow], spec: TaskSpec, job: JobInfo, *, fenced: bool) -> bool:

@@ -8,7 +8,9 @@
     │       └── DependencyDown   its circuit breaker is open: waits without using up tries
     └── PermanentError       will not go away → an incident at once; its message says what to do
         ├── ContractError    variables do not fit the task's input or output model
-        └── CaseClosed       the business case was withdrawn: no new effect is allowed
+        ├── CaseClosed       the business case was withdrawn: no new effect is allowed
+        ├── UndoneBefore     it was done and undone in this case and loop
+        └── PoisonJob        the job was delivered again and again without an answer
 
 Anything else that a task raises is a defect in the task: handled as permanent, with the exception's type named.
 An error's docstring is its default message.
@@ -79,3 +81,32 @@ class ContractError(PermanentError):
 
 class CaseClosed(PermanentError):
     """The business case was withdrawn, so that no new effect is allowed."""
+
+
+class UndoneBefore(PermanentError):
+    """Another element instance did it in this case and loop, and it was undone since."""
+
+    def __init__(self, job_type: str, loop: str | None) -> None:
+        """`loop` is the input field that tells rounds apart, if the task has one."""
+        apart = f"Give the variable {loop} another value" if loop else "Give the task a loop index and deploy it"
+        super().__init__(
+            f"{job_type} was done in this case by another element instance, and undone since: its stored result does not "
+            f"hold any more. {apart}, then retry this incident; or cancel this instance if it repeats the case by mistake."
+        )
+
+
+class PoisonJob(PermanentError):
+    """The job was delivered again and again, and never got an answer."""
+
+    runbook = "poison-job"
+
+    def __init__(self, job_type: str, deliveries: int) -> None:
+        super().__init__(
+            f"{job_type} was started {deliveries} times and never gave an answer: each time its worker died or hung. "
+            "Find the cause in the worker's logs, mend it, then retry this incident."
+        )
+
+
+def plain(text: str) -> str:
+    """The text as PostgreSQL and gRPC take it: without NUL, and without bytes that are no UTF-8."""
+    return text.replace("\0", "?").encode("utf-8", "replace").decode()

@@ -254,8 +254,9 @@ class Feed:
 
     def _age(self, waiting: Waiting) -> float:
         """Seconds of the job's time with the engine that are gone."""
-        age = self._ages.seconds(waiting.job, self._worker.job_timeout(waiting.spec))
-        return age if waiting.extended_at is None else time.monotonic() - waiting.extended_at
+        if waiting.extended_at is not None:
+            return time.monotonic() - waiting.extended_at
+        return self._ages.seconds(waiting.job, self._worker.job_timeout(waiting.spec))
 
     async def _extend(self, waiting: Waiting) -> bool:
         """Give the job its full time again; False if it is not ours any more."""

@@ -9,8 +9,8 @@ committed without waiting for the disk, and takes out the rows of the jobs confi
 from __future__ import annotations
 
 import asyncio
-import contextlib
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 import psycopg
@@ -20,7 +20,7 @@ from psycopg.rows import DictRow
 
 from workers.runtime import metrics, tracing
 from workers.runtime.database import Pool
-from workers.runtime.errors import PermanentError
+from workers.runtime.errors import PoisonJob
 from workers.runtime.work import JobInfo
 
 log = structlog.get_logger()
@@ -29,8 +29,8 @@ GRACE_SECONDS = 15.0
 """How much longer than the task's own deadline the engine lets a job be: for its wait, commit and answer."""
 
 SUSPECT_DELIVERIES = 3
-"""From this delivery on a job runs apart from other such jobs: of all that were in hand when a worker died, one is to
-blame, and the others are acquitted as soon as one of them ends well."""
+"""From this delivery on a job runs apart from other such jobs, and counts as delivered only when its turn has come: of
+all that were in hand when a worker died one is to blame, and the others must not reach the limit with it."""
 
 LATE_SECONDS = 30.0
 """So long after a job's time-out it counts as left behind."""
@@ -51,7 +51,7 @@ _TAKEN = """
                        %(process_definition_key)s::bigint[], %(seconds)s::float8[])
          AS job (key, task, business, element, loop, instance, element_instance, definition, seconds)
     ON CONFLICT (job_key) DO UPDATE
-    SET deliveries = known.deliveries + 1, taken_at = clock_timestamp(), look_at = excluded.look_at
+    SET deliveries = known.deliveries + 1, taken_at = clock_timestamp(), look_at = excluded.look_at, gone_at = NULL
     RETURNING job_key, deliveries
 """
 _GONE = """
@@ -62,18 +62,6 @@ _GONE = """
             %(element_instance_key)s, %(process_definition_key)s, clock_timestamp(), clock_timestamp())
     ON CONFLICT (job_key) DO UPDATE SET gone_at = clock_timestamp(), look_at = clock_timestamp()
 """
-
-
-class PoisonJob(PermanentError):
-    """The job was delivered again and again, and never got an answer."""
-
-    runbook = "poison-job"
-
-    def __init__(self, job_type: str, deliveries: int) -> None:
-        super().__init__(
-            f"{job_type} was started {deliveries} times and never gave an answer: each time its worker died or hung. "
-            "Find the cause in the worker's logs, mend it, then retry this incident."
-        )
 
 
 @dataclass(eq=False, slots=True)
@@ -92,18 +80,63 @@ class Journal:
     def __init__(self, pool: Pool, max_deliveries: int = 5) -> None:
         self._pool = pool
         self._max_deliveries = max_deliveries
-        self._open: set[int] = set()
+        self._open: dict[int, int] = {}  # how often each job was delivered when we took it
         self._confirmed: set[int] = set()
         self._arrived: list[_Arrived] = []
         self._counting = asyncio.Lock()
         self._suspects = asyncio.Lock()
         self._flushing: asyncio.Task[None] | None = None
 
+    @asynccontextmanager
+    async def writing(
+        self, job: JobInfo, timeout_seconds: float
+    ) -> AsyncIterator[tuple[AsyncConnection[DictRow], int]]:
+        """Around a task with a transaction: its connection, on which the job was noted, and how often it was delivered.
+
+        Raises:
+            psycopg.OperationalError: the database is away.
+        """
+        async with self._pool.connection() as connection:
+            deliveries = await self.taken(connection, job, timeout_seconds)
+            if deliveries < SUSPECT_DELIVERIES:
+                yield connection, deliveries
+                return
+            await self._not_begun(connection, job)
+        async with self._suspects, self._pool.connection() as connection:
+            yield connection, await self._counted(connection, job, timeout_seconds)
+
+    @asynccontextmanager
+    async def reading(self, job: JobInfo, timeout_seconds: float) -> AsyncIterator[int]:
+        """Around a task without a transaction: how often its job was delivered."""
+        deliveries = 1
+        try:
+            async with self._pool.connection() as connection:
+                deliveries = await self.taken(connection, job, timeout_seconds)
+                if deliveries >= SUSPECT_DELIVERIES:
+                    await self._not_begun(connection, job)
+        except psycopg.OperationalError as error:  # a task that only reads may not need our database at all
+            log.info("delivery not counted", action="delivery_uncounted", reason=type(error).__name__)
+        if deliveries < SUSPECT_DELIVERIES:
+            yield deliveries
+            return
+        async with self._suspects:
+            async with self._pool.connection() as connection:
+                deliveries = await self._counted(connection, job, timeout_seconds)
+            yield deliveries
+
     async def taken(self, connection: AsyncConnection[DictRow], job: JobInfo, timeout_seconds: float) -> int:
         """Note that a job's task is about to run; how often it was delivered since its last answer, this time included.
 
         The connection must be outside of a transaction. `timeout_seconds` is the task's own deadline.
         """
+        deliveries = await self._counted(connection, job, timeout_seconds)
+        if deliveries > 1:
+            metrics.JOBS_REDELIVERED.labels(job.job_type).inc()
+            tracing.event("redelivered", {"deliveries": deliveries})
+            log.warning("delivered before without an answer", action="job_redelivered", deliveries=deliveries)
+        return deliveries
+
+    async def _counted(self, connection: AsyncConnection[DictRow], job: JobInfo, timeout_seconds: float) -> int:
         arrived = _Arrived(job, timeout_seconds + GRACE_SECONDS + LATE_SECONDS)
         self._arrived.append(arrived)
         try:
@@ -112,13 +145,16 @@ class Journal:
                     await self._count_together(connection, arrived)
         finally:
             self._arrived.remove(arrived)
-        deliveries = arrived.deliveries
-        assert deliveries is not None  # an upsert always returns its row
-        if deliveries > 1:
-            metrics.JOBS_REDELIVERED.labels(job.job_type).inc()
-            tracing.event("redelivered", {"deliveries": deliveries})
-            log.warning("delivered before without an answer", action="job_redelivered", deliveries=deliveries)
-        return deliveries
+        assert arrived.deliveries is not None  # an upsert always returns its row
+        return arrived.deliveries
+
+    async def _not_begun(self, connection: AsyncConnection[DictRow], job: JobInfo) -> None:
+        """Not to count a suspect before its turn: should the worker die until then, another one did it."""
+        async with _autocommit(connection):
+            await connection.execute(
+                "UPDATE runtime.deliveries SET deliveries = deliveries - 1 WHERE job_key = %s", (job.key,)
+            )
+        self._open[job.key] -= 1
 
     async def _count_together(self, connection: AsyncConnection[DictRow], first: _Arrived) -> None:
         """Count `first` and all jobs that arrived while the statement before was under way, by one statement."""
@@ -133,25 +169,23 @@ class Journal:
             await self._count(connection, [first])  # another one may be to blame, and has its own turn
 
     async def _count(self, connection: AsyncConnection[DictRow], batch: list[_Arrived]) -> None:
-        confirmed, self._confirmed = self._confirmed, set()
+        # What comes again is in hand again; and PostgreSQL promises nothing for a row touched twice in one statement.
+        confirmed, self._confirmed = self._confirmed - {one.job.key for one in batch}, set()
         named = [_named(one.job) for one in batch]
         given: dict[str, object] = {column: [one[column] for one in named] for column in named[0]}
         try:
-            await connection.set_autocommit(True)
-            cursor = await connection.execute(
-                _TAKEN, given | {"confirmed": sorted(confirmed), "seconds": [one.seconds for one in batch]}
-            )
-            rows = await cursor.fetchall()
+            async with _autocommit(connection):
+                cursor = await connection.execute(
+                    _TAKEN, given | {"confirmed": sorted(confirmed), "seconds": [one.seconds for one in batch]}
+                )
+                rows = await cursor.fetchall()
         except BaseException:
             self._confirmed |= confirmed
             raise
-        finally:
-            if not connection.closed:
-                await connection.set_autocommit(False)
         counted = {int(row["job_key"]): int(row["deliveries"]) for row in rows}
         for one in batch:
             one.deliveries = counted[one.job.key]
-        self._open |= counted.keys()
+        self._open |= counted
 
     def judge(self, job: JobInfo, deliveries: int) -> None:
         """Refuse to run a job that was delivered too often.
@@ -163,15 +197,11 @@ class Journal:
             metrics.JOBS_POISON.labels(job.job_type).inc()
             raise PoisonJob(job.job_type, deliveries - 1)
 
-    def apart(self, deliveries: int) -> AbstractAsyncContextManager[object]:
-        """What a job's task runs in: suspects one after the other, all others freely."""
-        return self._suspects if deliveries >= SUSPECT_DELIVERIES else contextlib.nullcontext()
-
     def confirmed(self, job_key: int) -> None:
         """The engine has taken the job's completion, so that it will never come again."""
         if job_key not in self._open:
             return
-        self._open.discard(job_key)
+        del self._open[job_key]
         self._confirmed.add(job_key)
         if self._flushing is None or self._flushing.done():
             self._flushing = asyncio.create_task(self._flush_later())
@@ -191,20 +221,20 @@ class Journal:
     async def answered(self, job_key: int, *, committed: bool) -> None:
         """The job is about to be given back, or to become an incident or a BPMN error: it did not kill its worker.
 
-        If its effect was `committed` the row stays, as nobody can know yet whether the job will be completed. Without
-        the database the count stays one too high.
+        If its effect was `committed`, or may have been, the row stays, as nobody can know yet whether the job will be
+        completed; it stays too if somebody else was given the job since. Without the database the count stays one too high.
         """
-        if job_key not in self._open:
+        deliveries = self._open.pop(job_key, None)
+        if deliveries is None:
             return
-        self._open.discard(job_key)
         statement = (
-            "UPDATE runtime.deliveries SET deliveries = 0 WHERE job_key = %s"
+            "UPDATE runtime.deliveries SET deliveries = 0 WHERE job_key = %s AND deliveries = %s"
             if committed
-            else "DELETE FROM runtime.deliveries WHERE job_key = %s"
+            else "DELETE FROM runtime.deliveries WHERE job_key = %s AND deliveries = %s"
         )
         try:
             async with self._pool.connection(timeout=1.0) as connection:
-                await connection.execute(statement, (job_key,))
+                await connection.execute(statement, (job_key, deliveries))
         except psycopg.Error as error:
             log.info("delivery stays counted", action="delivery_uncounted", reason=type(error).__name__)
 
@@ -214,7 +244,7 @@ class Journal:
         Raises:
             psycopg.OperationalError: the database is away. The row written before is found when it is overdue.
         """
-        self._open.discard(job.key)
+        self._open.pop(job.key, None)
         async with self._pool.connection() as connection:
             await connection.execute(_GONE, _named(job))
 
@@ -243,6 +273,16 @@ class Journal:
         except asyncio.CancelledError:
             self._confirmed |= confirmed
             raise
+
+
+@asynccontextmanager
+async def _autocommit(connection: AsyncConnection[DictRow]) -> AsyncIterator[None]:
+    await connection.set_autocommit(True)
+    try:
+        yield
+    finally:
+        if not connection.closed:
+            await connection.set_autocommit(False)
 
 
 def _named(job: JobInfo) -> dict[str, object]:

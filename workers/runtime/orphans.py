@@ -141,7 +141,7 @@ class Orphans:
         keys = {"job_key": job.key, "process_instance_key": job.process_instance_key, "business_id": job.business_id}
         try:
             async with self._resources.pool.connection() as connection, connection.transaction():
-                await effects.lock_case(connection, job.business_id)
+                await effects.lock_case(connection, handler, job.business_id)
                 held = await connection.execute(
                     _HELD, (job.business_id, job.element_id, job.loop_index, job.element_instance_key)
                 )

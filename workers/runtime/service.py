@@ -7,8 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import signal
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Sequence
+import sys
+import threading
+import time
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
 import structlog
@@ -26,7 +31,7 @@ from workers.runtime.resources import Resources
 from workers.runtime.task import TaskSpec
 from workers.runtime.worker import Worker
 from workers.runtime.zeebe import ZeebeClient
-from workers.runtime.zeebe_types import EngineBusy
+from workers.runtime.zeebe_types import EngineBusy, Refused
 from workers.settings import Settings
 
 log = structlog.get_logger()
@@ -38,6 +43,12 @@ ORPHANS_SECONDS = 10.0
 
 EXPIRY_SECONDS = 600.0
 """Between looks for rows that have had their time."""
+
+THREADS = "fairlead-task"
+"""How the names of threads begin in which tasks run what would hold up the others."""
+
+THREADS_SECONDS = 1.0
+"""How long a process that stops waits for them, after its jobs have finished or were handed back."""
 
 CONNECTIONS = 10
 """Database connections of a worker: more running jobs than that take turns at the database."""
@@ -152,6 +163,8 @@ async def _process(
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
+    threads = ThreadPoolExecutor(thread_name_prefix=THREADS)
+    loop.set_default_executor(threads)
     with tracing.exporting(settings, role):
         pool = await open_pool(settings.dsn, min_size=1, max_size=max_size)
         try:
@@ -159,6 +172,21 @@ async def _process(
                 yield pool, client, stop
         finally:
             await pool.close()
+    await _leave(threads)
+
+
+async def _leave(threads: ThreadPoolExecutor) -> None:
+    """End the threads of `asyncio.to_thread`. What a task does in one can't be stopped, and both asyncio and Python wait
+    for it at the end, perhaps for minutes: its job was handed back, so the process ends without it.
+    """
+    threads.shutdown(wait=False, cancel_futures=True)
+    end = time.monotonic() + THREADS_SECONDS
+    while any(thread.name.startswith(THREADS) for thread in threading.enumerate()):  # ended ones are not listed
+        if time.monotonic() > end:
+            log.warning("left while a task's thread was at work", action="thread_left")
+            sys.stdout.flush()
+            os._exit(0)
+        await asyncio.sleep(0.01)
 
 
 @contextlib.contextmanager
@@ -206,38 +234,48 @@ async def _say_what_is_missing(database: Pool, engine: ZeebeClient, ready: async
     """Say at the start what we wait for, and set `ready` when the database is there with a schema that is not older than
     we are: without it jobs would fail. Later each part says by itself what it misses.
     """
-    missing: set[str] = set()
+    missing: dict[str, str] = {}
     pause = 0.5
     while True:
-        before, missing = missing, set()
+        before, missing = missing, {}
         try:
             await engine.topology()
-        except EngineBusy:
-            missing.add("engine")
+        except (EngineBusy, Refused) as error:
+            missing["engine"] = str(error)
         try:
             async with database.connection(timeout=2) as connection:
                 if await outdated(connection):
-                    missing.add("schema")
-        except psycopg.OperationalError:
-            missing.add("database")
-        if not missing & {"database", "schema"}:
+                    missing["schema"] = ""
+        except psycopg.Error as error:
+            missing["database"] = type(error).__name__
+        if not missing.keys() & {"database", "schema"}:
             ready.set()
         if not missing:
             log.info("engine and database are there", action="connected", address=engine.address)
             return
-        if missing != before:
+        if missing.keys() != before.keys():
             _hint(missing, engine.address)
         await asyncio.sleep(pause)
         pause = min(3.0, pause * 1.5)
 
 
-def _hint(missing: set[str], address: str) -> None:
+def _hint(missing: Mapping[str, str], address: str) -> None:
+    """`missing`: what we wait for, and why."""
     if "engine" in missing:
         log.warning(
-            "waiting for the engine", action="waiting_engine", at=address, hint="fairlead up, or FAIRLEAD_ZEEBE"
+            "waiting for the engine",
+            action="waiting_engine",
+            at=address,
+            reason=missing["engine"],
+            hint="fairlead up, or FAIRLEAD_ZEEBE",
         )
     if "database" in missing:
-        log.warning("waiting for the database", action="waiting_database", hint="fairlead up, or FAIRLEAD_DATABASE_URL")
+        log.warning(
+            "waiting for the database",
+            action="waiting_database",
+            reason=missing["database"],
+            hint="fairlead up, or FAIRLEAD_DATABASE_URL",
+        )
     if "schema" in missing:
         log.warning(
             "the database's schema is older than this version needs, or not there",

@@ -9,11 +9,9 @@ case takes it alone (trigger `close_case`, migration 0003), so that no effect sl
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
 
-import psycopg
 import structlog
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
@@ -27,6 +25,7 @@ from workers.runtime.journal import Journal
 from workers.runtime.resources import Resources
 from workers.runtime.task import Contract, TaskSpec
 from workers.runtime.work import JobInfo
+from workers.runtime.zeebe.messages import dump
 
 log = structlog.get_logger()
 
@@ -73,48 +72,52 @@ async def execute(
     Raises:
         TaskError: as the task raised it; nothing was written.
         CaseClosed: the case was withdrawn and the task may not act after that.
+        UndoneBefore: it was done in this case and loop by another element instance, and undone since.
+        TooBig: the engine would not take the result.
         PoisonJob: the job was delivered too often without an answer.
         psycopg.OperationalError: the database is away, or chose this transaction as a deadlock's victim.
     """
     if spec.effect == "none":
         return await _read(spec, given, job, resources, root, journal)
-    async with resources.pool.connection() as connection:
-        deliveries = 1 if journal is None else await journal.taken(connection, job, spec.timeout_seconds)
-        # The pool's context ends the transaction; it begins with the first statement, on the same journey.
-        async with nullcontext() if journal is None else journal.apart(deliveries):
-            work = JobWork(job, spec, resources, root, connection)
-            if spec.effect == "once":
-                stored = await effects.claim(connection, spec, job)
-                if stored is not None:
-                    return Done(stored, repeated=True)
-            if journal is not None:
-                journal.judge(job, deliveries)
-            if spec.effect == "once":
-                return Done(await _run_once(spec, given, work), repeated=False)
-            await effects.lock_case(connection, job.business_id)
-            closed = await connection.execute(
-                "SELECT FROM runtime.closed_cases WHERE business_id = %s", (job.business_id,)
-            )
-            if closed.rowcount and not spec.after_close:
-                raise CaseClosed
-            done = Done(await _call(spec, given, work), repeated=False)
-            await work.write_notes()
-            return done
+    # The context ends the transaction; it begins with the first statement, on the same journey.
+    if journal is None:
+        async with resources.pool.connection() as connection:
+            return await _write(spec, given, JobWork(job, spec, resources, root, connection))
+    async with journal.writing(job, spec.timeout_seconds) as (connection, deliveries):
+        work = JobWork(job, spec, resources, root, connection)
+        return await _write(spec, given, work, lambda: journal.judge(job, deliveries))
+
+
+async def _write(spec: TaskSpec, given: Contract, work: JobWork, judge: Callable[[], None] = lambda: None) -> Done:
+    """Run a task in the transaction of `work`, if `judge` lets it; what was done before needs no judgement."""
+    job = work.job
+    if spec.effect == "once":
+        stored = await effects.claim(work.connection, spec, job)
+        if stored is not None:
+            return Done(stored, repeated=True)
+        judge()
+        return Done(await _run_once(spec, given, work), repeated=False)
+    judge()
+    await effects.lock_case(work.connection, spec, job.business_id)
+    closed = await work.connection.execute(
+        "SELECT FROM runtime.closed_cases WHERE business_id = %s", (job.business_id,)
+    )
+    if closed.rowcount and not spec.after_close:
+        raise CaseClosed
+    done = Done(await _call(spec, given, work), repeated=False)
+    await work.write_notes()
+    return done
 
 
 async def _read(
     spec: TaskSpec, given: Contract, job: JobInfo, resources: Resources, root: str, journal: Journal | None
 ) -> Done:
-    deliveries = 1
-    if journal is not None:
-        try:
-            async with resources.pool.connection() as connection:
-                deliveries = await journal.taken(connection, job, spec.timeout_seconds)
-        except psycopg.OperationalError as error:  # a task that only reads may not need our database at all
-            log.info("delivery not counted", action="delivery_uncounted", reason=type(error).__name__)
+    work = JobWork(job, spec, resources, root, None)
+    if journal is None:
+        return Done(await _call(spec, given, work), repeated=False)
+    async with journal.reading(job, spec.timeout_seconds) as deliveries:
         journal.judge(job, deliveries)
-    async with nullcontext() if journal is None else journal.apart(deliveries):
-        return Done(await _call(spec, given, JobWork(job, spec, resources, root, None)), repeated=False)
+        return Done(await _call(spec, given, work), repeated=False)
 
 
 _NO_TRANSACTION = '{} declares effect="none", so it has no transaction; declare "once" or "idempotent" if it writes.'
@@ -280,4 +283,6 @@ async def _call(spec: TaskSpec, given: Contract, work: JobWork) -> Result:
         output = await function(given, work.ports)
     if not isinstance(output, spec.output_model):
         raise ContractError(f"{spec.job_type} returned {type(output).__name__}, not {spec.output_model.__name__}.")
-    return output.model_dump(mode="json")
+    result = output.model_dump(mode="json")
+    dump(result)  # what is too big is refused before it is stored: once stored, no retry could change it
+    return result

@@ -105,15 +105,19 @@ class Worker:
                     asyncio.timeout(spec.timeout_seconds),
                 ):
                     done = await execute(spec, given, info, self._resources, self._root, self._journal)
-            except JobGone:
+            except JobNotFound:
                 await self._gone(spec, info)  # it may have been committed in the moment in which it was stopped
+                raise
+            except JobGone:  # somebody else failed it: it comes again, perhaps it has already
+                await self._journal.answered(job.key, committed=True)
                 raise
             await self._complete(spec, info, done)
         except JobGone:
             raise
         except Exception as error:  # noqa: BLE001 - whatever it was, the engine gets an answer
-            if not (isinstance(error, psycopg.Error) and database_away(error)):
-                await self._journal.answered(job.key, committed=done is not None)
+            # If a commit was under way when the deadline came, or the database was lost, nobody knows what became of it.
+            unknown = isinstance(error, TimeoutError) or (isinstance(error, psycopg.Error) and database_away(error))
+            await self._journal.answered(job.key, committed=done is not None or unknown)
             return await self.answers.failed(spec, job, error)
         return "completed"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
@@ -17,7 +18,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from workers.runtime.database import Pool, open_pool
+from workers.runtime.database import Pool, open_pool, reason
 from workers.settings import Settings
 
 T = TypeVar("T")
@@ -192,6 +193,8 @@ async def follow(settings: Settings, console: Console | None = None) -> None:
     A database that does not answer is said and asked again.
     """
     console = console or Console()
+    # What it has to say stands in the summary, which lines of its own would tear.
+    logging.getLogger("psycopg.pool").setLevel(logging.CRITICAL)
     pool = await open_pool(settings.dsn, min_size=1, max_size=2)
     try:
         if not console.is_terminal:
@@ -211,5 +214,4 @@ async def _look(pool: Pool, show: Callable[[Summary], T]) -> T | str:
         async with pool.connection() as connection:
             return show(await summarise(connection, dt.datetime.now(dt.UTC)))
     except psycopg.OperationalError as error:
-        reason = str(error).strip().splitlines()[-1]
-        return f"The database does not answer ({reason}); asking again."
+        return f"The database does not answer ({reason(error)}); asking again."

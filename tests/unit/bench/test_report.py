@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from workers.bench.cpu import Snapshot, Usage, compiling, snapshot, usage
+from workers.bench.cpu import WARM, Compilers, Snapshot, Usage, snapshot, usage
 from workers.bench.figures import Figures, Spread
 from workers.bench.lead_routing import OURS, PLAIN, UNLIMITED, Plan, Report, Run, describe, unlimited_reps
 from workers.bench.machine import machine
@@ -133,12 +133,14 @@ def test_the_time_of_compilers_is_that_of_threads_with_their_names() -> None:
         assert program.stdin is not None
         assert program.stdout is not None
         assert program.stdout.readline() == "started\n"
-        assert compiling(program.pid) is None
+        compilers = Compilers(program.pid)
+        assert compilers.share() is None
         program.stdin.write("go\n")
         program.stdin.flush()
-        while not compiling(program.pid):
+        while not (share := compilers.share()):
             assert program.poll() is None
+        assert share > WARM, "nothing but the compiler works here"
         program.stdin.write("end\n")
         program.stdin.flush()
     assert program.returncode == 0
-    assert compiling(program.pid) is None
+    assert compilers.share() is None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import os
 import shutil
 import tarfile
 import threading
@@ -12,12 +13,16 @@ from contextlib import contextmanager
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import TYPE_CHECKING, AnyStr
 
 import pytest
 
-from workers.engine import downloads
+from workers.engine import disk
 from workers.engine.downloads import Store
 from workers.engine.errors import DiskFullError, DownloadError
+
+if TYPE_CHECKING:
+    from _typeshed import SupportsRead, SupportsWrite
 
 POM = """<project xmlns="http://maven.apache.org/POM/4.0.0"><modelVersion>4.0.0</modelVersion>
 <groupId>org.sample</groupId><artifactId>{name}</artifactId><version>1.0</version>{more}</project>"""
@@ -31,11 +36,17 @@ class Maven:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.asked: list[str] = []
+        self.breaks_off = False
+        """Whether every answer but a checksum ends after ten bytes."""
         maven = self
 
         class Handler(SimpleHTTPRequestHandler):
             def log_message(self, *_: object) -> None:
                 maven.asked.append(self.path)
+
+            def copyfile(self, source: SupportsRead[AnyStr], outputfile: SupportsWrite[AnyStr]) -> None:
+                cut = maven.breaks_off and not self.path.endswith(".sha1")
+                outputfile.write(source.read(10 if cut else -1))
 
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, directory=str(root)))
         self.url = f"http://127.0.0.1:{self.server.server_port}"
@@ -140,10 +151,30 @@ def test_no_network_is_said(store: Store, maven: Maven) -> None:
 
 def test_too_little_room_is_said_before_anything_is_written(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     # Needs more than any disk has: the check is real, only the reserve is not.
-    monkeypatch.setattr(downloads, "SPARE_BYTES", 10**18)
+    monkeypatch.setattr(disk, "SPARE_BYTES", 10**18)
     with pytest.raises(DiskFullError, match="FAIRLEAD_CACHE"):
         store.unpacked("org.sample:engine:1.0")
     assert "engine-1.0.tar.gz" not in files(store.cache)
+
+
+def test_a_disk_that_fills_up_is_said_and_leaves_nothing(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    def on_a_full_disk(*, dir: Path, prefix: str, suffix: str) -> tuple[int, str]:  # noqa: A002 - as mkstemp calls it
+        # What is written here the kernel refuses with its own "no space left on device".
+        return os.open("/dev/full", os.O_WRONLY), str(dir / f"{prefix}new{suffix}")
+
+    monkeypatch.setattr("workers.engine.downloads.tempfile.mkstemp", on_a_full_disk)
+    with pytest.raises(DiskFullError, match=r"is full.*FAIRLEAD_CACHE"):
+        store.classpath(["org.sample:engine:1.0"])
+    assert files(store.cache) == ["lock"]
+
+
+def test_a_download_that_breaks_off_is_not_used(store: Store, maven: Maven) -> None:
+    maven.breaks_off = True
+    with pytest.raises(DownloadError, match="Check the network"):
+        store.classpath(["org.sample:engine:1.0"])
+    assert files(store.cache) == ["lock"]
+    maven.breaks_off = False
+    assert len(store.classpath(["org.sample:engine:1.0"])) == 2
 
 
 def test_progress_counts_the_bytes(tmp_path: Path, maven: Maven) -> None:

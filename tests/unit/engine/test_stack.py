@@ -15,7 +15,7 @@ import psutil
 import pytest
 
 from workers.engine import readiness
-from workers.engine.errors import PortBusyError, StartError
+from workers.engine.errors import DiskFullError, EngineError, PortBusyError, StartError
 from workers.engine.ports import addresses, free_port
 from workers.engine.programs import Program
 from workers.engine.stack import Stack
@@ -114,3 +114,35 @@ async def test_a_busy_port_stops_before_anything_starts(stack: Stack, settings: 
     with pytest.raises(PortBusyError, match=r"held by python.*FAIRLEAD_PORTS__GATEWAY"):
         await other.up(Said())
     assert not other.supervisor.running()
+
+
+async def test_too_little_room_stops_before_anything_starts(settings: Settings) -> None:
+    # Needs more than any disk has: the check is real.
+    stack = Stack(settings, [server("first", 1, free_port(), disk_bytes=10**18)])
+    try:
+        with pytest.raises(DiskFullError, match=r"MB are needed.*FAIRLEAD_HOME"):
+            await stack.up(Said())
+        assert not stack.supervisor.running()
+    finally:
+        stack.down()
+
+
+async def test_two_ups_at_once_are_refused(stack: Stack) -> None:
+    async def another() -> None:
+        with pytest.raises(EngineError, match="Another `fairlead up`"):
+            await stack.up(Said())
+
+    await stack.up(Said(), after={1: another})
+    assert all(one.problem is None for one in await stack.health())
+
+
+async def test_down_while_it_starts_is_said(settings: Settings) -> None:
+    stack = Stack(settings, [server("slow", 1, free_port(), "import time; time.sleep(600)")])
+
+    def taken_down(_name: str, what: str, _seconds: float) -> None:
+        if what.startswith("waiting"):
+            stack.down()
+
+    with pytest.raises(StartError, match="stopped while Slow was starting"):
+        await stack.up(taken_down)
+    assert not stack.supervisor.running()

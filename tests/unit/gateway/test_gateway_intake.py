@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +13,7 @@ import pytest
 from tests.unit.gateway.helpers import Client, MakeClient
 from workers.runtime.database import Pool
 
+README = Path(__file__).parents[3] / "README.md"
 LEAD = {"source": "web_form", "external_id": "7", "name": "Ana Ruiz", "email": "ana@example.com"}
 
 
@@ -38,6 +41,14 @@ async def test_a_lead_its_message_and_its_timeline_are_stored_together(client: C
     }
     [entry] = await rows(pool, "SELECT * FROM runtime.timeline")
     assert (entry["business_id"], entry["action"], entry["why"]) == (lead_id, "received", "sent by web_form")
+
+
+async def test_the_lead_of_the_readme_is_taken(client: Client) -> None:
+    shown = re.search(r"/v1/leads -H '(.*?): (.*?)' -d '(.*?)'", README.read_text(), re.DOTALL)
+    assert shown is not None
+    header, value, body = shown.groups()
+    answer = await client.post("/v1/leads", content=body, headers={header: value})
+    assert (answer.status_code, answer.json()["external_id"]) == (202, "my-first")
 
 
 async def test_the_same_lead_twice_is_one_lead_started_once(client: Client, pool: Pool) -> None:

@@ -108,6 +108,12 @@ async def test_it_waits_before_the_first_try_and_longer_before_the_next(trouble:
     assert growing.pause(10_000).total_seconds() == 60
 
 
+async def test_of_two_policies_that_fit_the_first_one_tries(pool: Pool, repairing: Repairing) -> None:
+    await bury(pool, "lead-1", 1, "Gave up after 20 tries. CrmDown: away")
+    one, other = (policy(name=name, of="dead-letters", matches=["^Gave up"]) for name in ("one", "other"))
+    assert [len(report.done) for report in await repairing(one, other).once()] == [1, 0]
+
+
 async def test_dead_letters_go_back_into_the_outbox(pool: Pool, repairing: Repairing) -> None:
     await bury(pool, "lead-1", 1, "Gave up after 20 tries. CrmDown: The CRM does not answer.")
     await bury(pool, "lead-2", 1, "This change for the CRM names no lead; drop it, or correct its payload.")
@@ -167,26 +173,34 @@ def test_the_shipped_policies_try_thrice_within_ten_minutes() -> None:
 
 
 async def test_the_shipped_policies_know_the_dispatchers_message(dsn: str, pool: Pool) -> None:
+    channels = ["crm.lead", "mail", "zeebe.message", "of.any.other.context"]
     async with pool.connection() as connection:
-        await put(connection, "crm.lead", "lead-1", "busy", {})
-        await put(connection, "crm.lead", "lead-2", "refused", {})
+        for channel in channels:
+            await put(connection, channel, "lead-1", "busy", {})
+            await put(connection, channel, "lead-2", "refused", {})
 
     async def deliver(row: OutboxRow) -> None:
         raise TransientError("busy") if row.external_id == "busy" else PermanentError("refused")
 
-    dispatcher = Dispatcher(dsn, pool, {"crm.lead": deliver}, retry=Retry(tries=1))
+    dispatcher = Dispatcher(dsn, pool, dict.fromkeys(channels, deliver), retry=Retry(tries=1))
     running = asyncio.create_task(dispatcher.run())
 
     async def dead() -> bool:
-        return len(await dead_letters.find(pool, Wanted())) == 2
+        return len(await dead_letters.find(pool, Wanted())) == 2 * len(channels)
 
     await eventually(dead, "two dead letters")
     dispatcher.stop()
     await running
     found = await dead_letters.find(pool, Wanted())
-    fitting = [[one.name for one in load(SHIPPED) if one.of == "dead-letters" and one.wanted().of([letter])
-                and one.fits(letter)] for letter in found]  # fmt: skip
-    assert fitting == [["transient-crm"], []]
+    policies = [one for one in load(SHIPPED) if one.of == "dead-letters"]
+    first = {letter.subject: next((one.name for one in policies if one.wanted().of([letter]) and one.fits(letter)), "")
+             for letter in found}  # fmt: skip
+    assert first == {f"{channel}:refused": "" for channel in channels} | {
+        "crm.lead:busy": "transient-crm",
+        "mail:busy": "transient-mail",
+        "zeebe.message:busy": "transient-message",
+        "of.any.other.context:busy": "transient-delivery",
+    }
 
 
 def test_each_transient_incident_has_one_policy() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from tests.unit.runtime.demo.cases import ROOT
 from workers.runtime import discovery
-from workers.runtime.backlog import FEWEST, ORDINARY_TURN, Backlog, Origin
+from workers.runtime.backlog import CLOCK_MOVED, FEWEST, ORDINARY_TURN, Ages, Backlog, Origin
 from workers.runtime.task import TaskSpec
 from workers.runtime.zeebe_types import Job
 
@@ -159,3 +159,25 @@ def test_dropped_ones_are_gone() -> None:
     room.backlog.drop(second)
     room.backlog.drop(second)
     assert room.take(3) == [keys[0], keys[2]]
+
+
+def test_ages_are_right_whatever_the_clocks_say_and_again_when_one_was_set_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("workers.runtime.backlog.time.time", lambda: NOW)
+    ages = Ages()
+
+    def age(true: float, ahead: float) -> float:
+        """What is made of a job that old, with a time-out of 45 s, if the engine's clock is so far ahead of ours."""
+        deadline = round((NOW - true + 45 + ahead) * 1000)
+        return round(ages.seconds(Job(1, "flow.look", 1, 1, "p", "look", 1, 3, deadline, {}), 45), 3)
+
+    assert [age(true, 600) for true in (1, 0, 20, 3)] == [0, 0, 20, 3]
+    assert age(0, 0) == 600
+    for _ in range(CLOCK_MOVED - 1):
+        age(0.5, 0)
+    assert [age(true, 0) for true in (20, 0.5)] == [20, 0.5]
+    for _ in range(3):
+        for _ in range(CLOCK_MOVED - 1):
+            age(70, 0)  # left behind while we stood still; there are such, but not so many in a row
+        assert age(1.5, 0) == 1.5

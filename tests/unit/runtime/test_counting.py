@@ -12,6 +12,7 @@ from psycopg.rows import DictRow
 
 from tests.unit.runtime.demo.waiting import until
 from workers.runtime.database import Pool
+from workers.runtime.housekeeping import ended
 from workers.runtime.journal import Journal
 from workers.runtime.work import JobInfo
 
@@ -92,8 +93,7 @@ async def test_a_cancelled_job_is_counted_no_more(pool: Pool) -> None:
         await connection.execute("LOCK TABLE runtime.deliveries")
         first, second = (asyncio.create_task(take(journal, pool, job)) for job in JOBS[:2])
         await blocked(pool, connection.info.backend_pid)
-        second.cancel()
-        await asyncio.gather(second, return_exceptions=True)
+        await ended((second,))
     assert await first == 1
     assert await take(journal, pool, JOBS[2]) == 1
     assert (await rows(pool)).keys() == {JOBS[0].key, JOBS[2].key}

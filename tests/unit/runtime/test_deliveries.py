@@ -6,14 +6,19 @@ import asyncio
 from datetime import timedelta
 
 import pytest
+from prometheus_client import REGISTRY
 
-from tests.unit.runtime.demo.cases import Cases
+from tests.unit.runtime.demo.cases import ROOT, Cases
 from tests.unit.runtime.demo.diagram import one_task
 from tests.unit.runtime.demo.served import Serve
 from tests.unit.runtime.demo.waiting import until
 from workers.engine.embedded import EmbeddedEngine
+from workers.runtime import discovery
 from workers.runtime.database import Pool
-from workers.runtime.journal import Journal, PoisonJob
+from workers.runtime.errors import PoisonJob
+from workers.runtime.housekeeping import ended
+from workers.runtime.journal import Journal
+from workers.runtime.unit import Done, execute, validated
 from workers.runtime.work import JobInfo
 from workers.runtime.zeebe import ZeebeClient
 
@@ -46,6 +51,17 @@ async def test_an_answer_starts_the_count_anew(pool: Pool, cases: Cases) -> None
     assert await take(journal, pool) == 1
 
 
+@pytest.mark.parametrize("committed", [False, True])
+async def test_an_answer_that_comes_late_is_not_the_next_workers(pool: Pool, cases: Cases, committed: bool) -> None:
+    late, present = Journal(pool), Journal(pool)
+    await take(late, pool)
+    await take(present, pool)
+    await late.answered(JOB.key, committed=committed)
+    assert await cases.rows(ROWS) == [(JOB.key, 2)]
+    await present.answered(JOB.key, committed=False)
+    assert await empty(cases)
+
+
 async def test_confirmed_jobs_leave_with_the_next_one_or_soon(pool: Pool, cases: Cases) -> None:
     journal = Journal(pool)
     await take(journal, pool)
@@ -61,24 +77,67 @@ async def test_confirmed_jobs_leave_with_the_next_one_or_soon(pool: Pool, cases:
     assert await empty(cases)
 
 
+async def test_a_job_that_was_given_up_and_comes_right_back_is_in_hand_again(pool: Pool, cases: Cases) -> None:
+    journal = Journal(pool)
+    await take(journal, pool)
+    journal.confirmed(JOB.key)  # so a task that only reads gives up a job whose time is over
+    assert await take(journal, pool) == 2
+    await journal.close()
+    assert await cases.rows(ROWS) == [(JOB.key, 2)]
+
+
+async def test_a_job_that_comes_again_is_not_gone(pool: Pool, cases: Cases) -> None:
+    journal = Journal(pool)
+    await journal.gone(JOB)
+    assert await take(journal, pool) == 2
+    assert await cases.rows("SELECT gone_at, look_at > now() + interval '30 s' FROM runtime.deliveries") == [
+        (None, True)
+    ]
+
+
 async def empty(cases: Cases) -> bool:
     return await cases.rows(ROWS) == []
 
 
-async def test_suspects_run_one_after_the_other(pool: Pool) -> None:
+@pytest.mark.parametrize("name", ["book", "look"], ids=["writing", "reading"])
+async def test_beside_a_job_that_kills_its_worker_the_innocent_are_not_to_blame(
+    pool: Pool, cases: Cases, name: str
+) -> None:
+    spec = discovery.find(f"flow.{name}", ROOT)
     journal = Journal(pool)
-    at_work: list[int] = []
 
-    async def suspect(number: int) -> None:
-        async with journal.apart(3):
-            assert not at_work
-            at_work.append(number)
-            await asyncio.sleep(0)
-            at_work.remove(number)
+    def deliver(number: int, *, hanging: bool) -> asyncio.Task[Done]:
+        variables = {"case_id": f"c{number}", "mode": "slow" if hanging else "ok", "seconds": 60 if hanging else 0}
+        given = validated(spec, variables)
+        job = JobInfo(spec.job_type, name, f"c{number}", "0", number, 1, number, 7)
+        return asyncio.create_task(execute(spec, given, job, cases.resources, ROOT, journal))
 
-    await asyncio.gather(*(suspect(number) for number in range(5)))
-    async with journal.apart(3), journal.apart(2), journal.apart(1):  # the others don't wait for suspects
-        pass
+    def begun() -> int:
+        return sum(int(cases.resources.cache.get(switch, 0)) for switch in ("runs", "now"))
+
+    def redelivered() -> float:
+        return REGISTRY.get_sample_value("fairlead_jobs_redelivered_total", {"task": spec.job_type}) or 0.0
+
+    async def counted(*deliveries: int) -> bool:
+        return await cases.rows(ROWS) == list(enumerate(deliveries, start=1))
+
+    for number in range(1, 6):  # each time all four are in hand, and the worker dies of the first one
+        journal = Journal(pool)
+        before, noted = begun(), redelivered()
+        in_hand = [deliver(1, hanging=True)]
+        await until(lambda before=before: begun() > before, "the guilty one to run")  # type: ignore[misc]  # a lambda's default has no type
+        in_hand += [deliver(job, hanging=number < 3) for job in (2, 3, 4)]
+        if number < 3:
+            await until(lambda before=before: begun() == before + 4, "all to run")  # type: ignore[misc]  # likewise
+        else:
+            await until(lambda noted=noted: redelivered() >= noted + 4, "the others to arrive")  # type: ignore[misc]  # likewise
+        await until(lambda number=number: counted(number, *[min(number, 2)] * 3), "who runs, and only they, to count")  # type: ignore[misc]  # likewise
+        await ended(in_hand)
+    await journal.answered(4, committed=False)
+    assert await cases.rows(ROWS) == [(1, 5), (2, 2), (3, 2)]
+    journal = Journal(pool)
+    done = await asyncio.gather(*(deliver(job, hanging=job == 1) for job in (1, 2, 3, 4)), return_exceptions=True)
+    assert [type(one) for one in done] == [PoisonJob, Done, Done, Done]
 
 
 async def test_a_job_that_kills_its_worker_becomes_an_incident(

@@ -105,6 +105,63 @@ async def test_poison_is_put_aside_and_blocks_nobody(pool: Pool, dispatching: Di
     assert dead[2][2] == f"Defect in the delivery: ZeroDivisionError. Deploy a corrected dispatcher.{end}"
 
 
+async def test_a_reason_that_no_text_can_hold_is_put_aside_all_the_same(pool: Pool, dispatching: Dispatching) -> None:
+    await fill(pool, keys=1, rows=2)
+
+    async def deliver(row: OutboxRow) -> None:
+        raise (PermanentError if row.payload["number"] else TransientError)("It said \0 and \udcff.")
+
+    async with dispatching(deliveries={"test": deliver}, retry=QUICK, poll_seconds=0.02):
+        await until(lambda: empty(pool), "the outbox to be empty")
+    dead = await rows(pool, "SELECT reason FROM runtime.dead_letters ORDER BY id")
+    assert [reason.partition(" Runbook")[0] for (reason,) in dead] == [
+        "Gave up after 3 tries. TransientError: It said ? and ?.",
+        "It said ? and ?.",
+    ]
+
+
+async def test_what_arrived_is_not_sent_again_while_the_database_takes_no_note_of_it(
+    pool: Pool, dispatching: Dispatching
+) -> None:
+    await fill(pool, keys=1, rows=2)
+    async with pool.connection() as connection:
+        await connection.execute("CREATE SEQUENCE public.refused")
+        await connection.execute(
+            "CREATE FUNCTION public.refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+            " PERFORM nextval('public.refused'); RAISE EXCEPTION 'no space left' USING ERRCODE = 'disk_full'; END $$"
+        )
+        await connection.execute(
+            "CREATE TRIGGER refuse BEFORE INSERT ON runtime.delivered EXECUTE FUNCTION public.refuse()"
+        )
+
+    async def refused_thrice() -> bool:
+        return await rows(pool, "SELECT last_value >= 3 FROM public.refused") == [(True,)]
+
+    async with dispatching(deliveries={"test": receiver(pool)}, poll_seconds=0.02):
+        await until(refused_thrice, "the note to be refused again and again")
+        async with pool.connection() as connection:
+            await connection.execute("DROP TRIGGER refuse ON runtime.delivered")
+        await until(lambda: empty(pool), "the outbox to be empty")
+    assert await received(pool) == {"k0": [0, 1]}
+
+
+async def test_a_dispatcher_that_hangs_loses_its_keys_to_the_others(pool: Pool, dispatching: Dispatching) -> None:
+    await fill(pool, keys=1, rows=3)
+    began, gate = asyncio.Event(), asyncio.Event()
+
+    async def hang(_: OutboxRow) -> None:
+        began.set()
+        await gate.wait()
+
+    silent = {"poll_seconds": 3600, "lost_seconds": 0.3}  # as if its process were stopped: the database hears nothing
+    async with dispatching(deliveries={"test": hang}, **silent):
+        await began.wait()
+        async with dispatching(deliveries={"test": receiver(pool)}, poll_seconds=0.05):
+            await until(lambda: empty(pool), "the other one to send")
+        gate.set()
+    assert await received(pool) == {"k0": [0, 1, 2]}
+
+
 async def test_failed_row_is_tried_again_before_the_next_of_its_key(pool: Pool, dispatching: Dispatching) -> None:
     await fill(pool, keys=2, rows=3)
     good, misses, times = receiver(pool), [2], []

@@ -86,3 +86,26 @@ async def test_work_on_a_job_that_the_engine_ended_is_stopped_and_leaves_nothing
         assert await cases.booked() == 0
         assert await cases.rows("SELECT gone_at IS NOT NULL FROM runtime.deliveries") == [(True,)]
     assert await cases.rows("SELECT FROM runtime.effects") == []
+
+
+async def test_work_on_a_job_that_somebody_else_gave_back_is_stopped_and_done_when_it_comes_again(
+    engine: EmbeddedEngine, client: ZeebeClient, serving: Serving, cases: Cases
+) -> None:
+    cases.resources.cache["gate"] = gate = asyncio.Event()
+    await client.deploy({"book.bpmn": one_task("book")})
+    async with serving("book") as feed:
+        instance = await client.start("run_book", {"case_id": "c1"})
+        await until(lambda: cases.resources.cache.get("runs"), "the job to run")
+        (key,) = (
+            record["key"]
+            for record in engine.records()
+            if (record["valueType"], record["intent"]) == ("JOB", "CREATED")
+            and record["value"]["processInstanceKey"] == instance
+        )
+        await client.fail(key, retries=3, message="A worker that had it before.", back_off_seconds=60)
+        await until(lambda: not feed.running, "the work to be stopped")
+        assert await cases.rows("SELECT gone_at, deliveries FROM runtime.deliveries") == [(None, 0)]
+        gate.set()
+        engine.increase_time(timedelta(seconds=61))
+        await until(lambda: jobs(engine, instance, "COMPLETED"), "the job to be completed")
+    assert await cases.booked() == 1

@@ -6,14 +6,17 @@ import asyncio
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 
+import pytest
+import structlog
 from prometheus_client import REGISTRY
+from psycopg.conninfo import make_conninfo
 
 from tests.unit.runtime.demo.cases import Cases
 from tests.unit.runtime.demo.diagram import one_task
 from tests.unit.runtime.demo.waiting import until
 from workers.engine.embedded import EmbeddedEngine
 from workers.runtime import outbox
-from workers.runtime.database import Pool
+from workers.runtime.database import Pool, open_pool
 from workers.runtime.dispatcher import Dispatcher
 from workers.runtime.errors import RateLimited
 from workers.runtime.feed import Feed
@@ -67,6 +70,24 @@ async def test_every_job_started_is_counted_once_with_its_outcome(
     assert value("jobs_repeated_total", task=TASK) - repeated == 1
     assert value("jobs_running") == 0
     await client.cancel(instance)
+
+
+async def test_what_waits_is_counted_again_after_a_failure(
+    pool: Pool, dsn: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("workers.runtime.dispatcher.WATCH_SECONDS", 0.02)
+    books = await open_pool(make_conninfo(dsn, options="-c lock_timeout=20ms"), autocommit=True)
+    dispatcher = Dispatcher(dsn, books, {})
+    with structlog.testing.capture_logs() as logged:
+        running = asyncio.create_task(dispatcher.run())
+        async with pool.connection() as connection:
+            await connection.execute("LOCK TABLE runtime.outbox")
+            await until(lambda: any(one["action"] == "chore_put_off" for one in logged), "the counting to fail")
+            await outbox.put(connection, "unserved", "k", "k/1", {})
+        await until(lambda: value("outbox_rows", channel="unserved") == 1, "the row to be counted")
+    dispatcher.stop()
+    await running
+    await books.close()
 
 
 async def test_rows_that_wait_and_deliveries_are_counted_by_channel(pool: Pool, dsn: str) -> None:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
 from typing import Any
 
 import pytest
+from psycopg import AsyncConnection
 
 from tests.spans import is_below, recorded
 from tests.unit.runtime.demo.cases import ROOT, Cases
@@ -15,6 +17,7 @@ from tests.unit.runtime.demo.diagram import one_task
 from tests.unit.runtime.demo.view import Recorded
 from tests.unit.runtime.demo.waiting import until
 from workers.engine.embedded import EmbeddedEngine
+from workers.runtime import discovery, task
 from workers.runtime.errors import Unreachable
 from workers.runtime.feed import Feed
 from workers.runtime.orphans import Orphans
@@ -104,6 +107,32 @@ async def test_worker_that_died_before_it_heard_of_the_cancelling(
         dying.stop()
         await dying.drain(0)
     assert await orphans.look() == 0  # its time is not over: somebody might still have it in hand
+    await cases.run_sql("UPDATE runtime.deliveries SET look_at = clock_timestamp()")
+    assert await orphans.look() == 1
+    assert await cases.booked() == 0
+
+
+async def test_deadline_that_comes_with_the_commit(
+    engine: EmbeddedEngine, client: ZeebeClient, serving: Serving, cases: Cases, orphans: Orphans,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    """The server commits, its answer comes too late: the job fails, though its effect is there."""
+    spec = discovery.find("flow.book", ROOT)
+    monkeypatch.setitem(task.REGISTRY, spec.job_type, replace(spec, timeout_seconds=0.5))
+    commit = AsyncConnection.commit
+
+    async def slow(connection: AsyncConnection[Any]) -> None:
+        await commit(connection)
+        if cases.resources.cache.pop("runs", 0):  # the first one since the task ran
+            await asyncio.Event().wait()
+
+    await client.deploy({"once.bpmn": one_task("book", process_id="one_try", retries=1)})
+    async with serving("book"):
+        monkeypatch.setattr(AsyncConnection, "commit", slow)
+        instance = await client.start("one_try", {"case_id": "c1"})
+        await until(lambda: engine.incidents(instance), "the last try to fail")
+    assert await cases.booked() == 1
+    await client.cancel(instance)
     await cases.run_sql("UPDATE runtime.deliveries SET look_at = clock_timestamp()")
     assert await orphans.look() == 1
     assert await cases.booked() == 0

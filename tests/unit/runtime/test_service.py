@@ -15,6 +15,7 @@ import pytest
 
 from tests.unit.runtime.demo.cases import Cases
 from tests.unit.runtime.demo.diagram import one_task
+from tests.unit.runtime.demo.door import Door
 from tests.unit.runtime.demo.migrating import head, mark_as_newer, migrate_to_the_last_but_one
 from tests.unit.runtime.demo.served import Serve
 from tests.unit.runtime.demo.waiting import until
@@ -89,6 +90,19 @@ async def test_sigterm_hands_back_what_takes_too_long(
         assert await served.terminate() == 0
 
 
+async def test_sigterm_does_not_wait_for_a_thread_that_nobody_can_stop(
+    serve: Serve, engine: EmbeddedEngine, client: ZeebeClient
+) -> None:
+    await client.deploy({"look.bpmn": one_task("look")})
+    async with serve("flow.look", FAIRLEAD_WORKER__DRAIN_SECONDS="0.3") as served:
+        await served.said("stream_open")
+        instance = await client.start("run_look", {"case_id": "c1", "seconds": 3600, "thread": True})
+        await until(lambda: activated(engine, instance), "the job to be taken")
+        assert await served.terminate() == 0
+        assert served.actions()[-2:] == ["worker_stopped", "thread_left"]
+    await client.cancel(instance)
+
+
 def activated(engine: EmbeddedEngine, instance: int) -> bool:
     return any(
         record["valueType"] == "JOB_BATCH"
@@ -127,6 +141,18 @@ async def test_starts_before_engine_and_database_and_says_so(serve: Serve) -> No
     ) as served:
         assert "fairlead up" in (await served.said("waiting_engine"))["hint"]
         assert "FAIRLEAD_DATABASE_URL" in (await served.said("waiting_database"))["hint"]
+        assert await served.terminate() == 0
+
+
+async def test_waits_for_an_engine_that_refuses_it_and_says_why(serve: Serve, engine: EmbeddedEngine) -> None:
+    admitted = False
+    async with (
+        Door(engine.address, admits=lambda _token: admitted) as door,
+        serve("flow.look", FAIRLEAD_ZEEBE__ADDRESS=f"127.0.0.1:{door.port}") as served,
+    ):
+        assert "UNAUTHENTICATED" in (await served.said("waiting_engine"))["reason"]
+        admitted = True
+        await served.said("connected")
         assert await served.terminate() == 0
 
 

@@ -5,13 +5,20 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 
+import psycopg
 import pytest
+from psycopg.conninfo import make_conninfo
 
 from tests.unit.runtime.demo.cases import ROOT, Cases
 from tests.unit.runtime.demo.flow.tasks.book import NoRoom
 from tests.unit.runtime.demo.waiting import until
-from workers.runtime import discovery, task
-from workers.runtime.errors import CaseClosed, ContractError, TransientError
+from workers.runtime import discovery, effects, task
+from workers.runtime.answers import database_away
+from workers.runtime.database import open_pool
+from workers.runtime.errors import CaseClosed, ContractError, TransientError, UndoneBefore
+from workers.runtime.resources import Resources
+from workers.runtime.zeebe import messages
+from workers.runtime.zeebe_types import TooBig
 
 
 async def until_runs(cases: Cases, number: int) -> None:
@@ -72,15 +79,60 @@ async def test_compensation_undoes_what_was_recorded_and_only_once(cases: Cases)
     assert await cases.rows("SELECT undone_by FROM runtime.effects WHERE undone_at IS NOT NULL") == [("unbook",)]
 
 
+async def test_what_was_undone_is_no_answer_for_another_element_instance(cases: Cases) -> None:
+    await cases.run("book", key=5)
+    await cases.run("unbook")
+    assert (await cases.run("book", key=5)).repeated  # a redelivery, which the engine does not wait for any more
+    with pytest.raises(UndoneBefore, match=r"Give the variable turn another value, .* retry this incident"):
+        await cases.run("book", key=6)
+    assert not (await cases.run("book", key=6, turn=1)).repeated
+
+
+async def test_a_worker_that_hangs_does_not_keep_its_case(cases: Cases, monkeypatch: pytest.MonkeyPatch) -> None:
+    spec = discovery.find("flow.book", ROOT)
+    monkeypatch.setitem(task.REGISTRY, spec.job_type, replace(spec, timeout_seconds=0.5))
+    monkeypatch.setattr(effects, "GRACE_SECONDS", 0.5)
+    cases.resources.cache["gate"] = gate = asyncio.Event()
+    hanging = asyncio.create_task(cases.run("book"))
+    await until_runs(cases, 1)
+    twin = asyncio.create_task(cases.run("book"))
+    await until_runs(cases, 2)  # though the first one neither failed nor ended
+    assert not hanging.done()
+    gate.set()
+    assert not (await twin).repeated
+    with pytest.raises(psycopg.Error) as caught:
+        await hanging
+    assert database_away(caught.value)
+    assert await cases.booked() == 1
+
+
+async def test_a_database_that_only_reads_is_as_good_as_away(cases: Cases, dsn: str) -> None:
+    """As in the middle of a failover."""
+    pool = await open_pool(make_conninfo(dsn, options="-c default_transaction_read_only=on"))
+    with pytest.raises(psycopg.Error) as caught:
+        await Cases(Resources(cases.resources.settings, pool)).run("book")
+    await pool.close()
+    assert database_away(caught.value)
+
+
+async def test_a_result_that_is_too_big_is_not_stored(cases: Cases, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as small:
+        small.setattr(messages, "MAX_MESSAGE_BYTES", 5)
+        with pytest.raises(TooBig):
+            await cases.run("book")
+    assert await cases.rows("SELECT FROM runtime.effects") == []
+    assert not (await cases.run("book")).repeated
+
+
 async def test_compensation_of_what_never_happened_does_nothing(cases: Cases) -> None:
     assert (await cases.run("unbook")).result == {"unbooked": False}
     assert await cases.booked() == 0
 
 
 async def test_closed_case_takes_no_new_effect_but_answers_old_ones(cases: Cases) -> None:
-    await cases.run("book", turn=0)
+    await cases.run("book", turn=0, key=5)
     await cases.run("settle")
-    assert (await cases.run("book", turn=0)).repeated
+    assert (await cases.run("book", turn=0, key=5)).repeated
     with pytest.raises(CaseClosed):
         await cases.run("book", turn=1)
     with pytest.raises(CaseClosed):

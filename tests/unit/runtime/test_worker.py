@@ -7,13 +7,15 @@ from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
+import psycopg
 import pytest
+from psycopg_pool import PoolTimeout
 
 from tests.unit.runtime.demo.cases import Cases
 from tests.unit.runtime.demo.diagram import one_task
 from tests.unit.runtime.demo.waiting import until
 from workers.engine.embedded import EmbeddedEngine
-from workers.runtime.answers import pause
+from workers.runtime.answers import database_away, pause
 from workers.runtime.feed import Feed
 from workers.runtime.task import Retry
 from workers.runtime.zeebe import ZeebeClient
@@ -123,6 +125,25 @@ async def test_transient_failure_is_tried_again_with_pauses_then_an_incident(
     assert "Gave up after the last try" in engine.incidents(instance)[0]["value"]["errorMessage"]
     assert await cases.booked() == 1
     await client.cancel(instance)
+
+
+async def test_full_database_uses_up_neither_tries_nor_deliveries(
+    engine: EmbeddedEngine, client: ZeebeClient, serving: Serving, book: str, cases: Cases,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.setattr("workers.runtime.answers.random.uniform", lambda low, _high: low / 10)
+    await cases.run_sql(
+        "CREATE FUNCTION public.refuse() RETURNS trigger LANGUAGE plpgsql AS"
+        " $$ BEGIN RAISE EXCEPTION 'no space left' USING ERRCODE = 'disk_full'; END $$"
+    )
+    await cases.run_sql("CREATE TRIGGER refuse BEFORE INSERT ON public.bookings EXECUTE FUNCTION public.refuse()")
+    async with serving("book"):
+        instance = await client.start(book, {"case_id": "c1"})
+        await until(lambda: len(failures(engine, instance)) == 6, "more tries than a job has, and deliveries")
+        await cases.run_sql("DROP TRIGGER refuse ON public.bookings")
+        await until(lambda: ended(engine, instance), "the instance to end")
+    assert {failure["retries"] for failure in failures(engine, instance)} == {3}
+    assert await cases.booked() == 1
 
 
 async def test_deadline_of_the_task_ends_it_and_rolls_back(
@@ -263,6 +284,26 @@ async def test_refusals_say_why(client: ZeebeClient) -> None:
         await client.deploy({"broken.bpmn": b"<no/>"})
     assert await client.publish("hello", "1", {}, "m1")
     assert not await client.publish("hello", "1", {}, "m1")
+
+
+@pytest.mark.parametrize(
+    ("error", "away"),
+    [
+        (PoolTimeout(), True),
+        (psycopg.InterfaceError("the connection is closed"), True),
+        (psycopg.OperationalError("consuming input failed"), True),
+        (psycopg.errors.AdminShutdown(), True),
+        (psycopg.errors.DiskFull(), True),
+        (psycopg.errors.TooManyConnections(), True),
+        (psycopg.errors.OutOfMemory(), False),  # perhaps by what it was asked
+        (psycopg.errors.DeadlockDetected(), False),
+        (psycopg.errors.UniqueViolation(), False),
+        (psycopg.DataError("a NUL"), False),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_what_says_that_the_database_is_away(error: psycopg.Error, away: bool) -> None:
+    assert database_away(error) is away
 
 
 def test_pause_grows_and_is_capped() -> None:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import httpx
 
-from workers.bench.cpu import snapshot, usage
+from workers.bench.cpu import snapshot, usage, warm_up
 from workers.bench.figures import Passage, Spread, figures, spread
 from workers.bench.runtime.figures import DBOS, Burst, Reference, Report, Round, Sustained, WorkerStart
 from workers.bench.runtime.one_task.stamps import Handled
@@ -20,7 +20,8 @@ from workers.bench.serving import NotServed, programs
 from workers.settings import Settings
 
 WARM_UP = 300
-"""Instances of each side that come first and do not count: a cold Java machine is half as fast."""
+"""Instances of each side that come first and do not count, again and again until Camunda's compilers rest: a cold Java
+machine is half as fast."""
 LONGEST_SECONDS = 900.0
 """After which a burst that is not done is given up."""
 COUNT_SECONDS = 0.05
@@ -45,10 +46,10 @@ class Rounds:
         """All sides by turns; the figures go into the report as they come."""
         plan = self._report.plan
         every = sides(self._settings)
-        for side in every:
-            await self._warm_up(side)
+        await self._warm_up(every)
         for number in range(plan.rounds):
-            for side in every:
+            first = number % len(every)  # each begins a round once: whoever comes later finds a warmer machine
+            for side in every[first:] + every[:first]:
                 await self._round(side, number)
             await self._dbos()
 
@@ -85,10 +86,16 @@ class Rounds:
                 self._report.starts.append(WorkerStart(seconds, worker.resident_mib()))
             self._tell(f"worker ready after {seconds:.2f} s")
 
-    async def _warm_up(self, side: Side) -> None:
-        async with serving(side, self._settings) as worker:
-            await self._begin(side, worker)
-            await self._burst(side, worker, min(WARM_UP, self._report.plan.instances))
+    async def _warm_up(self, every: list[Side]) -> None:
+        plan = self._report.plan
+
+        async def once() -> None:
+            for side in every:
+                async with serving(side, self._settings) as worker:
+                    await self._begin(side, worker)
+                    await self._burst(side, worker, min(WARM_UP, plan.instances))
+
+        await warm_up(programs(self._settings).get("camunda"), plan.warm_ups, once, self._tell)
 
     async def _round(self, side: Side, number: int) -> None:
         plan = self._report.plan

@@ -57,7 +57,8 @@ def show(report: Report, machine: Mapping[str, object], console: Console) -> Non
     )
     for back in report.broker_killed:
         console.print(
-            f"broker: gRPC answered {back.away:.1f} s after the kill, all partitions healthy {back.healthy:.2f} s later.",
+            f"broker: gRPC answered {back.away:.1f} s after the kill, a command {back.replayed:.2f} s later (replay), "
+            f"the next job was completed {back.next_completed:.2f} s after that.",
             style="dim",
         )
     console.print(", ".join(f"{name} {value}" for name, value in machine.items()), style="dim", highlight=False)

@@ -29,7 +29,7 @@ from workers.quota_approval.planning.organisation import Organisation
 from workers.quota_approval.planning.outlook import Outlook
 from workers.quota_approval.planning.rules import Rules
 
-_LITTLE = 1e-3
+LEAST_SPREAD = 1e-3
 """Least spread in relation to the median: who has next to none can still carry a floor."""
 
 
@@ -54,7 +54,7 @@ def split(organisation: Organisation, outlook: Outlook, buffers: Sequence[Fracti
         raise InputError("nothing is expected from any rep in the period: no territory, forecast or month at work")
     # Near one in size, so that the solver's tolerances mean the same for every currency.
     unit = float(np.median(real))
-    spread = np.maximum(outlook.spread / unit, _LITTLE)
+    spread = np.maximum(outlook.spread / unit, LEAST_SPREAD)
     expected = outlook.expected / unit
     weights = 1 / np.array([float(factor) for factor in factors(organisation, buffers)])
     own = weights[organisation.units :]

@@ -18,6 +18,7 @@ from workers.quota_approval.planning.outlook import Outlook
 from workers.quota_approval.planning.rules import Rules
 
 DAY = dt.date(2020, 1, 1)
+ROUNDING = 20
 
 
 def basis(
@@ -87,11 +88,9 @@ def cases(draw: st.DrawFn) -> tuple[Basis, int]:
         for least, kind in ((True, "floor"), (False, "cap")):
             if draw(st.booleans()):
                 slack = draw(st.floats(0, 0.3))
-                limits.append(
-                    Limit(
-                        f"r{i:03}", kind, least, int(amount * (1 - slack)) if least else int(amount * (1 + slack)) + 1
-                    )
-                )
+                # Some cents, as the target and each level are rounded to a cent.
+                bound = int(amount * (1 - slack)) - ROUNDING if least else int(amount * (1 + slack)) + ROUNDING
+                limits.append(Limit(f"r{i:03}", kind, least, bound))
     team = draw(st.integers(0, len(teams) - 1))
     if draw(st.booleans()):
         start = sum(teams[:team])

@@ -13,7 +13,7 @@ from workers.quota_approval.planning.basis import Basis
 from workers.quota_approval.planning.errors import InputError
 from workers.quota_approval.planning.limits import Limit, Room, room
 from workers.quota_approval.planning.solving import Solved, solve
-from workers.quota_approval.planning.splitting import factors
+from workers.quota_approval.planning.splitting import LEAST_SPREAD, factors
 
 slow_draws = settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.too_slow])
 
@@ -38,7 +38,8 @@ def test_no_transfer_between_two_reps_would_be_fairer(case: tuple[Basis, int]) -
     made, target = case
     solved = solve(made, target)
     tree, outlook = made.organisation, made.outlook
-    z = (solved.exact - outlook.expected) / outlook.spread
+    spread = np.maximum(outlook.spread, LEAST_SPREAD * np.median(outlook.spread[outlook.spread > 0]))
+    z = (solved.exact - outlook.expected) / spread
     left = room(tree, made.buffers, made.limits)
     assert isinstance(left, Room)
     scale = np.array([float(one) for one in factors(tree, made.buffers)])
@@ -55,7 +56,9 @@ def test_no_transfer_between_two_reps_would_be_fairer(case: tuple[Basis, int]) -
     for giver in range(len(z)):
         for taker in range(len(z)):
             if giver != taker and free(gives, giver, taker) and free(takes, taker, giver):
-                assert z[giver] <= z[taker] + 1e-3, (giver, taker, z)
+                # Clarabel stops at a precision in money, which is much of a small rep's spread beside large ones.
+                precision = 1e-3 + (0.5 + 1e-5 * outlook.expected.sum()) / min(spread[giver], spread[taker])
+                assert z[giver] <= z[taker] + precision, (giver, taker, z)
 
 
 @slow_draws

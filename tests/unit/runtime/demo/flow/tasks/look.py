@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 
 from tests.unit.runtime.demo.flow.ports import FlowPorts
 from workers.runtime.task import Contract, task
@@ -10,6 +11,7 @@ class LookInput(Contract):
     case_id: str
     write: bool = False
     seconds: float = 0.0
+    thread: bool = False
 
 
 class LookOutput(Contract):
@@ -24,7 +26,7 @@ async def look(given: LookInput, ports: FlowPorts) -> LookOutput:
     try:
         if given.write:
             await ports.work.note("looked")
-        await asyncio.sleep(given.seconds)
+        await (asyncio.to_thread(time.sleep, given.seconds) if given.thread else asyncio.sleep(given.seconds))
     finally:
         switches["now"] -= 1
     return LookOutput(seen=given.case_id)
