@@ -10,6 +10,7 @@ from multiprocessing import get_context
 
 from workers.bench.planning_cases import Answer, Case, Side, Work, measured
 from workers.bench.planning_cpsat import solve_with_cpsat
+from workers.bench.planning_quotas import QuotaFigures
 from workers.territory_alignment.solving.exactly import solve_exactly
 from workers.territory_alignment.solving.model import Model
 from workers.territory_alignment.solving.running import Limits, gap, solve
@@ -106,7 +107,12 @@ def _plain(model: Model, seconds: float, seed: int) -> Answer:
     return Answer(None if found.owner is None else model.value(found.owner), found.bound)
 
 
-def as_json(outcomes: Sequence[Outcome], here: Mapping[str, object], versions: Mapping[str, str]) -> dict[str, object]:
+def as_json(
+    outcomes: Sequence[Outcome],
+    quotas: QuotaFigures | None,
+    here: Mapping[str, object],
+    versions: Mapping[str, str],
+) -> dict[str, object]:
     """The whole report as plain JSON values."""
     return {
         "benchmark": "planning",
@@ -122,4 +128,5 @@ def as_json(outcomes: Sequence[Outcome], here: Mapping[str, object], versions: M
             }
             for outcome in outcomes
         ],
+        "quotas": None if quotas is None else asdict(quotas),
     }

@@ -96,16 +96,18 @@ class Side:
 def measured(name: str, work: Work, case: Case) -> Side:
     """Let a side solve an instance in this process, and measure it."""
     model = case.model()
-    wall, cpu = time.monotonic(), _cpu()
+    wall, cpu = time.monotonic(), cpu_seconds()
     answer = work(model, case.seconds, case.seed)
-    return Side(name, answer, time.monotonic() - wall, _cpu() - cpu, _peak())
+    return Side(name, answer, time.monotonic() - wall, cpu_seconds() - cpu, peak_mib())
 
 
-def _cpu() -> float:
+def cpu_seconds() -> float:
+    """Processor time until now of this process and of those that it started and that ended."""
     used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     return sum(one.ru_utime + one.ru_stime for one in used)
 
 
-def _peak() -> float:
+def peak_mib() -> float:
+    """The most that this process, or one that it started, had resident."""
     most = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
     return most / 2**20 if sys.platform == "darwin" else most / 2**10

@@ -54,7 +54,7 @@ def solve_with_cpsat(model: Model, seconds: float, seed: int) -> Answer:
     program.minimize(sum(terms[1:], start=terms[0]))
     first: list[float] = []
 
-    class Watch(cp_model.CpSolverSolutionCallback):  # type: ignore[misc] # OR-Tools ships no types that mypy sees here
+    class Watch(cp_model.CpSolverSolutionCallback):
         def on_solution_callback(self) -> None:
             first.append(time.monotonic() - began)
 

@@ -11,6 +11,7 @@ from workers.cli._support import print_table, versions
 
 if TYPE_CHECKING:
     from workers.bench.planning import Outcome
+    from workers.bench.planning_quotas import QuotaFigures
 
 
 def planning(
@@ -24,9 +25,12 @@ def planning(
     no_alternatives: Annotated[
         bool, typer.Option("--no-alternatives", help="Leave plain HiGHS and CP-SAT out.")
     ] = False,
+    quota_reps: Annotated[
+        int, typer.Option(min=0, help="Plan quotas of a sample of so many reps too; 0: none.")
+    ] = 2_000,
     out: Annotated[Path | None, typer.Option(help="Write the whole report there as JSON.")] = None,
 ) -> None:
-    """Measure the solver against a plain MIP with HiGHS and CP-SAT (if ortools is installed), in one run.
+    """Measure the solver against a plain MIP with HiGHS and CP-SAT (if ortools is installed), and quotas, in one run.
 
     Each side has a process of its own, the same model and the same time. Fails if a target is missed.
     """
@@ -38,16 +42,23 @@ def planning(
     with support.plain_errors():
         from workers.bench.planning import DEFAULT, as_json, bench, missing
         from workers.bench.planning_cases import case_of
+        from workers.bench.planning_quotas import bench_quotas
 
         cases, here = [case_of(text, seed) for text in instance or DEFAULT], machine()
         if not no_alternatives and (text := missing()):
             typer.echo(text)
         outcomes = bench(cases, alternatives=not no_alternatives, say=typer.echo, done=_show_outcome)
+        quotas = bench_quotas(quota_reps, seed) if quota_reps else None
+    judged = [one for outcome in outcomes for one in outcome.judged()]
+    if quotas is not None:
+        judged += _show_quotas(quotas)
     typer.echo(f"Measured on {here}")
     if out is not None:
-        out.write_text(json.dumps(as_json(outcomes, here, versions("scipy", "numba", "ortools")), indent=2) + "\n")
+        out.write_text(
+            json.dumps(as_json(outcomes, quotas, here, versions("scipy", "numba", "ortools")), indent=2) + "\n"
+        )
         typer.echo(f"Written to {out}.")
-    raise typer.Exit(0 if all(met for outcome in outcomes for _, met in outcome.judged()) else 1)
+    raise typer.Exit(0 if all(met for _, met in judged) else 1)
 
 
 def study(
@@ -111,5 +122,19 @@ def _show_outcome(outcome: Outcome) -> None:
     ]  # fmt: skip
     head = ["side", "first s", "seconds", "CPU s", "score", "own bound", "own gap", "above the LP", "peak MiB"]
     print_table(outcome.case.name, head, rows)
-    for text, met in outcome.judged():
+    _show_judged(outcome.judged())
+
+
+def _show_quotas(found: QuotaFigures) -> list[tuple[str, bool]]:
+    """What was measured of quotas; the target, if it speaks of so many reps."""
+    row = [f"{found.rows:,}", *(f"{value:.1f}" for value in (found.reading_seconds, found.planning_seconds, found.cpu_seconds)), f"{found.peak_mib:,.0f}"]  # fmt: skip
+    head = ["rows read", "reading s", "planning s", "CPU s", "peak MiB"]
+    print_table(f"Quotas of {found.reps:,} reps in {found.levels} levels", head, [row])
+    judged = [found.judged] if found.judged else []
+    _show_judged(judged)
+    return judged
+
+
+def _show_judged(judged: list[tuple[str, bool]]) -> None:
+    for text, met in judged:
         typer.echo(f"{'Met' if met else 'Missed'}: {text}")

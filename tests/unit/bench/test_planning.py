@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 from workers.bench.gap_instances import gap_instance, write_instance
 from workers.bench.planning import OURS, Outcome, as_json, bench, own_gap
 from workers.bench.planning_cases import Answer, Case, Side, case_of
+from workers.bench.planning_quotas import QuotaFigures, bench_quotas
 from workers.territory_alignment.solving.errors import InputError
 from workers.territory_alignment.solving.gap import read_gap
 
@@ -47,7 +49,7 @@ def test_all_sides_are_measured_against_one_lp_bound() -> None:
     assert own_gap(other) == pytest.approx(20 / 90)
     nothing = side("CP-SAT", value=None)
     assert (outcome.above(nothing), own_gap(nothing)) == (None, None)
-    sides = as_json([outcome], {}, {})["instances"][0]["sides"]  # type: ignore[index] # plain JSON values
+    sides = as_json([outcome], None, {}, {})["instances"][0]["sides"]  # type: ignore[index] # plain JSON values
     assert [one["above_lp"] for one in sides] == [pytest.approx(0.01), pytest.approx(0.1)]
 
 
@@ -72,3 +74,19 @@ def test_both_sides_solve_the_same_instance_in_processes_of_their_own() -> None:
     assert len(outcome.sides) >= 2
     assert len(values) == 1, "all find the best of so small a problem"
     assert all(one.peak_mib > 20 and one.cpu_seconds > 0 for one in outcome.sides)
+
+
+def test_quotas_are_judged_at_the_size_that_the_target_speaks_of() -> None:
+    made = QuotaFigures(2_000, 5, 213_000, 3.0, 4.9, 8.0, 600.0)
+    assert made.judged == ("quotas of 2,000 reps planned in 4.9 s, target 5 s", True)
+    assert replace(made, planning_seconds=5.1).judged == ("quotas of 2,000 reps planned in 5.1 s, target 5 s", False)
+    assert replace(made, reps=200).judged is None
+
+
+@pytest.mark.slow
+def test_quotas_of_a_sample_are_planned_in_a_process_of_their_own() -> None:
+    made = bench_quotas(20, 1)
+    assert (made.reps, made.levels) == (20, 5)
+    assert made.rows > 1_000
+    assert made.planning_seconds > 0
+    assert made.peak_mib > 50

@@ -16,11 +16,10 @@ F = TypeVar("F", bound=Callable[..., object])
 
 def compiled(function: F) -> F:
     """The function as machine code, for the types it is first called with. It runs beside Python's other threads."""
-    options = {"nogil": True, "error_model": "numpy"}
     try:
-        return cast("F", numba.njit(cache=True, **options)(function))
+        return cast("F", numba.njit(function, cache=True, nogil=True, error_model="numpy"))
     except RuntimeError:  # neither the source's folder nor the user's cache can be written: each process compiles anew
-        return cast("F", numba.njit(**options)(function))
+        return cast("F", numba.njit(function, nogil=True, error_model="numpy"))
 
 
 class Arrays(NamedTuple):

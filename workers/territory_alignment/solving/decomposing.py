@@ -22,7 +22,9 @@ from workers.territory_alignment.solving.model import Model
 from workers.territory_alignment.solving.rep_sets import best_sets
 
 PATIENCE = 12
-"""Steps without a better bound after which the step is halved."""
+"""Steps without a better bound after which they become half as long, and look twice as close."""
+CLOSE, CLOSEST = 20_000, 400_000
+"""Nodes looked at for a rep in a step, in the first and at most: while prices are far off, many cheap steps gain more."""
 SMALLEST = 2e-3
 """Share of Polyak's step at which it ends."""
 GUESS = 0.02
@@ -45,7 +47,7 @@ class Decomposition:
         self._price_of = two[:, 0] + np.where(np.isfinite(two[:, -1]), apart / 2, apart.max(initial=1.0))
         self._best_price = self._price_of.copy()
         self._direction = np.zeros(model.size[0])
-        self._scale, self._waited = 1.0, 0
+        self._scale, self._waited, self._nodes = 1.0, 0, CLOSE
         self.bound = -np.inf
         """The largest until now."""
 
@@ -61,14 +63,14 @@ class Decomposition:
         Techniques", Mathematical Programming Study 3, 1975), its length Polyak's.
         """
         wanted = np.zeros(len(self._price_of), np.int64)
-        parts, size = best_sets(self._arrays, self._price_of, self._by_rep, wanted)
+        parts, size = best_sets(self._arrays, self._price_of, self._by_rep, wanted, self._nodes)
         found = float(self._price_of.sum() + parts - ROUNDING * (np.abs(self._price_of).sum() + size))
         self._waited += 1
         if found > self.bound:
             self.bound, self._waited = found, 0
             self._best_price = self._price_of.copy()
         elif self._waited > PATIENCE:
-            self._scale, self._waited = self._scale / 2, 0
+            self._scale, self._waited, self._nodes = self._scale / 2, 0, min(2 * self._nodes, CLOSEST)
             self._price_of, self._direction = self._best_price.copy(), np.zeros_like(self._direction)
             return
         gradient = 1.0 - wanted

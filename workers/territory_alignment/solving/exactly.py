@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from multiprocessing.connection import Connection
 
 import numpy as np
 from numpy.typing import NDArray
@@ -96,11 +95,6 @@ def solve_exactly(
         options=options,
     )
     return _answer(found, rows, columns, accounts)
-
-
-def answer_exactly(answer: Connection, model: Model, pairs: Flags, seconds: float, gap: float) -> None:
-    """Solve a model and send the answer: what a process of its own does, as it can be ended at any time."""
-    answer.send(solve_exactly(model, pairs, seconds=seconds, gap=gap))
 
 
 def _pairs(

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import suppress
-from multiprocessing import get_context
 from threading import Thread
 
 import numpy as np
 
+from workers.territory_alignment.solving.apart import solve_apart
 from workers.territory_alignment.solving.bounding import Prices
 from workers.territory_alignment.solving.decomposing import Decomposition, raise_bound
-from workers.territory_alignment.solving.exactly import Exact, Flags, answer_exactly, solve_exactly
+from workers.territory_alignment.solving.exactly import Exact, Flags, solve_exactly
 from workers.territory_alignment.solving.geography import Floats
 from workers.territory_alignment.solving.model import Model
 
@@ -24,8 +23,6 @@ STEPS = 300
 """Of the decomposition, without a clock."""
 ENOUGH = 0.85
 """Of the time left, for the whole: what it has proven by then must arrive."""
-LOOK_SECONDS = 0.2
-"""Between two looks whether the whole is solved, or the search over."""
 
 
 class Proof:
@@ -103,27 +100,7 @@ class Proof:
         if left is None:
             self.exact = solve_exactly(self._model, pairs, nodes=SMALL_NODES, gap=self._gap)
         else:
-            self._whole(pairs, ENOUGH * left)
-
-    def _whole(self, pairs: Flags, seconds: float) -> None:
-        """In a process of its own: HiGHS looks at the clock between steps only, and a thread cannot be ended."""
-        context = get_context("spawn")
-        near, far = context.Pipe(duplex=False)
-        process = context.Process(
-            target=answer_exactly, args=(far, self._model, pairs, seconds, self._gap), daemon=True
-        )
-        process.start()
-        far.close()
-        try:
-            while not self._over():
-                if near.poll(LOOK_SECONDS):
-                    with suppress(EOFError):  # it died, as it may where memory is short; the search goes on
-                        self.exact = near.recv()
-                    return
-        finally:
-            process.kill()
-            process.join()
-            near.close()
+            self.exact = solve_apart(self._model, pairs, seconds=ENOUGH * left, gap=self._gap, over=self._over)
 
     def _better(self, bound: float) -> None:
         self.bound = max(self.bound, bound)

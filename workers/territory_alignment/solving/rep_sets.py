@@ -16,8 +16,6 @@ from workers.territory_alignment.solving.geography import Floats, Ints
 
 CORE = 48
 """Accounts of a rep that may be exceptions."""
-NODES = 20_000
-"""Exceptions looked at for one rep and set of prices; beyond, what is proven until then counts."""
 TURNS = 12
 """Of the search for a rep's prices of load and balance, which begins with the last ones."""
 
@@ -50,10 +48,11 @@ class _Core(NamedTuple):
 
 
 @compiled
-def best_sets(arrays: Arrays, price_of: Floats, by_rep: Floats, wanted: Ints) -> tuple[float, float]:
+def best_sets(arrays: Arrays, price_of: Floats, by_rep: Floats, wanted: Ints, nodes: int) -> tuple[float, float]:
     """What all reps' best sets are worth at least, and the sum of the absolute values that were added.
 
-    `by_rep` is improved in place; `wanted` counts for each account the reps whose set has it.
+    `by_rep` is improved in place; `wanted` counts for each account the reps whose set has it. Of each rep so many `nodes`,
+    which are exceptions, are looked at; beyond, what is proven until then counts.
     """
     reps, accounts = arrays.cost.shape
     total, size = 0.0, 0.0
@@ -74,7 +73,7 @@ def best_sets(arrays: Arrays, price_of: Floats, by_rep: Floats, wanted: Ints) ->
         )
         _steer(rep, off)
         worth, added = _worth(rep, off)
-        total += worth + _exceptions(rep, off, at, wanted)
+        total += worth + _exceptions(rep, off, at, wanted, nodes)
         size += added
     return total, size
 
@@ -156,7 +155,7 @@ def _steered(rep: _Rep, off: Floats, d: int, goal: float, free: float, low: floa
 
 
 @compiled
-def _exceptions(rep: _Rep, off: Floats, at: Ints, wanted: Ints) -> float:
+def _exceptions(rep: _Rep, off: Floats, at: Ints, wanted: Ints, nodes: int) -> float:
     """How far the best set of a rep is above what its prices prove, at least; `wanted` gets the best set that was found."""
     begin = np.zeros(len(rep.mine))
     for i in range(rep.able):
@@ -178,7 +177,7 @@ def _exceptions(rep: _Rep, off: Floats, at: Ints, wanted: Ints) -> float:
     core = _Core(regret, change, begin)
     chosen, depth = np.empty(CORE, np.int64), 0
     best, depth = _one_or_two(rep, core, best, chosen)
-    best, depth, least = _any_number(rep, core, best, chosen, depth)
+    best, depth, least = _any_number(rep, core, best, chosen, depth, nodes)
     for j in range(depth):
         i = near[chosen[j]]
         wanted[at[i]] += -1 if off[i] < 0.0 else 1
@@ -210,9 +209,9 @@ def _one_or_two(rep: _Rep, core: _Core, best: float, chosen: Ints) -> tuple[floa
 
 
 @compiled
-def _any_number(rep: _Rep, core: _Core, best: float, chosen: Ints, depth: int) -> tuple[float, int, float]:
+def _any_number(rep: _Rep, core: _Core, best: float, chosen: Ints, depth: int, nodes: int) -> tuple[float, int, float]:
     """All sets of exceptions that cost less than the best by their regrets alone; what those left out cost at least."""
-    size, level, nodes = len(core.regret), 0, 0
+    size, level, seen = len(core.regret), 0, 0
     sums, paid = np.empty((size + 1, len(core.begin))), np.zeros(size + 1)
     picked, following = np.empty(size, np.int64), np.zeros(size + 1, np.int64)
     sums[0] = core.begin
@@ -221,8 +220,8 @@ def _any_number(rep: _Rep, core: _Core, best: float, chosen: Ints, depth: int) -
         if j >= size or paid[level] + core.regret[j] >= best:
             level -= 1
             continue
-        nodes += 1
-        if nodes > NODES:
+        seen += 1
+        if seen > nodes:
             break
         following[level], following[level + 1], picked[level] = j + 1, j + 1, j
         level += 1

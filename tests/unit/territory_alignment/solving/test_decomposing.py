@@ -45,7 +45,7 @@ def test_the_best_set_of_each_rep_is_found_whatever_accounts_cost(seed: int, sca
     problem = model(seed, 8, 3)
     price_of = np.random.default_rng(seed).uniform(0, scale, 8)
     wanted, by_rep = np.zeros(8, np.int64), np.zeros((3, 3))
-    parts, _ = rep_sets.best_sets(arrays(problem, problem.cost, reps_first=True), price_of, by_rep, wanted)
+    parts, _ = rep_sets.best_sets(arrays(problem, problem.cost, reps_first=True), price_of, by_rep, wanted, 10_000)
     assert parts == pytest.approx(sum(best_set(problem, rep, price_of) for rep in range(3)), abs=1e-7)
     assert ((wanted >= 0) & (wanted <= 3)).all()
 
@@ -66,15 +66,17 @@ def test_looking_at_few_exceptions_weakens_the_bound_and_keeps_it_true(monkeypat
     problem = model(12, 8, 3)
     price_of = np.full(8, 3.0)
     numbers = arrays(problem, problem.cost, reps_first=True)
-    exact, _ = rep_sets.best_sets(numbers, price_of, np.zeros((3, 3)), np.zeros(8, np.int64))
-    # As Python, where the limits of the compiled code can be changed.
-    for name in ("CORE", "NODES"):
-        monkeypatch.setattr(rep_sets, name, 1)
+    exact, few = (
+        rep_sets.best_sets(numbers, price_of, np.zeros((3, 3)), np.zeros(8, np.int64), nodes)[0]
+        for nodes in (10_000, 1)
+    )
+    # As Python, where what is compiled as a constant can be changed.
+    monkeypatch.setattr(rep_sets, "CORE", 1)
     for name, function in vars(rep_sets).copy().items():
         if hasattr(function, "py_func"):
             monkeypatch.setattr(rep_sets, name, function.py_func)
-    weak, _ = rep_sets.best_sets(numbers, price_of, np.zeros((3, 3)), np.zeros(8, np.int64))
-    assert weak <= exact + 1e-9
+    weak, _ = rep_sets.best_sets(numbers, price_of, np.zeros((3, 3)), np.zeros(8, np.int64), 1)
+    assert weak <= few < exact
 
 
 def test_the_bound_rises_above_the_relaxation() -> None:
