@@ -81,9 +81,12 @@ def study(
     from workers.bench.machine import machine
     from workers.bench.own_stack import StackFailed, own_stack
     from workers.bench.serving import NotServed
-    from workers.bench.study.bench import NotDone, bench
-    from workers.bench.study.cases import CASES
+    from workers.cli import _territory_support as support
     from workers.settings import get_settings
+
+    with support.plain_errors():
+        from workers.bench.study.bench import NotDone, bench
+        from workers.bench.study.cases import CASES
 
     if unknown := set(task or []) - {case.name for case in CASES}:
         typer.echo(f"There is no task {min(unknown)!r}; there are {', '.join(case.name for case in CASES)}.")
@@ -92,7 +95,7 @@ def study(
     here = machine()
     try:
         with contextlib.nullcontext(get_settings()) if use_running else own_stack() as settings:
-            turns = asyncio.run(bench(settings, [case for case in chosen if case.start], rounds, typer.echo))
+            turns = asyncio.run(bench(settings, chosen, rounds, typer.echo))
     except (NotDone, NotServed, StackFailed) as error:
         typer.echo(str(error))
         raise typer.Exit(2) from None
@@ -102,9 +105,6 @@ def study(
     ]  # fmt: skip
     head = ["task", "study", "by hand, s", "scripts", "orchestrated, s", "from what until when"]
     print_table(f"Best of {rounds}; {here}", head, rows)
-    for case in chosen:
-        if case.start is None:
-            typer.echo(f"Not run: {case.name}; the process {case.process} has no case in the benchmark yet.")
     if out is not None:
         found = [{"task": turn.case.name, "study": turn.case.study, **{name: value for name, value in asdict(turn).items() if name != "case"}} for turn in turns]  # fmt: skip
         out.write_text(json.dumps({"benchmark": "study", "machine": here, "tasks": found}, indent=2) + "\n")

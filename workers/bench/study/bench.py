@@ -16,13 +16,14 @@ from dataclasses import dataclass, field
 
 from workers.bench.lead_routing import unlimited_reps
 from workers.bench.serving import ready
-from workers.bench.study.cases import Case, until
+from workers.bench.study.cases import Asked, Case, until
 from workers.engine.supervision import Supervisor
 from workers.runtime.database import Pool, open_pool
+from workers.runtime.zeebe.client import ZeebeClient
 from workers.settings import Settings
 
 SCRIPT = "workers.bench.study.script"
-SERVING = ("worker", "scorer", "upkeep", "forecaster")
+SERVING = ("worker", "scorer", "upkeep", "forecaster", "planner")
 """Names under the supervisor of all that serves tasks."""
 PASSES = 6
 """Times that all scripts are run, as some steps come again."""
@@ -49,7 +50,7 @@ class Turn:
 
 
 async def bench(settings: Settings, cases: list[Case], rounds: int, tell: Tell) -> list[Turn]:
-    """Both ways of all cases that can be run.
+    """Both ways of all cases.
 
     Raises:
         NotDone: a task did not end.
@@ -72,18 +73,18 @@ async def bench(settings: Settings, cases: list[Case], rounds: int, tell: Tell) 
 
 
 async def _orchestrated(settings: Settings, pool: Pool, case: Case) -> float:
-    assert case.start is not None
     began = time.monotonic()
-    finished = await case.start(settings, pool)
-    if not await until(finished, SECONDS):
+    asked = await case.start(settings, pool)
+    if not await until(asked.finished, SECONDS):
         raise NotDone(f"{case.name}: the process was not through after {SECONDS:.0f} s. `fairlead status` says more.")
-    return time.monotonic() - began
+    seconds = time.monotonic() - began
+    await _end(settings, pool, asked)
+    return seconds
 
 
 async def _by_hand(settings: Settings, pool: Pool, case: Case) -> tuple[float, int]:
     """Seconds of the scripts that found something to do, and how many those were."""
-    assert case.start is not None
-    finished = await case.start(settings, pool)
+    asked = await case.start(settings, pool)
     await asyncio.sleep(ARRIVING_SECONDS)
     seconds, ran = 0.0, 0
     for _ in range(PASSES):
@@ -91,9 +92,24 @@ async def _by_hand(settings: Settings, pool: Pool, case: Case) -> tuple[float, i
             began = time.monotonic()
             if await _script(job_type):
                 seconds, ran = seconds + time.monotonic() - began, ran + 1
-            if await finished():
+            if await asked.finished():
+                await _end(settings, pool, asked)
                 return seconds, ran
     raise NotDone(f"{case.name}: after {PASSES} passes of all scripts it was not through")
+
+
+async def _end(settings: Settings, pool: Pool, asked: Asked) -> None:
+    """End the process of a case, so that what comes after the task burdens no other turn."""
+    if asked.business_id is None:
+        return
+    async with pool.connection() as connection:
+        found = await connection.execute(
+            "SELECT DISTINCT process_instance_key FROM runtime.effects WHERE business_id = %s", (asked.business_id,)
+        )
+        keys = [row["process_instance_key"] for row in await found.fetchall()]
+    async with ZeebeClient(settings) as engine:
+        for key in keys:
+            await engine.cancel(key)
 
 
 async def _script(job_type: str) -> int:
@@ -118,4 +134,4 @@ async def _nobody_serves(settings: Settings) -> AsyncIterator[None]:
     finally:
         for name in names:
             await asyncio.to_thread(supervisor.start, name)
-        await ready(settings)
+        await ready(settings, names)

@@ -4,22 +4,39 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+from psycopg import AsyncConnection, sql
+from psycopg.rows import DictRow
+
 from workers.bench.sending import open_loop, poster, unsettled
-from workers.forecast_review.loading import SAMPLE
-from workers.gateway import forecast_commands
+from workers.forecast_review.loading import SAMPLE as FORECASTS
+from workers.gateway import forecast_commands, quota_commands, territory_commands
 from workers.runtime.database import Pool
 from workers.sample.door import client
 from workers.sample.leads import LeadSource
 from workers.sample.organisation import accounts
 from workers.settings import Settings
+from workers.territory_alignment.loading import SAMPLE as TERRITORIES
 
 LEADS = 100
 ACTOR = "bench"
+QUOTAS, PERIOD = "field", "2027"
+"""The sample's organisation for quotas (`fairlead sample load`), and the period that it plans."""
 
 Finished = Callable[[], Awaitable[bool]]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Work that was asked for."""
+
+    finished: Finished
+    """Says whether it is done."""
+    business_id: str | None = None
+    """The case whose process is to be ended afterwards, as people would have to go on; None: nothing is left."""
 
 
 @dataclass(frozen=True)
@@ -32,13 +49,13 @@ class Case:
     """Of which until when is measured."""
     study: tuple[float, float]
     """What the study reports for scripts and for the orchestrated process, in its own unit."""
-    steps: tuple[str, ...] = ()
+    steps: tuple[str, ...]
     """Tasks of the process in its order: a script each."""
-    start: Callable[[Settings, Pool], Awaitable[Finished]] | None = None
-    """Asks for the work and gives what says whether it is done; None: the process has no case yet."""
+    start: Callable[[Settings, Pool], Awaitable[Asked]]
+    """Asks for the work."""
 
 
-async def _leads(settings: Settings, pool: Pool) -> Finished:
+async def _leads(settings: Settings, pool: Pool) -> Asked:
     source = LeadSource(1, accounts(1), f"study-{time.time_ns()}")
     bodies = [source.lead(index).body for index in range(LEADS)]
     async with client(settings, timeout_seconds=30, connections=LEADS) as http:
@@ -50,23 +67,45 @@ async def _leads(settings: Settings, pool: Pool) -> Finished:
     async def finished() -> bool:
         return not await unsettled(pool, source.prefix)
 
-    return finished
+    return Asked(finished)
 
 
-async def _forecast(settings: Settings, pool: Pool) -> Finished:
+async def _forecast(_: Settings, pool: Pool) -> Asked:
+    async with _alone(pool, "forecasting.reviews") as connection:
+        forecast_id, _new = await forecast_commands.start(connection, FORECASTS, actor=ACTOR)
+    return _noted(pool, forecast_id, "reviews_opened")
+
+
+async def _territories(_: Settings, pool: Pool) -> Asked:
+    async with _alone(pool, "territories.alignments") as connection:
+        alignment_id, _new = await territory_commands.start(connection, TERRITORIES, "yearly", actor=ACTOR)
+    return _noted(pool, alignment_id, "looks_opened")
+
+
+async def _quotas(_: Settings, pool: Pool) -> Asked:
+    async with _alone(pool, "quotas.reviews") as connection:
+        quota_id, _new = await quota_commands.start(connection, QUOTAS, PERIOD, actor=ACTOR)
+    return _noted(pool, quota_id, "approvals_listed")
+
+
+@asynccontextmanager
+async def _alone(pool: Pool, table: str) -> AsyncIterator[AsyncConnection[DictRow]]:
+    """A connection, once nothing of the table is open: what an earlier turn left would be joined, or stand in the way."""
     async with pool.connection() as connection:
-        # A review that an earlier turn left open would be joined.
-        await connection.execute("UPDATE forecasting.reviews SET state = 'withdrawn' WHERE state = 'open'")
-        forecast_id, _ = await forecast_commands.start(connection, SAMPLE, actor=ACTOR)
+        statement = sql.SQL("UPDATE {} SET state = 'withdrawn' WHERE state = 'open'")
+        await connection.execute(statement.format(sql.Identifier(*table.split("."))))
+        yield connection
 
+
+def _noted(pool: Pool, business_id: str, action: str) -> Asked:
     async def finished() -> bool:
         async with pool.connection() as connection:
             found = await connection.execute(
-                "SELECT FROM runtime.timeline WHERE business_id = %s AND action = 'reviews_opened'", (forecast_id,)
+                "SELECT FROM runtime.timeline WHERE business_id = %s AND action = %s", (business_id, action)
             )
             return found.rowcount > 0
 
-    return finished
+    return Asked(finished, business_id)
 
 
 def _types(process: str, *names: str) -> tuple[str, ...]:
@@ -96,8 +135,28 @@ CASES = (
         ),
         _forecast,
     ),
-    Case("territory planning", "territory_alignment", "", (29.3, 10.8)),
-    Case("quota setting", "quota_approval", "", (18.6, 6.1)),
+    Case(
+        "territory planning",
+        "territory_alignment",
+        "the sample's 160 accounts and 8 reps, from asking for an alignment until managers are asked; the search has 10 s",
+        (29.3, 10.8),
+        _types(
+            "territory_alignment", "open_alignment", "collect_territories", "solve_territories", "weigh_changes",
+            "open_looks",
+        ),
+        _territories,
+    ),
+    Case(
+        "quota setting",
+        "quota_approval",
+        "the sample's 20 reps, from asking for quotas until it stands who must approve which",
+        (18.6, 6.1),
+        _types(
+            "quota_approval", "open_quotas", "collect_inputs", "plan_quotas", "find_undecided", "read_quotas",
+            "note_levels", "list_approvals",
+        ),
+        _quotas,
+    ),
 )  # fmt: skip
 
 

@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.unit.territory_alignment.solving.helpers import QUICK, best_by_looking, model
+from workers.territory_alignment.solving.apart import solve_apart
 from workers.territory_alignment.solving.bounding import Prices, bound, reduced
 from workers.territory_alignment.solving.errors import InputError, NoTimeError, NoWayError
 from workers.territory_alignment.solving.exactly import solve_exactly
@@ -164,6 +165,21 @@ def test_the_exact_answer_is_the_best_and_leaves_out_what_is_worth_nothing() -> 
     exact = solve_exactly(problem)
     assert exact.owner is not None
     assert problem.value(exact.owner) == pytest.approx(best_by_looking(problem), abs=1e-6) == exact.bound
+
+
+def test_a_mip_apart_answers_as_one_here_does_and_ends_with_the_search() -> None:
+    problem = model(11, 6, 3)
+    pairs = np.isfinite(problem.cost)
+    here, apart = (
+        solve_exactly(problem, pairs, seconds=60, gap=1e-7),
+        solve_apart(problem, pairs, seconds=60, gap=1e-7, over=lambda: False),
+    )
+    assert apart is not None
+    assert (apart.owner == here.owner).all()
+    assert (apart.bound, apart.finished) == (here.bound, True)
+    assert solve_apart(problem, pairs, seconds=60, gap=1e-7, over=lambda: True) is None
+    broken = np.ones((1, 1), bool)
+    assert solve_apart(problem, broken, seconds=60, gap=1e-7, over=lambda: False) is None, "its process died"
 
 
 def test_progress_is_told_in_order_and_stop_ends_it() -> None:
