@@ -21,7 +21,7 @@ LOOK_SECONDS = 0.2
 
 def solve_apart(model: Model, pairs: Flags, *, seconds: float, gap: float, over: Callable[[], bool]) -> Exact | None:
     """See `exactly.solve_exactly`; None if it is over first, or the process died, as it may where memory is short."""
-    order = pickle.dumps((model, pairs, seconds, gap))
+    order: bytes | None = pickle.dumps((model, pairs, seconds, gap))
     command = [sys.executable, "-m", __name__]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
         try:
@@ -29,6 +29,7 @@ def solve_apart(model: Model, pairs: Flags, *, seconds: float, gap: float, over:
                 try:
                     answer, _ = process.communicate(order, timeout=LOOK_SECONDS)
                 except subprocess.TimeoutExpired:
+                    order = None  # it goes on with what it was given
                     continue
                 return None if process.returncode else _read(answer)
             return None

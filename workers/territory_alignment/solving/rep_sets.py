@@ -161,19 +161,19 @@ def _exceptions(rep: _Rep, off: Floats, at: Ints, wanted: Ints, nodes: int) -> f
     for i in range(rep.able):
         if off[i] < 0.0:
             wanted[at[i]] += 1
-            begin += rep.use[:, i]
+            for d in range(len(begin)):
+                begin[d] += rep.use[d, i]
     best = _distance(rep, begin)
-    near, few = np.empty(rep.able, np.int64), 0
-    for i in range(rep.able):
-        if abs(off[i]) < best:
-            near[few] = i
-            few += 1
-    near = near[:few][np.argsort(np.abs(off[near[:few]]))]
+    near = np.empty(CORE + 1, np.int64)
+    few = _nearest(rep, off, best, near)
     outside = abs(off[near[CORE]]) if few > CORE else np.inf
-    near = near[:CORE]
-    regret, change = np.abs(off[near]), np.empty((len(near), len(rep.mine)))
-    for j in range(len(near)):
-        change[j] = -rep.use[:, near[j]] if off[near[j]] < 0.0 else rep.use[:, near[j]]
+    few = min(few, CORE)
+    regret, change = np.empty(few), np.empty((few, len(begin)))
+    for j in range(few):
+        i = near[j]
+        regret[j] = abs(off[i])
+        for d in range(len(begin)):
+            change[j, d] = -rep.use[d, i] if off[i] < 0.0 else rep.use[d, i]
     core = _Core(regret, change, begin)
     chosen, depth = np.empty(CORE, np.int64), 0
     best, depth = _one_or_two(rep, core, best, chosen)
@@ -182,6 +182,26 @@ def _exceptions(rep: _Rep, off: Floats, at: Ints, wanted: Ints, nodes: int) -> f
         i = near[chosen[j]]
         wanted[at[i]] += -1 if off[i] < 0.0 else 1
     return min(best, least, outside)
+
+
+@compiled
+def _nearest(rep: _Rep, off: Floats, most: float, near: Ints) -> int:
+    """Fill `near` with accounts whose reduced costs are below the most, the smallest first; how many those are.
+
+    A sort of one's own, as Numba's takes seconds to compile.
+    """
+    few = 0
+    for i in range(rep.able):
+        mine = abs(off[i])
+        if mine >= most or (few == len(near) and mine >= abs(off[near[few - 1]])):
+            continue
+        j = min(few, len(near) - 1)
+        while j > 0 and abs(off[near[j - 1]]) > mine:
+            near[j] = near[j - 1]
+            j -= 1
+        near[j] = i
+        few = min(few + 1, len(near))
+    return few
 
 
 @compiled
@@ -230,7 +250,8 @@ def _any_number(rep: _Rep, core: _Core, best: float, chosen: Ints, depth: int, n
         found = paid[level] + _distance(rep, sums[level])
         if found < best:
             best, depth = found, level
-            chosen[:level] = picked[:level]
+            for at in range(level):
+                chosen[at] = picked[at]
     least = np.inf
     for upper in range(level + 1):
         if following[upper] < size:
