@@ -24,6 +24,7 @@ from pydantic_settings import (
 
 from workers.settings_sections import (
     Camunda,
+    ControlRoom,
     Gateway,
     Heaps,
     Mail,
@@ -37,6 +38,7 @@ from workers.settings_sections import (
 
 __all__ = [
     "Camunda",
+    "ControlRoom",
     "Gateway",
     "Heaps",
     "Mail",
@@ -112,6 +114,7 @@ class Settings(BaseSettings):
     worker: WorkerLimits = WorkerLimits()
     retention: Retention = Retention()
     tracing: Tracing = Tracing()
+    control_room: ControlRoom = ControlRoom()
 
     @classmethod
     def settings_customise_sources(
@@ -165,6 +168,11 @@ class Settings(BaseSettings):
     def runbook(self, name: str) -> str:
         """Address of the page `name` of docs/runbooks."""
         return f"{(self.runbooks_url or f'{self.gateway_url}/runbooks').rstrip('/')}/{name}.md"
+
+    @property
+    def records_url(self) -> str:
+        """Base URL of the OpenSearch that holds the engine's records, without a slash at the end."""
+        return (self.control_room.records_url or f"http://127.0.0.1:{self.ports.opensearch}").rstrip("/")
 
     @property
     def zipkin_url(self) -> str:

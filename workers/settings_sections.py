@@ -41,6 +41,7 @@ class Ports(BaseModel):
     repair_metrics: int = 9105
     forecaster_metrics: int = 9106
     planner_metrics: int = 9107
+    readmodel_metrics: int = 9108
     zipkin: int = 9411
 
 
@@ -143,6 +144,21 @@ class Gateway(BaseModel):
     """Signs links to pictures; the gateway and all workers need the same. None: one is made and kept in `home`."""
     link_hours: int = Field(default=480, ge=1)
     """How long such a link opens; longer than a review may be open."""
+
+
+class ControlRoom(BaseModel):
+    """The read model behind the pages, and who may see them."""
+
+    records_url: str | None = None
+    """Base URL of the OpenSearch or Elasticsearch that Zeebe's exporter writes to; None: the local stack's."""
+    records_username: str | None = None
+    records_password: SecretStr | None = None
+    index_prefix: str = Field(default="zeebe-record", pattern=r"^[a-z0-9][a-z0-9._-]*$")
+    """The exporter's setting of that name."""
+    keep_days: int = Field(default=400, ge=1)
+    """How long the read model keeps an instance that has ended."""
+    session_hours: float = Field(default=12.0, gt=0)
+    """How long somebody stays signed in who gave a token."""
 
 
 class WorkerLimits(BaseModel):

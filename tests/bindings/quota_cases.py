@@ -77,6 +77,10 @@ CASES: dict[str, list[tuple[Given, str, object]]] = {
         (quota(broken=1), "level", "director"),
         (quota(parent=""), "level", "finance"),
     ],
+    "quota_concern": [
+        ({"source": "forecast"}, "least_percent", 10),
+        ({"source": "territories"}, "least_percent", 10),
+    ],
     "quota_adjustment": [
         (adjustment(), "allowed", True),
         (adjustment(published=False), "allowed", False),

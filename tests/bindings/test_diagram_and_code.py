@@ -17,7 +17,7 @@ from workers.runtime.task import TaskSpec
 
 Tasks = Mapping[str, TaskSpec]
 
-CONTEXTS = {"forecast_upkeep": "forecast_review", "scorer_upkeep": "lead_routing"}
+CONTEXTS = {"forecast_upkeep": "forecast_review", "quota_upkeep": "quota_approval", "scorer_upkeep": "lead_routing"}
 """Whose tasks a diagram uses, where that is not the context of its own name."""
 
 

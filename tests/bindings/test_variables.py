@@ -85,6 +85,9 @@ READ_BY_PEOPLE = {
         "stopped_at": "seen in Operate",
         "withdrawn_at": "seen in Operate",
     },
+    "quota_upkeep": {
+        "asked_quota_id": "seen in Operate: the review that was asked for",
+    },
     "scorer_upkeep": {
         "checks_asked_for": "seen in Operate: which scorers are checked",
         "deactivated_version": "seen in Operate",

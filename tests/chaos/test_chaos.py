@@ -19,7 +19,7 @@ from workers.chaos import report
 from workers.chaos.run import Outcome, Plan, run
 from workers.chaos.schedule import Schedule, make
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
 
 SEED = int(os.environ.get("FAIRLEAD_TEST_CHAOS_SEED", "1"))
 MINUTES = 2.5
@@ -37,7 +37,7 @@ def test_nothing_is_lost_or_done_twice_whatever_happens(tmp_path: Path) -> None:
         capture_output=True,
         text=True,
         check=False,
-        timeout=1100,
+        timeout=1400,
     )
     print(done.stdout)  # noqa: T201 - what a run gave is worth seeing, pytest shows it with -s or on failure
     assert done.returncode == 0, done.stdout[-20_000:] + done.stderr
@@ -46,9 +46,7 @@ def test_nothing_is_lost_or_done_twice_whatever_happens(tmp_path: Path) -> None:
     assert found["faults"]["done"] >= 50
     assert found["counts"]["leads accepted"] >= 100
     assert found["counts"]["effects undone"] > 0
-    # How many owners answer in time depends on how far Camunda's search is behind after so many faults.
-    assert "withdrawn" in found["states"]
-    assert found["states"].keys() & {"accepted", "assigned"}
+    assert found["states"].keys() >= {"accepted", "withdrawn"}
 
 
 def test_a_planted_bug_is_caught_in_the_whole_stack(monkeypatch: pytest.MonkeyPatch) -> None:

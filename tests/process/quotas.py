@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 import uvicorn
 from fastapi import FastAPI, Request, Response
@@ -96,7 +96,14 @@ class Approvals(Building):
         """As in `Building`, with the patience that the planner's process needs on a busy machine."""
         await super().until(condition, what, instance, max(within, LONG))
 
-    async def organisation(self, given: Tables | None = None, **changes: object) -> None:
+    async def organisation(
+        self,
+        given: Tables | None = None,
+        *,
+        forecast_of: str | None = None,
+        territories_of: str | None = None,
+        **changes: object,
+    ) -> None:
         """The organisation with its tables and people, in place of what was loaded before."""
         made = Organisation(
             id="field",
@@ -107,7 +114,8 @@ class Approvals(Building):
             targets=("crm", "erp"),
             people={group: (f"{group}@fairlead.example",) for group in GROUPS},
             rules=rules(**changes),
-            forecast_of=None,
+            forecast_of=forecast_of,
+            territories_of=territories_of,
         )
         async with self.pool.connection() as connection:
             await load(connection, made, tables() if given is None else given, people())
@@ -221,10 +229,13 @@ class Approvals(Building):
             await self.passed(quota_id, f"{end}__{element_id}")
 
 
+AnyApprovals = TypeVar("AnyApprovals", bound=Approvals)
+
+
 @contextlib.asynccontextmanager
-async def open_approvals(engine: EmbeddedEngine, dsn: str) -> AsyncIterator[Approvals]:
+async def open_approvals(kind: type[AnyApprovals], engine: EmbeddedEngine, dsn: str) -> AsyncIterator[AnyApprovals]:
     """Quota approval with a search over the engine's records; no task is served yet."""
-    async with open_building(Approvals, engine, dsn) as opened, _search(engine, opened.settings.ports.camunda_http):
+    async with open_building(kind, engine, dsn) as opened, _search(engine, opened.settings.ports.camunda_http):
         yield opened
 
 

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.timeout(1200)  # planning starts a process, which takes
 @pytest.fixture
 async def approvals(engine: EmbeddedEngine, planning_dsn: str) -> AsyncIterator[Approvals]:
     """All tasks are served, and the organisation is there."""
-    async with open_approvals(engine, planning_dsn) as opened:
+    async with open_approvals(Approvals, engine, planning_dsn) as opened:
         await opened.organisation()
         await opened.serve()
         yield opened

@@ -63,6 +63,8 @@ class Load:
         self._source = source
         self._seed = seed
         self._gate = asyncio.Semaphore(UNDER_WAY)
+        self.answers = 0
+        """Tasks that people have answered so far."""
 
     async def feed(self, rate_per_minute: float, seconds: float) -> None:
         """Send leads for so long, as a Poisson process; returns when each was answered."""
@@ -78,9 +80,17 @@ class Load:
         """Answer tasks and report outcomes until cancelled, whenever Camunda and the database answer."""
         while True:
             with contextlib.suppress(BoardUnavailable, UnreachableError, psycopg.OperationalError, Refused):
-                await self._people.answer_tasks(datetime.now(UTC) + HASTE)
+                self.answers += await self._people.answer_tasks(datetime.now(UTC) + HASTE)
                 await self._people.report_outcomes(datetime.now(UTC) + HASTE)
             await asyncio.sleep(LOOK_SECONDS)
+
+    async def unanswered(self) -> int:
+        """How many leads wait for an answer that is due, or may soon.
+
+        Raises:
+            psycopg.OperationalError: the database does not answer.
+        """
+        return await self._people.unanswered(datetime.now(UTC) + HASTE)
 
     async def _send(self, index: int) -> None:
         external_id, body = self._source.external_id(index), self._source.lead(index).body

@@ -23,16 +23,13 @@ from workers.chaos.stage import SERVING, Stage, open_stage
 from workers.settings import Settings
 
 LEDGER = "ledger.jsonl"
-PEOPLE_AFTER_SECONDS = 20.0
-"""People go on for so long after all is back, so that what was held up is answered too."""
 BACK_SECONDS = 300.0
 """The most that is waited until every program is ready again."""
 QUIET_SECONDS = 300.0
 """The most that is waited while it gets no better, until everything adds up."""
 LOOK_SECONDS = 3.0
 AHEAD_SECONDS = 60.0
-"""After so long the clock is moved past the time-outs of jobs that were taken while it was ahead, once."""
-CLOCK_SPARE_SECONDS = 120.0
+"""After so long the clock is moved past the time-outs of jobs that were taken while it was ahead."""
 PROGRESS_SECONDS = 30.0
 
 _PROGRESS = "SELECT state, count(*) FROM routing.leads GROUP BY state ORDER BY 2 DESC"
@@ -47,7 +44,7 @@ class Plan:
     serving: tuple[str, ...] = SERVING
     """What Python is told to run the workers by."""
     patience: float = QUIET_SECONDS
-    """Seconds that are waited, at the most, while it gets no better, until everything adds up."""
+    """Seconds that are waited, at the most, while it gets no better, until everything is answered, and then adds up."""
 
 
 @dataclass
@@ -82,16 +79,17 @@ async def run(settings: Settings, plan: Plan, outcome: Outcome, say: Callable[[s
         async with open_load(settings, plan.schedule.seed, ledger) as load:
             injector = Injector(stage, say)
             outcome.done, outcome.missed = injector.done, injector.missed
-            people = asyncio.create_task(load.work())
-            try:
-                await _hurt(stage, plan, load, injector, say)
-                say("everything is healed; waiting until it is back")
-                await _until_back(stage, injector, say)
-                await asyncio.sleep(PEOPLE_AFTER_SECONDS)
-            finally:
-                people.cancel()
-                await asyncio.gather(people, return_exceptions=True)
-                await injector.heal()
+            async with asyncio.TaskGroup() as group:
+                people = group.create_task(load.work())
+                try:
+                    await _hurt(stage, plan, load, injector, say)
+                    say("everything is healed; waiting until it is back")
+                    await _until_back(stage, injector, say)
+                    say("waiting until people have answered what is due")
+                    await _until_answered(load, injector, plan.patience, say)
+                finally:
+                    people.cancel()
+                    await injector.heal()
             say("waiting until it is quiet")
             await _until_clean(stage, load.book, injector, outcome, say)
     outcome.seconds = time.monotonic() - began
@@ -146,6 +144,24 @@ async def _until_back(stage: Stage, injector: Injector, say: Callable[[str], Non
     say(f"not back after {BACK_SECONDS:g} s: {missing}")
 
 
+async def _until_answered(load: Load, injector: Injector, patience: float, say: Callable[[str], None]) -> None:
+    """Let people go on until no lead wants an answer or may soon, or until for so many seconds nobody could give one and
+    nothing moved: they find their tasks by Camunda's search, which after many faults may be minutes behind.
+    """
+    answers, least, since = load.answers, float("inf"), time.monotonic()
+    while (waited := time.monotonic() - since) < patience:
+        with contextlib.suppress(psycopg.OperationalError):
+            left = await load.unanswered()
+            if not left:
+                return
+            if load.answers > answers or left < least:
+                answers, least, since = load.answers, min(least, left), time.monotonic()
+        if waited > AHEAD_SECONDS:
+            await injector.pass_time_outs()
+        await asyncio.sleep(LOOK_SECONDS)
+    say(f"nobody could answer any more for {patience:g} s")
+
+
 async def _until_clean(
     stage: Stage, book: Book, injector: Injector, outcome: Outcome, say: Callable[[str], None]
 ) -> None:
@@ -154,7 +170,6 @@ async def _until_clean(
     """
     began, patience = time.monotonic(), outcome.plan.patience
     better, least = began, float("inf")
-    moved = False
     said: Counter[str] | None = None
     while (looked := time.monotonic()) - better < patience:
         waited = looked - began
@@ -170,11 +185,8 @@ async def _until_clean(
                 under_way = ", ".join(f"{n} {rule}" for rule, n in wrong.most_common()) or "repairs under way"
                 say(f"{waited:7.0f} s  not yet: {under_way}")
                 said = wrong
-        if not moved and waited > AHEAD_SECONDS and injector.clock_ahead:
-            moved = True
-            say(f"           the clock goes on by {injector.clock_ahead + CLOCK_SPARE_SECONDS:g} s")
-            with contextlib.suppress(httpx.HTTPError):
-                await injector.move_clock(injector.clock_ahead + CLOCK_SPARE_SECONDS)
+        if waited > AHEAD_SECONDS:
+            await injector.pass_time_outs()
         await asyncio.sleep(max(LOOK_SECONDS, time.monotonic() - looked))
 
 

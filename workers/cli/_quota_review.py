@@ -39,6 +39,10 @@ def load(
     forecast_of: Annotated[
         str | None, typer.Option(help="Plan by the published forecast of this organisation, instead of forecast.csv.")
     ] = None,
+    territories_of: Annotated[
+        str | None,
+        typer.Option(help="Plan by the published territories of this organisation, instead of territories.csv."),
+    ] = None,
 ) -> None:
     """Load an organisation with the tables its quotas are planned from; may be repeated, with newer ones."""
     with support.plain_errors():
@@ -66,6 +70,7 @@ def load(
             people=groups,
             rules=rules,
             forecast_of=forecast_of,
+            territories_of=territories_of,
         )
         database(lambda connection: loading.load(connection, made, tables, persons))
     typer.echo(

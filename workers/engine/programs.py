@@ -53,8 +53,8 @@ PLANNER_TASKS = tuple(f"quota_approval.{name}" for name in ("adjust_quota", "pla
     f"territory_alignment.{name}" for name in ("adjust_territories", "collect_territories", "solve_territories")
 )
 """The tasks that need the planning libraries, in a process of their own."""
-HEAVY_NICE = 10
-"""Fitting and planning take all cores for minutes: everything else goes before them."""
+POLITE_NICE = 10
+"""Fitting and planning take all cores for minutes, pages may be a second late: everything else goes before them."""
 
 
 @dataclass(frozen=True)
@@ -229,7 +229,7 @@ def _own(settings: Settings) -> list[Program]:
             command=lambda: (sys.executable, "-m", "workers", *arguments, *options),
             ready=partial(readiness.http_ok, f"http://127.0.0.1:{port}/readyz"),
             ports={port_name: port},
-            address=settings.gateway_url if door else f"http://127.0.0.1:{port}/metrics",
+            address=f"{settings.gateway_url}/control" if door else f"http://127.0.0.1:{port}/metrics",
             environment=environment,
             stop_seconds=int(settings.worker.drain_seconds) + 10,
             priority=600,
@@ -244,20 +244,22 @@ def _own(settings: Settings) -> list[Program]:
         one("scorer", "Scoring worker", 3, "scorer_metrics", "worker", "run", SCORING_TASK),
         one("upkeep", "Scorer upkeep", 3, "upkeep_metrics", "worker", "run", *UPKEEP_TASKS),
         one("repair", "Repair", 3, "repair_metrics", "ops", "repair", "run"),
-        one("gateway", "Gateway", 4, "gateway", "gateway", "run"),
+        one("gateway", "Gateway and control room", 4, "gateway", "gateway", "run"),
     ]
+    if settings.engine == "local" or settings.control_room.records_url is not None:
+        found.append(_giving_way(one("readmodel", "Read model", 3, "readmodel_metrics", "readmodel", "run")))
     if can_forecast():
         found.append(
-            _heavy(one("forecaster", "Forecaster", 3, "forecaster_metrics", "worker", "run", *FORECASTER_TASKS))
+            _giving_way(one("forecaster", "Forecaster", 3, "forecaster_metrics", "worker", "run", *FORECASTER_TASKS))
         )
     if can_plan():
-        found.append(_heavy(one("planner", "Planner", 3, "planner_metrics", "worker", "run", *PLANNER_TASKS)))
+        found.append(_giving_way(one("planner", "Planner", 3, "planner_metrics", "worker", "run", *PLANNER_TASKS)))
     return found
 
 
-def _heavy(program: Program) -> Program:
+def _giving_way(program: Program) -> Program:
     """A program before which everything else goes."""
-    return replace(program, command=lambda: politely(program.command(), HEAVY_NICE))
+    return replace(program, command=lambda: politely(program.command(), POLITE_NICE))
 
 
 def can_forecast() -> bool:

@@ -222,6 +222,8 @@ class CamundaRest:
             # From 8.8 on this door is gone, and Basic authentication alone does.
             if answer.status_code in {httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN}:
                 raise RestError(f"log {zeebe.username} in", answer.status_code, "set FAIRLEAD_ZEEBE__USERNAME")
+            if answer.is_server_error:  # no word on whether sessions are used here
+                raise RestError(f"log {zeebe.username} in", answer.status_code, _detail(answer))
             self._logged_in = True
             self._session = answer.is_success
 

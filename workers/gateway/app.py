@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from fastapi import FastAPI
@@ -11,6 +12,9 @@ from pydantic.json_schema import models_json_schema
 from workers import __version__
 from workers.gateway import (
     problems,
+    routes_control,
+    routes_control_operations,
+    routes_control_processes,
     routes_follow_ups,
     routes_forecast_pages,
     routes_forecasts,
@@ -30,11 +34,14 @@ from workers.gateway.follow_up_contracts import ContactMade, FollowUpCancellatio
 from workers.gateway.forecast_contracts import ForecastWithdrawal, ReviewIn, SaleIn
 from workers.gateway.guard import Guard
 from workers.gateway.human_tasks import TaskBoard
+from workers.gateway.live import Live, Shared
+from workers.gateway.mending import OpenDesk, open_desk
 from workers.gateway.metrics import Metrics, Observed
 from workers.gateway.parts import Parts
 from workers.gateway.prioritisation_contracts import PrioritisationIn, PrioritisationWithdrawal
 from workers.gateway.problems import Problem
 from workers.gateway.quota_contracts import AdjustmentIn, QuotasIn, QuotasWithdrawal
+from workers.gateway.sessions import SignInFirst, to_sign_in
 from workers.gateway.territory_contracts import AlignmentIn, TerritoryWithdrawal
 from workers.runtime.database import Pool
 from workers.settings import Settings
@@ -53,6 +60,9 @@ ROUTES = (
     routes_territory_pages,
     routes_health,
     routes_runbooks,
+    routes_control,
+    routes_control_operations,
+    routes_control_processes,
 )
 BODIES = (
     LeadIn,
@@ -75,8 +85,8 @@ BODIES = (
 """Models of bodies that the routes read themselves."""
 
 
-def create_app(settings: Settings, pool: Pool, board: TaskBoard) -> FastAPI:
-    """The gateway on an open pool; the caller closes it."""
+def create_app(settings: Settings, pool: Pool, board: TaskBoard, desk: OpenDesk | None = None) -> FastAPI:
+    """The gateway on an open pool; the caller closes it. `desk` opens what mends incidents; None: the cluster's own."""
     app = FastAPI(
         title="Fairlead",
         version=__version__,
@@ -95,8 +105,12 @@ def create_app(settings: Settings, pool: Pool, board: TaskBoard) -> FastAPI:
         guard=Guard(settings),
         queue=EngineQueue(pool, bound=settings.gateway.max_waiting),
         metrics=metrics,
+        live=Live(pool),
+        shared=Shared(),
+        desk=desk or partial(open_desk, settings),
     )
     problems.install(app)
+    app.add_exception_handler(SignInFirst, to_sign_in)
     for module in ROUTES:
         app.include_router(module.router)
     app.add_middleware(Observed, metrics=metrics)

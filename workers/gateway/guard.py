@@ -107,6 +107,24 @@ class Guard:
         await self._hit(self._requests, client, 1, "Too many requests.")
         return client
 
+    @property
+    def tokens(self) -> bool:
+        """Whether API tokens are in use."""
+        return bool(self._digests)
+
+    def knows(self, client_id: str) -> bool:
+        """Whether one of the tokens in use has this `Client.id`."""
+        return any(hmac.compare_digest(client_id.encode(), known.hex()[:16].encode()) for known in self._digests)
+
+    async def bearer(self, request: Request, token: str) -> Client:
+        """The client of a token that was given elsewhere than in the header.
+
+        Raises:
+            Refusal: 401, it is none; 429, too many wrong ones from there.
+        """
+        address = request.client.host if request.client else "unknown"
+        return Client(await self._known(token, address), token=True)
+
     async def page_visitor(self, request: Request) -> None:
         """Limit the rate of pages, which people open without a token.
 
@@ -141,10 +159,13 @@ class Guard:
 
     async def _token(self, request: Request, address: str) -> str:
         scheme, _, given = request.headers.get("authorization", "").partition(" ")
+        return await self._known(given if scheme.lower() == "bearer" else "", address)
+
+    async def _known(self, given: str, address: str) -> str:
         # latin-1 is how Starlette decodes headers: this gives the bytes that were sent.
         digest = hashlib.sha256(given.strip().encode("latin-1", "replace")).digest()
         matches = [hmac.compare_digest(digest, known) for known in self._digests]  # all of them, for constant time
-        if scheme.lower() == "bearer" and any(matches):
+        if any(matches):
             return digest.hex()[:16]
         if not await self._limiter.hit(WRONG_TOKENS, "token", address):
             raise busy("too-many-requests", "Too many wrong tokens.", status=429, retry_after=10)

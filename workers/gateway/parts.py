@@ -7,6 +7,7 @@ import json
 import re
 from dataclasses import dataclass
 from typing import Annotated, NoReturn, TypeVar
+from urllib.parse import parse_qs
 
 from fastapi import Depends, Path, Request, Security
 from fastapi.security import HTTPBearer
@@ -17,6 +18,8 @@ from workers.gateway.backlog import EngineQueue
 from workers.gateway.contracts import faults
 from workers.gateway.guard import Client, Guard
 from workers.gateway.human_tasks import TaskBoard
+from workers.gateway.live import Live, Shared
+from workers.gateway.mending import OpenDesk
 from workers.gateway.metrics import Metrics
 from workers.gateway.problems import Refusal
 from workers.runtime.database import Pool
@@ -24,6 +27,10 @@ from workers.settings import Settings
 
 BODY_SECONDS = 30
 """Time a client has to send its body."""
+
+FORM_BYTES = 100_000
+FORM_FIELDS = 1_000
+"""Of a form that is taken: its size, and how many fields it may have."""
 
 _LEAD_ID = re.compile(r"[A-Za-z0-9._:-]{1,100}")
 ModelT = TypeVar("ModelT", bound=BaseModel)
@@ -39,6 +46,9 @@ class Parts:
     guard: Guard
     queue: EngineQueue
     metrics: Metrics
+    live: Live
+    shared: Shared
+    desk: OpenDesk
 
 
 def _parts(request: Request) -> Parts:
@@ -93,18 +103,35 @@ async def read_json(request: Request) -> tuple[bytes, object]:
         raise Refusal(415, None, "Send JSON with the header `Content-Type: application/json`.")
     if request.headers.get("content-encoding", "identity").lower() != "identity":
         raise Refusal(415, None, "Send the body uncompressed.")
-    try:
-        async with asyncio.timeout(BODY_SECONDS):
-            body = await _read_bounded(request, _parts(request).settings.gateway.max_body_bytes)
-    except TimeoutError:
-        raise Refusal(408, None, f"The body didn't arrive within {BODY_SECONDS} s.") from None
-    except ClientDisconnect:
-        raise Refusal(400, None, "The connection closed before the body was complete.") from None
+    body = await _read(request, _parts(request).settings.gateway.max_body_bytes)
     try:
         return body, json.loads(body, parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:
         reason = str(error) if isinstance(error, json.JSONDecodeError) else "it is too deep, too large or not UTF-8"
         raise Refusal(400, "invalid-json", f"The body is no valid JSON: {reason}.") from None
+
+
+class Form(dict[str, list[str]]):
+    """The fields of a form, by name."""
+
+    def one(self, name: str) -> str:
+        """A field that comes once, without spaces around it; empty if it is missing."""
+        return self.get(name, [""])[-1].strip()
+
+
+async def read_form(request: Request) -> Form:
+    """The form that one of our pages sent.
+
+    Raises:
+        Refusal: 400, 408, 413 and 415 as `read_json`.
+    """
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/x-www-form-urlencoded":
+        raise Refusal(415, None, "Send the form as a browser does.")
+    body = await _read(request, FORM_BYTES)
+    try:
+        return Form(parse_qs(body.decode(), keep_blank_values=True, max_num_fields=FORM_FIELDS))
+    except ValueError:
+        raise Refusal(400, None, "The form can't be read.") from None
 
 
 async def read_model(request: Request, model: type[ModelT]) -> ModelT:
@@ -128,6 +155,16 @@ def fitted(document: object, model: type[ModelT]) -> ModelT:
     except ValidationError as error:
         detail = "The body doesn't have the form that the API describes; see errors."
         raise Refusal(422, "invalid-request", detail, errors=faults(error)) from None
+
+
+async def _read(request: Request, limit: int) -> bytes:
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            return await _read_bounded(request, limit)
+    except TimeoutError:
+        raise Refusal(408, None, f"The body didn't arrive within {BODY_SECONDS} s.") from None
+    except ClientDisconnect:
+        raise Refusal(400, None, "The connection closed before the body was complete.") from None
 
 
 async def _read_bounded(request: Request, limit: int) -> bytes:

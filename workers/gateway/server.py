@@ -17,6 +17,7 @@ from psycopg import DatabaseError
 from workers.gateway import idempotency
 from workers.gateway.app import create_app
 from workers.gateway.guard import ConfigurationError, check_settings
+from workers.gateway.live import Live
 from workers.gateway.tasklist import tasklist
 from workers.runtime import tracing
 from workers.runtime.database import Pool, open_pool
@@ -29,7 +30,18 @@ TIDY_SECONDS = 3_600
 
 
 class _Server(uvicorn.Server):
-    """Uvicorn, but a signal only ends the serving: the process then closes its pool and exits with 0."""
+    """Uvicorn, but a signal only ends the serving: the process then closes its pool and exits with 0.
+
+    Streams have no end of their own: they are ended first, or the drain would wait for them.
+    """
+
+    def __init__(self, config: uvicorn.Config, live: Live) -> None:
+        super().__init__(config)
+        self._live = live
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        await self._live.close()
+        await super().shutdown(sockets)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -65,8 +77,9 @@ async def _serve(settings: Settings, host: str, port: int) -> None:
     pool = await open_pool(settings.dsn, min_size=1, max_size=CONNECTIONS)
     try:
         async with tasklist(settings) as board:
+            app = create_app(settings, pool, board)
             config = uvicorn.Config(
-                create_app(settings, pool, board),
+                app,
                 host=host,
                 port=port,
                 lifespan="off",
@@ -81,7 +94,7 @@ async def _serve(settings: Settings, host: str, port: int) -> None:
                 log.info("gateway started", action="gateway_started", host=host, port=listening.getsockname()[1])
                 tidying = asyncio.create_task(_tidy(pool, settings.gateway.idempotency_hours))
                 try:
-                    await _Server(config).serve([listening])
+                    await _Server(config, app.state.parts.live).serve([listening])
                 finally:
                     tidying.cancel()
         log.info("gateway stopped", action="gateway_stopped")

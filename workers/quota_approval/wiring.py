@@ -13,6 +13,7 @@ from workers.quota_approval.adapters.inputs import PostgresInputDesk
 from workers.quota_approval.adapters.planning import ProcessPlanner
 from workers.quota_approval.adapters.publication import PostgresPublicationDesk
 from workers.quota_approval.adapters.targets import QuotaDelivery
+from workers.quota_approval.adapters.upkeep import PostgresUpkeepDesk
 from workers.quota_approval.ports import QuotaApprovalPorts
 from workers.quota_approval.ports.publication import CHANNELS
 from workers.runtime.resources import Deliver, Resources
@@ -24,13 +25,15 @@ _CAMUNDA = "quota_approval.camunda"
 def ports(resources: Resources, work: Work) -> QuotaApprovalPorts:
     """What one job's task gets as its second argument."""
     settings = resources.settings
+    book, inputs = PostgresQuotaBook(work, sales_ops=settings.mail.sales_ops), PostgresInputDesk(work)
     return QuotaApprovalPorts(
-        book=PostgresQuotaBook(work, sales_ops=settings.mail.sales_ops),
-        inputs=PostgresInputDesk(work),
+        book=book,
+        inputs=inputs,
         planner=ProcessPlanner(work),
         cases=PostgresCaseDesk(work, resources.pool, links.secret_of(settings)),
         done=CamundaDoneTasks(_camunda(resources)),
         publication=PostgresPublicationDesk(work, resources.pool, settings),
+        upkeep=PostgresUpkeepDesk(work, book, inputs),
         tasks=f"{settings.camunda_url}/tasklist",
         work=work,
         clock=resources.clock,

@@ -26,7 +26,8 @@ class CamundaBoard:
             found = await self._camunda.user_tasks(process_instance_key=process_instance_key, element_id=element_id)
         except UnreachableError as error:
             raise BoardUnavailable(str(error)) from error
-        return found[0].key if found else None
+        # The newest: while the search is behind, that of an earlier round may still look open.
+        return found[-1].key if found else None
 
     async def complete(self, key: int, variables: Mapping[str, object]) -> None:
         """See `TaskBoard.complete`."""

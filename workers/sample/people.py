@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -25,6 +25,8 @@ LOOK_SECONDS = 2.0
 """Pause between two looks at the task list."""
 AGAIN = dt.timedelta(seconds=30)
 """When a lead is looked at again that still waits after an answer, or has no task yet."""
+ON_THEIR_WAY = ("received", "registered")
+"""States of leads that may come to a person next."""
 AT_ONCE = 25
 """The most answers and outcomes given in one look, so that people never crowd out the leads."""
 
@@ -96,16 +98,31 @@ class People:
         keys = {(one.lead_id, one.since) for one in waiting}
         self._not_before = {key: moment for key, moment in self._not_before.items() if key in keys}
         given = 0
-        for task in touchable(waiting, self.left_alone):
-            reply = answer(task, self.seed)
+        for task, variables in self._due(waiting, now):
             key = (task.lead_id, task.since)
-            if reply.variables is None or max(reply.at, self._not_before.get(key, reply.at)) > now:
+            if self._not_before.get(key, now) > now:
                 continue
             self._not_before[key] = now + AGAIN
-            given += await self._give(task, reply.variables)
+            given += await self._give(task, variables)
             if given == AT_ONCE:
                 break
         return given
+
+    async def unanswered(self, now: dt.datetime) -> int:
+        """How many leads wait for an answer that is due, whether Camunda shows their task or not, or may soon: they are
+        still on their way.
+        """
+        async with self.pool.connection() as connection:
+            cursor = await connection.execute(
+                "SELECT FROM routing.leads WHERE state = ANY(%s) AND starts_with(external_id, %s)",
+                (list(ON_THEIR_WAY), self.prefix),
+            )
+        return cursor.rowcount + len(self._due(await self._waiting(), now))
+
+    def _due(self, waiting: Sequence[Waiting], now: dt.datetime) -> list[tuple[Waiting, Mapping[str, object]]]:
+        """Those to be answered by now, each with its answer; not those whose time limit is let pass."""
+        replies = [(task, answer(task, self.seed)) for task in touchable(waiting, self.left_alone)]
+        return [(task, reply.variables) for task, reply in replies if reply.variables is not None and reply.at <= now]
 
     async def _give(self, task: Waiting, variables: Mapping[str, object]) -> bool:
         """Complete the task if it is there; whether it was."""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
 from workers.engine.downloads import Store
 from workers.engine.programs import Program, programs
 from workers.runtime.discovery import all_job_types, contexts
-from workers.settings import Settings, Tracing
+from workers.settings import ControlRoom, Settings, Tracing
 
 
 @pytest.mark.parametrize(
@@ -44,6 +45,20 @@ def test_each_task_has_one_program_and_what_takes_long_gives_way(tmp_path: Path)
     assert "forecast_review.open_review" in workers["worker"]
     assert "territory_alignment.solve_territories" in workers["planner"]
     assert all(found[name].command()[:3] == ("nice", "-n", "10") for name in ("forecaster", "planner"))
+
+
+@pytest.mark.parametrize(
+    ("engine", "records_url", "runs"),
+    [("local", None, True), ("remote", None, False), ("remote", "https://search.example", True)],
+)
+def test_the_read_model_runs_where_records_can_be_read_and_gives_way(
+    engine: Literal["local", "remote"], records_url: str | None, runs: bool, tmp_path: Path
+) -> None:
+    settings = Settings(home=tmp_path, engine=engine, control_room=ControlRoom(records_url=records_url))
+    found = {program.name: program for program in programs(settings, Store(tmp_path))}
+    assert ("readmodel" in found) == runs
+    if runs:
+        assert found["readmodel"].command()[:3] == ("nice", "-n", "10")
 
 
 @pytest.mark.parametrize(

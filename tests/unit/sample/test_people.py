@@ -123,12 +123,20 @@ async def test_they_wait_until_the_answer_is_due_and_bear_tasks_that_are_gone_or
     team = people(board, pool, door)
     assert await team.answer_tasks(LONG_AGO) == 0
     assert board.asked == []  # Camunda is not asked for what is not due
+    assert await team.unanswered(LONG_AGO) == 0
+    assert await team.unanswered(NOW) == 4
     assert await team.answer_tasks(NOW) == 2
     assert set(board.completed) == {1_000, 1_002}
     board.late.clear()
     assert await team.answer_tasks(NOW) == 0  # not asked for again at once
     assert await team.answer_tasks(NOW + AGAIN) == 1
     assert set(board.completed) == {1_000, 1_002, 1_003}
+    async with pool.connection() as connection:
+        await connection.execute("UPDATE routing.leads SET state = 'accepted'")
+    assert await team.unanswered(NOW) == 0
+    await put(pool, 4, "registered")
+    await put(pool, 5, "registered", external_id="from-a-customer")
+    assert await team.unanswered(NOW) == 1  # on its way
 
 
 async def test_a_lead_that_waits_again_is_answered_again(pool: Pool, door: Door) -> None:

@@ -6,6 +6,7 @@ from workers.forecast_review.domain.letters import announcement
 from workers.forecast_review.domain.publication import ReleaseFacts
 from workers.forecast_review.ports import ForecastReviewPorts
 from workers.office.letters import CHANNEL
+from workers.office.published import tell
 from workers.runtime.task import Contract, task
 
 
@@ -34,5 +35,6 @@ async def announce_forecast(given: AnnounceForecastInput, ports: ForecastReviewP
         letter = announcement(organisation.name, organisation.unit, facts, link)
         await ports.work.send(CHANNEL, letter.to(people))
     await ports.book.close(given.forecast_id, "published", ports.clock())
+    await tell(ports.work, "forecast", given.organisation, facts.published_version)
     await ports.work.note("announced", f"{len(people)} people were written to.", version=facts.published_version)
     return AnnounceForecastOutput(announced_to=len(people))

@@ -8,7 +8,7 @@ from datetime import datetime
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
-from workers.quota_approval.domain.reviews import Reason, quota_id_of
+from workers.quota_approval.domain.reviews import Reason, adjustment_id_of, quota_id_of
 from workers.runtime.outbox import put
 
 Connection = AsyncConnection[DictRow]
@@ -53,7 +53,7 @@ async def ask_adjustment(
     at: datetime,
 ) -> tuple[str, bool]:
     """The same within a published period: for these reps and units only, as forecast or territory moved by so much."""
-    quota_id = quota_id_of(organisation, at)
+    quota_id = adjustment_id_of(organisation, at, period, concerned, change_percent)
     asked = await put(
         connection,
         "zeebe.message",

@@ -43,6 +43,7 @@ class PostgresQuotaBook:
             {group: tuple(addresses) for group, addresses in row["people"].items()},
             row["rules"],
             row["forecast_of"],
+            row["territories_of"],
         )
 
     async def people(self, organisation: str) -> Sequence[Person]:

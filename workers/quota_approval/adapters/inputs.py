@@ -1,10 +1,10 @@
-"""Inputs on PostgreSQL (tables quotas.tables and inputs); the published forecast as the CRM has it."""
+"""Inputs on PostgreSQL (tables quotas.tables and inputs); published forecast and territories as the CRM has them."""
 
 from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 
@@ -26,19 +26,7 @@ class PostgresInputDesk:
 
     async def collect(self, review: Review, organisation: Organisation, collection: int) -> Collected:
         """See `InputDesk.collect`."""
-        cursor = await self._work.connection.execute(
-            "SELECT name, rows FROM quotas.tables WHERE organisation = %s ORDER BY name", (organisation.id,)
-        )
-        tables: dict[str, Rows] = {row["name"]: row["rows"] for row in await cursor.fetchall()}
-        if missing := [name for name in NEEDED if not tables.get(name)]:
-            raise _unusable(
-                f"{organisation.name} has no rows in {', '.join(missing)}; load them by `fairlead quota load`"
-            )
-        version = ""
-        if organisation.forecast_of is not None:
-            version, rows = await self._forecast(organisation.forecast_of, review.period)
-            kept = [row for row in tables["forecast"] if row["period"] != review.period]
-            tables["forecast"] = kept + rows
+        tables, version = await self.tables(organisation, review.period)
         months = sorted({row["month"] for row in tables["forecast"] if row["period"] == review.period})
         if not months:
             raise _unusable(f"there is no forecast for {review.period}")
@@ -50,6 +38,48 @@ class PostgresInputDesk:
             (input_id, review.quota_id, content),
         )
         return Collected(input_id, sum(map(len, tables.values())), len(tables), version)
+
+    async def tables(self, organisation: Organisation, period: str) -> tuple[dict[str, Rows], str]:
+        """What would be planned from now, and the published version that the forecast is of (empty: the table's own).
+
+        Raises:
+            InputsUnusable: tables are missing, or no forecast is published.
+        """
+        cursor = await self._work.connection.execute(
+            "SELECT name, rows FROM quotas.tables WHERE organisation = %s ORDER BY name", (organisation.id,)
+        )
+        found: dict[str, Rows] = {row["name"]: row["rows"] for row in await cursor.fetchall()}
+        if missing := [name for name in NEEDED if not found.get(name)]:
+            raise _unusable(
+                f"{organisation.name} has no rows in {', '.join(missing)}; load them by `fairlead quota load`"
+            )
+        version = ""
+        if organisation.forecast_of is not None:
+            version, rows = await self._forecast(organisation.forecast_of, period)
+            came = {row["month"] for row in rows}
+            # A version that was published within the period begins later than it; what is before stays as it was planned.
+            before = await self.planned_from(organisation.id, period)
+            former = [row for row in _of(before, "forecast", period) if row["month"] not in came]
+            found["forecast"] = _replaced(found["forecast"], period, former + rows)
+        if organisation.territories_of is not None:
+            territories = await self._territories(organisation.territories_of, period)
+            if territories:
+                found["territories"] = _replaced(found["territories"], period, territories)
+        return found, version
+
+    async def planned_from(self, organisation: str, period: str) -> Mapping[str, Rows]:
+        """What the version of a period that was published last was planned from; empty: none is published."""
+        cursor = await self._work.connection.execute(
+            "SELECT i.content FROM quotas.publications p JOIN quotas.reviews r USING (quota_id)"
+            " JOIN quotas.inputs i USING (quota_id) WHERE p.organisation = %s AND p.period = %s"
+            " AND r.state = 'published' ORDER BY p.id DESC, i.taken_at DESC LIMIT 1",
+            (organisation, period),
+        )
+        row = await cursor.fetchone()
+        if row is None:
+            return {}
+        found: dict[str, Rows] = json.loads(zlib.decompress(bytes(row["content"])))
+        return found
 
     async def _forecast(self, organisation: str, period: str) -> tuple[str, Rows]:
         """The version in use at the CRM, as rows of the table ``forecast``."""
@@ -71,6 +101,20 @@ class PostgresInputDesk:
                     rows.append({"period": period, "segment": row["segment"], "month": month, **texts})
         return found[0]["version"], rows
 
+    async def _territories(self, organisation: str, period: str) -> Rows:
+        """The territories in use at the CRM, as rows of the table ``territories``: an account's region is its segment."""
+        cursor = await self._work.connection.execute(
+            "SELECT a.rep, a.region, sum(a.potential) AS potential FROM territories.plan_accounts a"
+            " JOIN territories.publications p ON p.plan_version = a.version WHERE p.version = ("
+            " SELECT version FROM crm.territory_changes WHERE organisation = %s AND undone_at IS NULL"
+            " ORDER BY id DESC LIMIT 1) GROUP BY a.rep, a.region ORDER BY a.rep, a.region",
+            (organisation,),
+        )
+        return [
+            {"period": period, "rep": row["rep"], "segment": row["region"], "potential": str(row["potential"])}
+            for row in await cursor.fetchall()
+        ]
+
     async def _refuse_overlaps(self, review: Review, months: Sequence[str]) -> None:
         """A period is published once; what comes after is an adjustment, or begins when it is over."""
         if review.reason == "adjustment":
@@ -88,6 +132,15 @@ class PostgresInputDesk:
                 f"{review.period} overlaps {row['period']}, which is published as {row['version']}; ask for an adjustment "
                 "of it, or plan a period that begins after it"
             )
+
+
+def _of(tables: Mapping[str, Rows], name: str, period: str) -> Rows:
+    return [row for row in tables.get(name, []) if row["period"] == period]
+
+
+def _replaced(rows: Rows, period: str, by: Rows) -> Rows:
+    """Rows of a table, those of a period by others."""
+    return [row for row in rows if row["period"] != period] + by
 
 
 def _unusable(why: str) -> InputsUnusable:

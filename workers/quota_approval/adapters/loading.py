@@ -58,17 +58,19 @@ async def load(
     async with connection.transaction():
         await connection.execute(
             """
-            INSERT INTO quotas.organisations (id, name, currency, timezone, holidays, targets, people, rules, forecast_of)
-            VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)
+            INSERT INTO quotas.organisations (id, name, currency, timezone, holidays, targets, people, rules, forecast_of,
+                territories_of)
+            VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
             ON CONFLICT (id) DO UPDATE SET name = excluded.name, currency = excluded.currency,
                 timezone = excluded.timezone, holidays = excluded.holidays, targets = excluded.targets,
-                people = excluded.people, rules = excluded.rules, forecast_of = excluded.forecast_of
+                people = excluded.people, rules = excluded.rules, forecast_of = excluded.forecast_of,
+                territories_of = excluded.territories_of
             """,
             (
                 *(organisation.id, organisation.name, organisation.currency, organisation.timezone),
                 *(organisation.holidays, list(organisation.targets)),
                 Jsonb({group: list(addresses) for group, addresses in organisation.people.items()}),
-                *(Jsonb(dict(organisation.rules)), organisation.forecast_of),
+                *(Jsonb(dict(organisation.rules)), organisation.forecast_of, organisation.territories_of),
             ),
         )
         await connection.execute("DELETE FROM quotas.tables WHERE organisation = %s", (organisation.id,))

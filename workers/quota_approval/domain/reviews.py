@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -33,6 +35,8 @@ class Organisation:
     """See `planning.rules.Rules`; the period is the review's."""
     forecast_of: str | None
     """Whose published forecast counts; None: that of the table ``forecast``."""
+    territories_of: str | None = None
+    """Whose published territories count, once there are any; None: those of the table ``territories``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,3 +75,14 @@ class AdjustmentFacts:
 def quota_id_of(organisation: str, moment: datetime) -> str:
     """The business id of a review that is asked for at a moment (UTC): ``field-20261126T013000``."""
     return f"{organisation}-{moment:%Y%m%dT%H%M%S}"
+
+
+def adjustment_id_of(
+    organisation: str, moment: datetime, period: str, concerned: Sequence[str], change_percent: float
+) -> str:
+    """The same for an adjustment: ``field-20261126T013000-3f9c2a``, as several are asked for in one second.
+
+    A forecast that moves in two regions asks for two; the same one asked for twice in that second has the same id.
+    """
+    asked = json.dumps([period, sorted(concerned), change_percent]).encode()
+    return f"{quota_id_of(organisation, moment)}-{hashlib.sha256(asked).hexdigest()[:6]}"

@@ -10,6 +10,7 @@ from workers.quota_approval.ports.book import QuotaBook
 from workers.quota_approval.ports.cases import CaseDesk, DoneTasks
 from workers.quota_approval.ports.planning import InputDesk, Planner
 from workers.quota_approval.ports.publication import PublicationDesk
+from workers.quota_approval.ports.upkeep import UpkeepDesk
 from workers.runtime.work import Work
 
 
@@ -23,6 +24,7 @@ class QuotaApprovalPorts:
     cases: CaseDesk
     done: DoneTasks
     publication: PublicationDesk
+    upkeep: UpkeepDesk
     tasks: str
     """Where people find their tasks."""
     work: Work

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from workers.office.letters import CHANNEL
+from workers.office.published import tell
 from workers.runtime.task import Contract, task
 from workers.territory_alignment.domain import letters
 from workers.territory_alignment.domain.release import ReleaseFacts
@@ -39,6 +40,7 @@ async def announce_territories(
         letter = letters.announcement(organisation.name, facts.effective_from, facts.changed, link=link)
         await ports.work.send(CHANNEL, letter.to(people))
     await ports.book.close(given.alignment_id, "published", ports.clock())
+    await tell(ports.work, "territories", given.organisation, facts.published_version)
     await ports.work.note(
         "announced", f"{len(told)} reps and {len(people)} others were written to.", version=facts.published_version
     )

@@ -1,0 +1,187 @@
+"""The control room on the real engine: its figures are those of Camunda's own search and of plain SQL, also built anew."""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+from datetime import datetime, timedelta
+from statistics import median
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.stack.office import Office, Row, new_lead
+from tests.stack.test_operations import lost_lead, put_into_book
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+
+ACCEPTED: dict[str, object] = {"owner_response": "accept", "reject_reason": None, "reject_note": None}
+STATES = {None: "ACTIVE", True: "COMPLETED", False: "CANCELED"}
+
+
+async def searched(office: Office, what: str, **wanted: object) -> list[dict[str, Any]]:
+    """Everything that Camunda's own search (Operate's API of 8.6) has; at most 1,000."""
+    body = json.dumps({"filter": wanted, "size": 1_000}).encode()
+    answer = await office.camunda.pass_on("POST", f"/v1/{what}/search", body)
+    assert answer.status_code == 200, answer.text
+    found: list[dict[str, Any]] = answer.json()["items"]
+    return found
+
+
+def at(text: str | None) -> datetime | None:
+    return datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%f%z") if text else None
+
+
+async def instances(office: Office) -> dict[int, tuple[Any, ...]]:
+    rows = await office.rows("SELECT * FROM control.instances")
+    return {
+        r["key"]: (r["process"], r["version"], STATES[r["completed"]], r["started_at"], r["ended_at"]) for r in rows
+    }
+
+
+async def theirs(office: Office) -> dict[int, tuple[Any, ...]]:
+    return {
+        int(one["key"]): (
+            one["bpmnProcessId"], one["processVersion"], one["state"], at(one["startDate"]), at(one.get("endDate")),
+        )
+        for one in await searched(office, "process-instances")
+    }  # fmt: skip
+
+
+async def everything(office: Office) -> list[list[Row]]:
+    return [
+        await office.rows(f"SELECT * FROM control.{name} ORDER BY key")
+        for name in ("processes", "instances", "elements", "user_tasks", "incidents")
+    ]
+
+
+async def a_day(office: Office) -> list[str]:
+    """Leads of which some are accepted, one is triaged, one stops; all of the system's part is done."""
+    ids = await office.send(
+        *(new_lead() for _ in range(6)), new_lead(country="BR", language="pt", name=f"Luísa {secrets.token_hex(2)}")
+    )
+    await office.quiet(ids)
+    for lead_id in ids[:3]:
+        await office.complete(lead_id, "accept_lead", **ACCEPTED)
+        await office.reaches(lead_id, "accepted")
+    return ids
+
+
+async def test_the_read_model_says_what_camunda_says_also_built_anew(office: Office) -> None:
+    ids = await a_day(office)
+
+    async def alike() -> bool:
+        ours = await instances(office)
+        return len(ours) >= len(ids) and ours == await theirs(office)
+
+    await office.until(alike, "read model and Camunda's search to have the same instances")
+
+    for lead_id in ids:
+        (lead,) = await office.rows("SELECT process_instance_key AS key FROM routing.leads WHERE lead_id = %s", lead_id)
+        steps = await office.rows("SELECT * FROM control.elements WHERE instance_key = %s", lead["key"])
+        ours = {
+            (r["key"], r["element"], r["kind"], {None: "ACTIVE", True: "COMPLETED", False: "TERMINATED"}[r["completed"]],
+             r["started_at"], r["ended_at"])
+            for r in steps
+        }  # fmt: skip
+
+        async def same(key: int = lead["key"], ours: set[tuple[Any, ...]] = ours) -> bool:
+            found = await searched(office, "flownode-instances", processInstanceKey=key)
+            return ours == {
+                (
+                    int(one["key"]),
+                    one["flowNodeId"],
+                    one["type"],
+                    one["state"],
+                    at(one["startDate"]),
+                    at(one.get("endDate")),
+                )
+                for one in found
+            }
+
+        await office.until(same, f"the steps of {lead_id} to be Camunda's")
+
+    tasks = {one.key: one for one in await office.camunda.user_tasks(state=None, limit=1_000)}
+    rows = await office.rows("SELECT * FROM control.user_tasks")
+    assert {row["key"] for row in rows} == set(tasks)
+    for row in rows:
+        task = tasks[row["key"]]
+        state = {None: "CREATED", True: "COMPLETED", False: "CANCELED"}[row["completed"]]
+        assert (row["element"], state, row["instance_key"]) == (task.element_id, task.state, task.process_instance_key)
+        assert tuple(row["groups"]) == task.candidate_groups
+        assert row["due_at"] is not None
+
+    before = await everything(office)
+    done = office.stack.fairlead("readmodel", "rebuild", "--yes")
+    assert done.returncode == 0, done.stderr
+    assert await everything(office) == before
+
+
+async def test_the_page_s_figures_are_those_of_plain_sql(office: Office) -> None:
+    await a_day(office)
+    leads = await office.rows(
+        "SELECT received_at, accepted_at, process_instance_key AS key FROM routing.leads"
+        " WHERE received_at > now() - interval '24 hours'"
+    )
+    took = [(row["accepted_at"] - row["received_at"]).total_seconds() for row in leads if row["accepted_at"]]
+
+    async def shown() -> bool:
+        page = (await office.http.get("/control")).text
+        received = re.search(r"Leads received</h2><p class=\"big\"><a [^>]*>(\d+)<", page)
+        return received is not None and int(received[1]) == len(leads)
+
+    await office.until(shown, f"the page to show {len(leads)} leads")
+    metrics = f"http://127.0.0.1:{office.settings.ports.readmodel_metrics}/metrics"
+
+    async def measured() -> bool:
+        async with httpx.AsyncClient() as http:
+            found = re.search(
+                r"^fairlead_kpi_speed_to_lead_p50_seconds (\S+)$", (await http.get(metrics)).text, re.MULTILINE
+            )
+        return found is not None and abs(float(found[1]) - median(took)) < 0.001
+
+    await office.until(measured, "Prometheus to have the median")
+
+    # People's part, by hand: of an accepted lead without triage, from its task's creation to its end.
+    async def known() -> list[Row]:
+        return await office.rows(
+            "SELECT s.* FROM control.lead_speed s WHERE accepted_at IS NOT NULL AND human_seconds > 0"
+            " AND (SELECT count(*) FROM control.user_tasks t WHERE t.instance_key = s.instance_key) = 1"
+        )
+
+    for row in await office.until(known, "accepted leads in the read model"):
+        (task,) = await office.camunda.user_tasks(state="COMPLETED", process_instance_key=row["instance_key"])
+        assert task.created_at is not None
+        assert task.completed_at is not None
+        assert row["human_seconds"] == pytest.approx((task.completed_at - task.created_at).total_seconds(), abs=0.002)
+        assert row["system_seconds"] < row["seconds"]
+        assert task.completed_at - task.created_at < timedelta(minutes=10)
+
+
+async def test_an_incident_is_mended_from_the_page(office: Office) -> None:
+    lead_id = await lost_lead(office)
+
+    async def seen() -> Row | None:
+        found = await office.rows(
+            "SELECT f.* FROM control.incidents f WHERE resolved_at IS NULL AND message LIKE %s", f"%{lead_id}%"
+        )
+        return found[0] if found else None
+
+    incident = await office.until(seen, f"the incident of {lead_id} in the read model")
+    await put_into_book(office, lead_id)
+    page = (await office.http.get("/control/operations")).text
+    assert f'value="{incident["key"]}"' in page
+    word = re.search(r'name="word" value="([0-9a-f]+)"', page)
+    assert word is not None
+    sent = {"word": word[1], "what": "incidents", "key": str(incident["key"]), "why": "The lead is in the book now."}
+    done = await office.http.post("/control/operations", data=sent)
+    assert "1 of 1 done" in done.text, done.text
+    await office.reaches(lead_id, "assigned")
+
+    async def resolved() -> bool:
+        rows = await office.rows("SELECT resolved_at FROM control.incidents WHERE key = %s", incident["key"])
+        return rows[0]["resolved_at"] is not None
+
+    await office.until(resolved, "the read model to see the incident resolved")

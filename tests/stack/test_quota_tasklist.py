@@ -1,0 +1,116 @@
+"""Quotas are decided in Tasklist, in a real Chromium, on the full local engine: set anew, sent back, given to somebody
+else; and by whom is what Camunda knows.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+import yaml
+from playwright.async_api import expect
+from psycopg.rows import dict_row
+
+from tests.process.quotas import PERIOD, rules, tables
+from tests.stack.browser import Tasklist, open_tasklist
+from tests.stack.conftest import LocalStack, running_stack
+from tests.stack.office import open_office
+from workers.engine.rest import FoundTask
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+
+PEOPLE = [
+    {"login": "demo", "name": "Demo", "email": "demo@fairlead.example", "role": "manager", "node": "A"},
+    {"login": "act", "name": "Act", "email": "act@fairlead.example", "role": "director", "node": ""},
+]
+
+
+def _write(file: Path, rows: Sequence[Mapping[str, str]]) -> None:
+    with file.open("w") as out:
+        writer = csv.DictWriter(out, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+@pytest.fixture(scope="module")
+def quota_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
+    """A stack in which the quotas of two teams wait."""
+    folder = tmp_path_factory.mktemp("quotas")
+    for name, rows in tables().items():
+        _write(folder / f"{name}.csv", rows)
+    _write(folder / "people.csv", PEOPLE)
+    (folder / "rules.yaml").write_text(yaml.safe_dump(rules() | {"currency": "EUR", "period": PERIOD}))
+    with running_stack(folder / "home", "--no-sample") as stack:
+        for command in (("quota", "load", "field", str(folder)), ("quota", "review", "start", "field", PERIOD)):
+            done = stack.fairlead(*command)
+            assert done.returncode == 0, done.stderr
+        yield stack
+
+
+@pytest.fixture
+async def tasklist(quota_stack: LocalStack, tmp_path: Path) -> AsyncIterator[Tasklist]:
+    async with open_tasklist(quota_stack.settings, tmp_path) as opened:
+        await opened.log_in("demo", "demo")
+        yield opened
+
+
+async def test_a_quota_is_set_sent_back_and_given_to_somebody_else_in_tasklist(
+    quota_stack: LocalStack, tasklist: Tasklist
+) -> None:
+    def rows(query: str) -> list[dict[str, Any]]:
+        with psycopg.connect(quota_stack.settings.dsn, row_factory=dict_row) as connection:
+            return connection.execute(query.encode()).fetchall()
+
+    async with open_office(quota_stack) as office:
+
+        async def open_task(user: str, node: str, after: int = 0) -> FoundTask | None:
+            found = await office.camunda.user_tasks(element_id="approve_quota", limit=50)
+            marks = {one.key: one for one in found if one.key > after}
+            for one in marks.values():
+                if any(f"/{node}/" in name for name in one.candidate_users) and user in one.candidate_users:
+                    return one
+            return None
+
+        first = await office.until(lambda: open_task("demo", "a1"), "the quota of Ana", within=300)
+        second = await office.until(lambda: open_task("demo", "a2"), "the quota of Ali")
+        form = tasklist.form
+        await tasklist.open(second.key, "Ali")
+        await tasklist.take()
+        await form.get_by_text("Send it back").click()
+        await form.get_by_label("Comment").fill("Not before the plant opens.")
+        await tasklist.complete()
+
+        again = await office.until(lambda: open_task("demo", "a2", second.key), "the quota of Ali again")
+        await tasklist.open(again.key, "Not before the plant opens.")
+        await tasklist.take()
+        await form.get_by_text("Somebody else decides").click()
+        await form.get_by_label("Log-in of who decides").fill("act")
+        await tasklist.complete()
+        await office.until(lambda: open_task("act", "a2", again.key), "it to be Act's")
+
+        await tasklist.open(first.key, "Ana")
+        for said in ("Why you are asked", "Odds of attainment", "What it does to the units above", "57,000.00 EUR"):
+            await expect(form).to_contain_text(said)
+        await tasklist.take()
+        await form.get_by_text("Set another quota").click()
+        await form.get_by_label("The quota, in money").fill("50000")
+        await form.get_by_text("Select", exact=True).click()
+        await form.locator(".fjs-dropdownlist-item", has_text="A key account was won or lost").click()
+        await tasklist.picture("tasklist_quota_approval")
+        await tasklist.complete()
+        await office.until(lambda: open_task("act", "a1", first.key), "the director's task")
+
+    quotas = {row["node"]: row["quota"] for row in rows("SELECT node, quota FROM quotas.cases")}
+    assert (quotas["a1"], quotas["a2"], quotas["A"]) == (5_000_000, 6_400_000, 11_400_000)
+    decided = rows(
+        "SELECT actor, node, seen->>'choice' AS choice FROM quotas.trail WHERE action = 'decided' ORDER BY number"
+    )
+    assert [(row["actor"], row["node"], row["choice"]) for row in decided] == [
+        ("demo", "a2", "reject"),
+        ("demo", "a2", "delegate"),
+        ("demo", "a1", "adjust"),
+    ]

@@ -1,0 +1,180 @@
+"""The figures of the page Today, each against what was put in, counted in another way."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from statistics import median, quantiles
+
+import pytest
+from prometheus_client import REGISTRY
+
+from tests.unit.control_room.engine_log import EngineLog
+from tests.unit.control_room.town import REPS, Case, live, settle
+from workers.control_room import lists, today
+from workers.control_room.following import Follower
+from workers.control_room.kpis import Gauges, Scope, declared
+from workers.runtime.database import Pool
+
+
+@pytest.fixture
+async def cases(pool: Pool, log: EngineLog, follower: Follower) -> list[Case]:
+    await settle(pool)
+    made = await live(pool, log, leads=80)
+    await follower.catch_up()
+    return made
+
+
+def scope(team: str | None = None) -> Scope:
+    now = datetime.now(UTC)
+    return Scope(now - timedelta(hours=24), now + timedelta(hours=1), team)
+
+
+async def read(pool: Pool, team: str | None = None) -> today.Today:
+    async with pool.connection() as connection:
+        return await today.read(connection, scope(team))
+
+
+def p95(values: list[float]) -> float:
+    return quantiles(values, n=20, method="inclusive")[-1]
+
+
+@pytest.mark.parametrize("team", [None, "dach"])
+async def test_speed_is_parted_into_system_and_people(pool: Pool, cases: list[Case], team: str | None) -> None:
+    found = await read(pool, team)
+    ours = [case for case in cases if team in {None, case.team}]
+    done = [case for case in ours if case.seconds is not None]
+    assert (found.leads, found.accepted, found.open) == (len(ours), len(done), len(ours) - len(done))
+    for spread, values in (
+        (found.total, [case.seconds or 0.0 for case in done]),
+        (found.human, [case.human for case in done]),
+        (found.system, [(case.seconds or 0.0) - case.human for case in done]),
+    ):
+        assert spread.p50 == pytest.approx(median(values), abs=0.01)
+        assert spread.p95 == pytest.approx(p95(values), abs=0.01)
+    bands = Counter(sum((case.seconds or 0.0) >= low for low in (300, 900, 3_600)) for case in done)
+    assert [band.accepted for band in found.bands] == [bands[number] for number in range(4)]
+    assert sum(band.open for band in found.bands) == found.open
+    assert found.met == sum(case.breaches == 0 for case in done)
+    assert found.missed == sum(case.breaches > 0 for case in ours)
+
+
+async def test_each_figure_opens_what_it_counts(pool: Pool, cases: list[Case]) -> None:
+    found = await read(pool)
+    counted = {
+        "leads": found.leads, "accepted": found.accepted, "open": found.open, "met": found.met, "missed": found.missed,
+        "overdue": found.overdue, "at-risk": found.at_risk, "in-time": found.in_time,
+    }  # fmt: skip
+    for number, band in enumerate(found.bands):
+        counted |= {f"accepted-{number}": band.accepted, f"open-{number}": band.open}
+    assert found.overdue + found.at_risk + found.in_time == sum(case.state == "assigned" for case in cases)
+    async with pool.connection() as connection:
+        for name, number in counted.items():
+            listed = await lists.leads(connection, name, scope())
+            assert (listed.total, len(listed.rows)) == (number, number), name
+        for load in found.load:
+            assert (await lists.leads(connection, "given", scope(), rep=load.id)).total == load.leads
+            assert (await lists.leads(connection, "held", scope(), rep=load.id)).total == load.open
+        assert set(counted) | {"given", "held"} == set(lists.FIGURES)
+        with pytest.raises(lists.UnknownFigure):
+            await lists.leads(connection, "nothing", scope())
+
+
+async def test_a_lead_is_at_risk_when_most_of_its_time_is_gone(pool: Pool, cases: list[Case]) -> None:
+    now = datetime.now(UTC)
+    async with pool.connection() as connection:
+        for lead, began, ends in (("lead-0001", 10, 30), ("lead-0002", 90, 10), ("lead-0003", 90, -1)):
+            await connection.execute(
+                "UPDATE routing.leads SET state = 'assigned', assigned_at = %s, sla_due_at = %s WHERE lead_id = %s",
+                (now - timedelta(minutes=began), now + timedelta(minutes=ends), lead),
+            )
+        risky = {row["lead_id"] for row in (await lists.leads(connection, "at-risk", scope())).rows}
+        in_time = {row["lead_id"] for row in (await lists.leads(connection, "in-time", scope())).rows}
+        overdue = {row["lead_id"] for row in (await lists.leads(connection, "overdue", scope())).rows}
+    assert "lead-0001" in in_time
+    assert "lead-0002" in risky
+    assert "lead-0003" in overdue
+
+
+async def test_tasks_are_counted_by_who_and_age(pool: Pool, cases: list[Case]) -> None:
+    found = await read(pool)
+    (reps,) = found.waiters
+    waiting = [case for case in cases if case.state == "assigned"]
+    assert (reps.name, reps.person, reps.tasks) == ("reps", False, len(waiting))
+    assert reps.overdue == sum(case.due is not None and case.due < datetime.now(UTC) for case in waiting)
+    assert {task["lead_id"] for task in found.tasks} <= {case.lead_id for case in waiting}
+    created = [task["created_at"] for task in found.tasks]
+    assert created == sorted(created)
+    assert len(created) == 8
+    async with pool.connection() as connection:
+        assert len(await today.tasks_of(connection, scope(), who="reps")) == len(waiting)
+        assert not await today.tasks_of(connection, scope(), who="olga")
+    assert (await read(pool, "dach")).waiters[0].tasks == sum(case.team == "dach" for case in waiting)
+
+
+async def test_load_is_held_against_the_fair_share_by_weight(pool: Pool, cases: list[Case]) -> None:
+    found = {load.id: load for load in (await read(pool)).load}
+    assert set(found) == set(REPS)
+    pools = Counter(case.team for case in cases if not case.touched)
+    weights = {team: sum(weight for _, teams, weight in REPS.values() if team in teams) for team in pools}
+    for key, (_, teams, weight) in REPS.items():
+        assert found[key].leads == sum(case.owner == key for case in cases)
+        assert found[key].by_turn == sum(case.owner == key and not case.touched for case in cases)
+        assert found[key].fair == pytest.approx(sum(pools[team] * weight / weights[team] for team in teams))
+    assert sum(load.fair for load in found.values()) == pytest.approx(sum(pools.values()))
+
+
+async def test_kpis_are_the_same_on_the_page_and_for_prometheus(pool: Pool, cases: list[Case]) -> None:
+    shown = {one.kpi.name: one.value for one in (await read(pool)).kpis}
+    assert list(shown) == [kpi.name for kpi in declared()]
+    done = [case for case in cases if case.accepted]
+    judged = [case for case in cases if case.accepted or case.breaches]
+    assert shown["speed_to_lead_p50"] == pytest.approx(median([case.seconds or 0.0 for case in done]), abs=0.01)
+    assert shown["sla_met"] == pytest.approx(sum(case.breaches == 0 for case in judged) / len(judged))
+    assert shown["sla_breaches"] == pytest.approx(1_000 * sum(case.breaches for case in cases) / len(cases))
+    assert shown["untouched"] == pytest.approx(sum(not case.touched for case in cases) / len(cases))
+    assert shown["first_pass_yield"] == 1.0
+    assert shown["time_to_repair"] == pytest.approx(240)
+    assert shown["auto_recovery"] == 0.0
+    assert 0 < (shown["failure_rate"] or 0) < 0.2
+    assert 0 < (shown["tasks_late"] or 0) < 1
+
+    gauges = Gauges(pool)
+    try:
+        await gauges.measure()
+        for kpi in declared():
+            assert REGISTRY.get_sample_value(f"fairlead_kpi_{kpi.name}_{kpi.unit}") == pytest.approx(shown[kpi.name]), (
+                kpi.name
+            )
+    finally:
+        gauges.close()
+
+
+async def test_without_anything_there_is_nothing_to_say(pool: Pool) -> None:
+    found = await read(pool)
+    assert (found.leads, found.total.p50, found.waiters, found.load) == (0, None, (), ())
+    assert all(one.value is None for one in found.kpis)
+    gauges = Gauges(pool)
+    try:
+        await gauges.measure()
+        assert math.isnan(REGISTRY.get_sample_value("fairlead_kpi_sla_met_ratio") or 0.0)
+    finally:
+        gauges.close()
+
+
+async def test_a_repair_by_policy_counts_as_recovery(pool: Pool, log: EngineLog, follower: Follower) -> None:
+    case = log.start("lead_routing", log.deploy("lead_routing"))
+    for job in (901, 902):
+        trouble = case.fail("write_owner", "away", job=job)
+        log.wait(seconds=10)
+        case.mend(trouble, "write_owner", "away", job=job)
+    await follower.catch_up()
+    async with pool.connection() as connection:
+        await connection.execute(
+            "INSERT INTO runtime.audit (actor, action, target, subject, why, outcome, settled_at)"
+            " VALUES ('policy:crm_away', 'incident.retry', 'incident 1', 'job:901', 'it is back', 'done', now())"
+        )
+    shown = {one.kpi.name: one.value for one in (await read(pool)).kpis}
+    assert shown["auto_recovery"] == 0.5
+    assert shown["time_to_repair"] == 10

@@ -1,0 +1,106 @@
+"""The figures of the page Operations: what stopped, what waits, and how fast the work goes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from psycopg import AsyncConnection
+from psycopg.rows import DictRow
+
+from workers.control_room.today import LISTED
+
+RECENT = timedelta(minutes=10)
+"""Throughput is of the last so much time."""
+LOOKED_BACK = timedelta(hours=24)
+"""And latencies of so much."""
+
+_INCIDENTS = """
+    SELECT f.*, coalesce(l.lead_id, '') AS business_id, count(*) OVER () AS total
+    FROM control.incidents f LEFT JOIN routing.leads l ON l.process_instance_key = f.instance_key
+    WHERE f.resolved_at IS NULL AND f.raised_at IS NOT NULL
+      AND (%(keys)s::bigint[] IS NULL OR f.key = ANY (%(keys)s))
+    ORDER BY f.raised_at, f.key LIMIT %(most)s
+"""
+_OUTBOX = """
+    SELECT channel, count(*) AS rows, min(created_at) AS oldest, count(*) FILTER (WHERE tries > 0) AS tried,
+           extract(epoch FROM clock_timestamp() - min(created_at))::float8 AS age
+    FROM runtime.outbox GROUP BY channel ORDER BY channel
+"""
+# Jobs are the elements that a worker serves: waiting since they began, done when they end.
+_WORK = """
+    SELECT e.element, count(*) FILTER (WHERE ended_at IS NULL) AS waiting,
+           extract(epoch FROM clock_timestamp() - min(started_at) FILTER (WHERE ended_at IS NULL))::float8 AS oldest,
+           count(*) FILTER (WHERE started_at >= %(recent)s) AS came,
+           count(*) FILTER (WHERE completed AND ended_at >= %(recent)s) AS done,
+           count(*) FILTER (WHERE completed) AS completed,
+           percentile_cont(ARRAY[0.5, 0.95, 0.99]) WITHIN GROUP (ORDER BY extract(epoch FROM ended_at - started_at))
+               FILTER (WHERE completed) AS latency
+    FROM control.elements e
+    WHERE kind IN ('SERVICE_TASK', 'SEND_TASK', 'SCRIPT_TASK', 'BUSINESS_RULE_TASK')
+      AND (started_at >= %(back)s OR ended_at IS NULL)
+    GROUP BY e.element ORDER BY waiting DESC, completed DESC, e.element
+"""
+_CURSORS = """
+    SELECT value_type, max(record_at) AS record_at, max(read_at) AS read_at FROM control.cursors
+    GROUP BY value_type ORDER BY value_type
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """Jobs at one element, of all processes that have it."""
+
+    element: str
+    waiting: int
+    oldest: float | None
+    """Age in seconds of the one that waits longest."""
+    per_minute: float
+    latency: tuple[float, float, float] | None
+    """p50, p95 and p99 in seconds, from job to completion."""
+    drain: float | None
+    """In how many seconds those that wait are done, at the present rates; None: they become more, or none wait."""
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """Everything of the page that only has to be read."""
+
+    incidents: tuple[DictRow, ...]
+    number: int
+    outbox: tuple[DictRow, ...]
+    work: tuple[Work, ...]
+    cursors: tuple[DictRow, ...]
+
+
+async def read(connection: AsyncConnection[DictRow], now: datetime) -> Backlog:
+    """What stopped and what waits."""
+    found = await incidents(connection)
+    given = {"recent": now - RECENT, "back": now - LOOKED_BACK}
+    return Backlog(
+        found,
+        found[0]["total"] if found else 0,
+        tuple(await _rows(connection, _OUTBOX, {})),
+        tuple(_work(row) for row in await _rows(connection, _WORK, given)),
+        tuple(await _rows(connection, _CURSORS, {})),
+    )
+
+
+async def incidents(connection: AsyncConnection[DictRow], keys: frozenset[int] | None = None) -> tuple[DictRow, ...]:
+    """Incidents that wait, the oldest first; with `keys` only those."""
+    given = {"keys": None if keys is None else sorted(keys), "most": LISTED if keys is None else len(keys)}
+    return tuple(await _rows(connection, _INCIDENTS, given))
+
+
+def _work(row: DictRow) -> Work:
+    seconds = RECENT.total_seconds()
+    net = (row["done"] - row["came"]) / seconds
+    # What came and waits is in both rates: what is done beyond what comes drains the queue.
+    drain = row["waiting"] / net if row["waiting"] and net > 0 else None
+    latency = tuple(row["latency"]) if row["latency"] else None
+    return Work(row["element"], row["waiting"], row["oldest"], 60 * row["done"] / seconds, latency, drain)
+
+
+async def _rows(connection: AsyncConnection[DictRow], query: str, given: dict[str, Any]) -> list[DictRow]:
+    return await (await connection.execute(query.encode(), given)).fetchall()

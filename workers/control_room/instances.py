@@ -1,0 +1,71 @@
+"""One process instance: what it went through, how long each step took, who was asked, what went wrong."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from psycopg import AsyncConnection
+from psycopg.rows import DictRow
+
+MOST = 500
+"""Steps that are shown."""
+
+_INSTANCE = """
+    SELECT i.*, p.version_tag, p.key IS NOT NULL AS drawn, l.lead_id, l.state AS lead_state,
+           coalesce(l.lead->>'name', l.raw->>'name') AS name, coalesce(l.lead->>'company', l.raw->>'company') AS company,
+           extract(epoch FROM coalesce(i.ended_at, clock_timestamp()) - i.started_at)::float8 AS seconds, people.seconds
+               AS people_seconds
+    FROM control.instances i
+    CROSS JOIN LATERAL (
+        SELECT coalesce(extract(epoch FROM sum(upper(part) - lower(part))), 0)::float8 AS seconds
+        FROM (SELECT range_agg(tstzrange(created_at, coalesce(ended_at, clock_timestamp()))) AS parts
+              FROM control.user_tasks WHERE instance_key = i.key AND created_at <= coalesce(ended_at, clock_timestamp())
+             ) AS tasks, unnest(parts) AS part
+    ) AS people
+    LEFT JOIN control.processes p ON p.key = i.process_key
+    LEFT JOIN routing.leads l ON l.process_instance_key = i.key
+    WHERE i.key = %(key)s
+"""
+_STEPS = """
+    SELECT key, element, kind, scope_key, started_at, ended_at, completed,
+           extract(epoch FROM coalesce(ended_at, clock_timestamp()) - started_at)::float8 AS seconds
+    FROM control.elements WHERE instance_key = %(key)s AND started_at IS NOT NULL ORDER BY started_at, key LIMIT %(most)s
+"""
+_TASKS = "SELECT * FROM control.user_tasks WHERE instance_key = %(key)s ORDER BY created_at, key"
+_INCIDENTS = "SELECT * FROM control.incidents WHERE instance_key = %(key)s ORDER BY raised_at, key"
+_HISTORY = """
+    SELECT at, actor, action, why, element_id FROM runtime.timeline
+    WHERE business_id = (SELECT lead_id FROM routing.leads WHERE process_instance_key = %(key)s LIMIT 1)
+    ORDER BY at, id LIMIT %(most)s
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """Everything on its page."""
+
+    head: DictRow
+    steps: tuple[DictRow, ...]
+    tasks: tuple[DictRow, ...]
+    incidents: tuple[DictRow, ...]
+    history: tuple[DictRow, ...]
+
+
+async def read(connection: AsyncConnection[DictRow], key: int) -> Instance | None:
+    """An instance, or None if the read model does not know it (yet)."""
+    given = {"key": key, "most": MOST}
+    heads = await _rows(connection, _INSTANCE, given)
+    if not heads:
+        return None
+    return Instance(
+        heads[0],
+        tuple(await _rows(connection, _STEPS, given)),
+        tuple(await _rows(connection, _TASKS, given)),
+        tuple(await _rows(connection, _INCIDENTS, given)),
+        tuple(await _rows(connection, _HISTORY, given)),
+    )
+
+
+async def _rows(connection: AsyncConnection[DictRow], query: str, given: dict[str, Any]) -> list[DictRow]:
+    return await (await connection.execute(query.encode(), given)).fetchall()

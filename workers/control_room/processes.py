@@ -1,0 +1,193 @@
+"""The figures of the page Processes: how often, how long, and where it jams, by process, version and element."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from psycopg import AsyncConnection
+from psycopg.rows import DictRow
+
+from workers.control_room.kpis import Scope
+from workers.control_room.today import LISTED
+
+Measure = Literal["frequency", "duration", "incidents"]
+
+CLASSES = 5
+"""Shades of an overlay."""
+
+CONTAINERS = ("SUB_PROCESS", "EVENT_SUB_PROCESS", "MULTI_INSTANCE_BODY", "CALL_ACTIVITY")
+"""Kinds whose time is that of the elements inside."""
+
+_OVERVIEW = """
+    SELECT p.process, p.version, p.version_tag, p.deployed_at, p.key, coalesce(i.started, 0) AS started,
+           coalesce(i.completed, 0) AS completed, coalesce(i.forced, 0) AS forced, i.p50, i.p95,
+           (SELECT count(*) FROM control.instances o WHERE o.process_key = p.key AND o.ended_at IS NULL) AS running,
+           (SELECT count(*) FROM control.incidents f WHERE f.process_key = p.key AND f.resolved_at IS NULL) AS incidents
+    FROM control.processes p
+    LEFT JOIN (
+        SELECT process_key, count(*) AS started, count(*) FILTER (WHERE completed) AS completed,
+               count(*) FILTER (WHERE completed IS FALSE) AS forced,
+               percentile_cont(0.5) WITHIN GROUP (ORDER BY extract(epoch FROM ended_at - started_at)) AS p50,
+               percentile_cont(0.95) WITHIN GROUP (ORDER BY extract(epoch FROM ended_at - started_at)) AS p95
+        FROM control.instances WHERE started_at >= %(since)s AND started_at < %(until)s GROUP BY process_key
+    ) AS i ON i.process_key = p.key
+    ORDER BY p.process, p.version DESC
+"""
+_ELEMENTS = """
+    SELECT e.element, e.kind, count(*) AS started, count(*) FILTER (WHERE e.ended_at IS NULL) AS running,
+           count(*) FILTER (WHERE e.completed IS FALSE) AS forced,
+           percentile_cont(0.5) WITHIN GROUP (ORDER BY extract(epoch FROM e.ended_at - e.started_at)) AS p50,
+           percentile_cont(0.95) WITHIN GROUP (ORDER BY extract(epoch FROM e.ended_at - e.started_at)) AS p95,
+           coalesce(sum(extract(epoch FROM e.ended_at - e.started_at)), 0)::float8 AS seconds
+    FROM control.elements e
+    WHERE e.process_key = %(key)s AND e.started_at >= %(since)s AND e.started_at < %(until)s
+    GROUP BY e.element, e.kind
+"""
+_TROUBLES = """
+    SELECT element, count(*) AS incidents, count(*) FILTER (WHERE resolved_at IS NULL) AS open
+    FROM control.incidents WHERE process_key = %(key)s AND raised_at >= %(since)s AND raised_at < %(until)s GROUP BY element
+"""
+_INSTANCES = """
+    SELECT i.key, i.started_at, i.ended_at, i.completed, i.human_seconds, l.lead_id,
+           coalesce(l.lead->>'name', l.raw->>'name') AS name, coalesce(l.lead->>'company', l.raw->>'company') AS company,
+           extract(epoch FROM coalesce(i.ended_at, clock_timestamp()) - i.started_at)::float8 AS seconds,
+           EXISTS (SELECT FROM control.incidents f WHERE f.instance_key = i.key AND f.resolved_at IS NULL) AS incident,
+           count(*) OVER () AS total
+    FROM control.instances i LEFT JOIN routing.leads l ON l.process_instance_key = i.key
+    WHERE i.process_key = %(key)s AND {chosen}
+    ORDER BY {order}, i.key LIMIT {most}
+"""
+_CHOSEN = {
+    "started": "i.started_at >= %(since)s AND i.started_at < %(until)s",
+    "running": "i.ended_at IS NULL",
+    "incidents": "EXISTS (SELECT FROM control.incidents f WHERE f.instance_key = i.key AND f.resolved_at IS NULL)",
+    "element": "EXISTS (SELECT FROM control.elements e WHERE e.instance_key = i.key AND e.element = %(element)s"
+    " AND e.started_at >= %(since)s AND e.started_at < %(until)s)",
+    "waiting": "EXISTS (SELECT FROM control.elements e WHERE e.instance_key = i.key AND e.element = %(element)s"
+    " AND e.ended_at IS NULL)",
+}
+
+
+class UnknownChoice(LookupError):
+    """Instances can't be chosen by that."""
+
+
+@dataclass(frozen=True, slots=True)
+class Element:
+    """One element of a diagram in a period."""
+
+    id: str
+    kind: str
+    started: int
+    running: int
+    forced: int
+    """Ended by something else: a boundary event, a withdrawal."""
+    p50: float | None
+    p95: float | None
+    seconds: float
+    share: float | None
+    """Of the time of all its elements that hold no others; None for one that does."""
+    incidents: int
+    open: int
+    """Of the incidents, those that wait."""
+
+    def value(self, measure: Measure) -> float | None:
+        """What an overlay shows of it."""
+        return {"frequency": float(self.started), "duration": self.p50, "incidents": float(self.incidents)}[measure]
+
+
+@dataclass(frozen=True, slots=True)
+class Overlay:
+    """Elements with a shade from 1 to `CLASSES` each, and what each shade stands for."""
+
+    measure: Measure
+    shades: dict[str, int]
+    bounds: tuple[float, ...]
+    """Upper bounds of the shades that are used."""
+
+
+async def overview(connection: AsyncConnection[DictRow], scope: Scope) -> list[DictRow]:
+    """Every version of every process, with what it did in the period; the newest version first."""
+    return await _rows(connection, _OVERVIEW, scope.given)
+
+
+async def elements(connection: AsyncConnection[DictRow], key: int, scope: Scope) -> tuple[Element, ...]:
+    """The elements of a process version that were begun in the period, those that took most time first."""
+    given = {**scope.given, "key": key}
+    troubles = {row["element"]: row for row in await _rows(connection, _TROUBLES, given)}
+    rows = await _rows(connection, _ELEMENTS, given)
+    whole = sum(row["seconds"] for row in rows if row["kind"] not in CONTAINERS)
+    found = [
+        Element(
+            row["element"], row["kind"], row["started"], row["running"], row["forced"], row["p50"], row["p95"],
+            row["seconds"], row["seconds"] / whole if whole and row["kind"] not in CONTAINERS else None,
+            troubles.get(row["element"], {}).get("incidents", 0), troubles.get(row["element"], {}).get("open", 0),
+        )
+        for row in rows
+    ]  # fmt: skip
+    return tuple(sorted(found, key=lambda one: (one.share is None, -(one.share or 0.0), -one.started, one.id)))
+
+
+def overlay(found: tuple[Element, ...], measure: Measure) -> Overlay:
+    """Shades by rank, so that one slow element does not leave all others alike; equal values get equal shades."""
+    values = {one.id: one.value(measure) for one in found if one.kind not in CONTAINERS}
+    known = sorted({value for value in values.values() if value is not None and value > 0})
+    bounds = (
+        tuple(sorted({known[min(len(known) - 1, len(known) * part // CLASSES)] for part in range(1, CLASSES + 1)}))
+        if known
+        else ()
+    )
+    # Fewer shades are spread over the scale, so that the highest is always the strongest.
+    strength = [CLASSES - (len(bounds) - 1 - place) for place in range(len(bounds))]
+    shades = {
+        name: strength[next(place for place, bound in enumerate(bounds) if value <= bound)]
+        for name, value in values.items()
+        if value is not None and value > 0
+    }
+    return Overlay(measure, shades, bounds)
+
+
+async def key_of(connection: AsyncConnection[DictRow], process: str, version: int) -> int | None:
+    """The key of a process version, or None."""
+    query = "SELECT key FROM control.processes WHERE process = %(process)s AND version = %(version)s"
+    rows = await _rows(connection, query, {"process": process, "version": version})
+    return int(rows[0]["key"]) if rows else None
+
+
+async def diagram(connection: AsyncConnection[DictRow], key: int) -> str | None:
+    """The BPMN XML of a process version as it was deployed, or None."""
+    rows = await _rows(connection, "SELECT diagram FROM control.processes WHERE key = %(key)s", {"key": key})
+    return str(rows[0]["diagram"]) if rows else None
+
+
+async def instances(
+    connection: AsyncConnection[DictRow], key: int, scope: Scope, chosen: str, *, element: str | None = None
+) -> tuple[int, tuple[DictRow, ...]]:
+    """How many instances there are of a choice, and the slowest of them.
+
+    `chosen` is started, running, incidents, element (which passed it) or waiting (which are there now).
+
+    Raises:
+        UnknownChoice: it is none of these.
+    """
+    if chosen not in _CHOSEN:
+        raise UnknownChoice(chosen)
+    query = _INSTANCES.format(chosen=_CHOSEN[chosen], order="seconds DESC NULLS LAST", most=LISTED)
+    rows = await _rows(connection, query, {**scope.given, "key": key, "element": element})
+    return (rows[0]["total"] if rows else 0), tuple(rows)
+
+
+async def path(connection: AsyncConnection[DictRow], instance: int) -> list[DictRow]:
+    """The elements an instance went through: how often, and whether it is there now or has an incident there."""
+    query = """
+        SELECT e.element, count(*) AS times, count(*) FILTER (WHERE e.ended_at IS NULL) AS running,
+               EXISTS (SELECT FROM control.incidents f WHERE f.instance_key = %(key)s AND f.element = e.element
+                       AND f.resolved_at IS NULL) AS incident
+        FROM control.elements e WHERE e.instance_key = %(key)s GROUP BY e.element
+    """
+    return await _rows(connection, query, {"key": instance})
+
+
+async def _rows(connection: AsyncConnection[DictRow], query: str, given: dict[str, Any]) -> list[DictRow]:
+    return await (await connection.execute(query.encode(), given)).fetchall()

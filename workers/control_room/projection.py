@@ -1,0 +1,250 @@
+"""What records mean for the read model: a page of them becomes rows, and the rows become one write.
+
+Rows are merged, so that a page may come again, or a part of it: a moment that is known stays, and what a newer record said
+stands (each row knows the log position of its newest). Reading from nothing therefore ends where reading on ended.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from psycopg import AsyncConnection
+from psycopg.rows import DictRow
+from psycopg.types.json import Jsonb
+
+from workers.control_room.exported import Kind, Record
+
+Row = dict[str, Any]
+"""A row of the read model; times as ISO 8601 text."""
+
+INSTANCES = Kind(
+    "PROCESS_INSTANCE",
+    "process-instance",
+    ("ELEMENT_ACTIVATING", "ELEMENT_COMPLETED", "ELEMENT_TERMINATED", "ELEMENT_MIGRATED"),
+    (
+        "bpmnElementType", "bpmnProcessId", "elementId", "flowScopeKey", "parentProcessInstanceKey",
+        "processDefinitionKey", "processInstanceKey", "version",
+    ),
+)  # fmt: skip
+USER_TASKS = Kind(
+    "USER_TASK",
+    "user-task",
+    ("CREATED", "ASSIGNED", "UPDATED", "MIGRATED", "COMPLETED", "CANCELED"),
+    (
+        "assignee", "bpmnProcessId", "candidateGroupsList", "dueDate", "elementId", "elementInstanceKey",
+        "processDefinitionKey", "processInstanceKey",
+    ),
+)  # fmt: skip
+INCIDENTS = Kind(
+    "INCIDENT",
+    "incident",
+    ("CREATED", "RESOLVED", "MIGRATED"),
+    (
+        "bpmnProcessId", "elementId", "elementInstanceKey", "errorMessage", "errorType", "jobKey",
+        "processDefinitionKey", "processInstanceKey",
+    ),
+)  # fmt: skip
+PROCESSES = Kind(
+    "PROCESS", "process", ("CREATED",), ("bpmnProcessId", "processDefinitionKey", "resource", "version", "versionTag")
+)
+KINDS = (PROCESSES, INSTANCES, USER_TASKS, INCIDENTS)
+
+
+@dataclass(frozen=True, slots=True)
+class _Table:
+    """How the rows of a table are merged."""
+
+    name: str
+    columns: Mapping[str, str]
+    """Column → type."""
+    moments: tuple[str, ...] = ()
+    """Columns that stay once they are known."""
+
+    @property
+    def merge(self) -> str:
+        names = ", ".join(("key", "position", *self.columns))
+        types = ", ".join(
+            f"{name} {kind}" for name, kind in {"key": "bigint", "position": "bigint", **self.columns}.items()
+        )
+        newer = [
+            f"{name} = CASE WHEN excluded.position >= known.position THEN excluded.{name} ELSE known.{name} END"
+            for name in self.columns
+            if name not in self.moments
+        ]
+        kept = [f"{name} = coalesce(known.{name}, excluded.{name})" for name in self.moments]
+        changes = ", ".join([*newer, *kept, "position = greatest(known.position, excluded.position)"])
+        return (
+            f"INSERT INTO control.{self.name} AS known ({names}) "  # noqa: S608 - of our own names only
+            f"SELECT {names} FROM jsonb_to_recordset(%s) AS found ({types}) "
+            f"ON CONFLICT (key) DO UPDATE SET {changes}"
+        )
+
+
+_PLACE = {"instance_key": "bigint", "process_key": "bigint", "process": "text", "element": "text"}
+_TABLES = (
+    _Table(
+        "processes",
+        {"process": "text", "version": "int", "version_tag": "text", "deployed_at": "timestamptz", "diagram": "text"},
+    ),
+    _Table(
+        "instances",
+        {
+            "process_key": "bigint", "process": "text", "version": "int", "parent_key": "bigint",
+            "started_at": "timestamptz", "ended_at": "timestamptz", "completed": "boolean",
+        },
+        ("started_at", "ended_at", "completed"),
+    ),
+    _Table(
+        "elements",
+        {
+            "instance_key": "bigint", "process_key": "bigint", "element": "text", "kind": "text", "scope_key": "bigint",
+            "started_at": "timestamptz", "ended_at": "timestamptz", "completed": "boolean",
+        },
+        ("started_at", "ended_at", "completed"),
+    ),
+    _Table(
+        "user_tasks",
+        _PLACE
+        | {
+            "element_key": "bigint", "assignee": "text", "groups": "text[]", "due_at": "timestamptz",
+            "created_at": "timestamptz", "ended_at": "timestamptz", "completed": "boolean",
+        },
+        ("created_at", "ended_at", "completed"),
+    ),
+    _Table(
+        "incidents",
+        _PLACE
+        | {
+            "element_key": "bigint", "job_key": "bigint", "kind": "text", "message": "text", "raised_at": "timestamptz",
+            "resolved_at": "timestamptz",
+        },
+        ("raised_at", "resolved_at"),
+    ),
+)  # fmt: skip
+
+# People's time is what the figures of speed ask for, of many instances at once: added up here, where a task ends.
+_HUMAN = """
+    UPDATE control.instances i SET human_seconds = spent.seconds
+    FROM (
+        SELECT instance_key, extract(epoch FROM sum(upper(part) - lower(part)))::float8 AS seconds
+        FROM (SELECT instance_key, range_agg(tstzrange(created_at, ended_at)) AS parts FROM control.user_tasks
+              WHERE instance_key = ANY(%s) AND created_at <= ended_at GROUP BY instance_key) AS tasks,
+             unnest(parts) AS part
+        GROUP BY instance_key
+    ) AS spent
+    WHERE i.key = spent.instance_key
+"""
+
+Rows = dict[str, dict[int, Row]]
+"""By table and key."""
+
+
+def rows_of(kind: Kind, records: Iterable[Record]) -> Rows:
+    """The rows that records of one kind make, in the order of the log."""
+    rows: Rows = {}
+    for record in records:
+        _READERS[kind.value_type](rows, record)
+    return rows
+
+
+async def write(connection: AsyncConnection[DictRow], rows: Rows) -> int:
+    """Merge rows into the read model, in the caller's transaction; how many."""
+    for table in _TABLES:
+        found = rows.get(table.name, {})
+        if found:
+            await connection.execute(table.merge, (Jsonb(list(found.values())),))
+    tasks = rows.get("user_tasks", {}).values()
+    touched = {row["instance_key"] for row in tasks if row.get("ended_at")} | set(rows.get("instances", {}))
+    if touched:
+        await connection.execute(_HUMAN, (sorted(touched),))
+    return sum(len(found) for found in rows.values())
+
+
+def _merged(rows: Rows, table: str, record: Record, moments: Row, **columns: Any) -> None:  # noqa: ANN401 - of many types
+    known = rows.setdefault(table, {}).setdefault(int(record["key"]), {})
+    known.update(columns, key=int(record["key"]), position=int(record["position"]))
+    known.update({name: value for name, value in moments.items() if value is not None and known.get(name) is None})
+
+
+def _process(rows: Rows, record: Record) -> None:
+    value = record["value"]
+    _merged(
+        rows, "processes", record, {}, process=value["bpmnProcessId"], version=value["version"],
+        version_tag=value.get("versionTag") or "", deployed_at=_moment(record),
+        diagram=base64.b64decode(value["resource"]).decode(),
+    )  # fmt: skip
+
+
+def _element(rows: Rows, record: Record) -> None:
+    value = record["value"]
+    life = _life(record, "started_at", "ELEMENT_ACTIVATING", "ELEMENT_COMPLETED", "ELEMENT_TERMINATED")
+    process_key = value["processDefinitionKey"]
+    if value["bpmnElementType"] == "PROCESS":
+        parent = value.get("parentProcessInstanceKey") or 0
+        _merged(
+            rows, "instances", record, life, process_key=process_key, process=value["bpmnProcessId"],
+            version=value["version"], parent_key=parent if parent > 0 else None,
+        )  # fmt: skip
+    else:
+        _merged(
+            rows, "elements", record, life, instance_key=value["processInstanceKey"], process_key=process_key,
+            element=value["elementId"], kind=value["bpmnElementType"], scope_key=value["flowScopeKey"],
+        )  # fmt: skip
+
+
+def _user_task(rows: Rows, record: Record) -> None:
+    value = record["value"]
+    _merged(
+        rows, "user_tasks", record, _life(record, "created_at", "CREATED", "COMPLETED", "CANCELED"), **_place(value),
+        assignee=value.get("assignee") or "", groups=value.get("candidateGroupsList") or [],
+        due_at=value.get("dueDate") or None,
+    )  # fmt: skip
+
+
+def _incident(rows: Rows, record: Record) -> None:
+    value, at, intent = record["value"], _moment(record), record["intent"]
+    job = value.get("jobKey") or 0
+    moments = {"CREATED": {"raised_at": at}, "RESOLVED": {"resolved_at": at}}.get(intent, {})
+    _merged(
+        rows, "incidents", record, moments, **_place(value), job_key=job if job > 0 else None, kind=value["errorType"],
+        message=value["errorMessage"],
+    )  # fmt: skip
+
+
+def _life(record: Record, began: str, begins: str, completes: str, is_forced: str) -> Row:
+    """The moments of something that begins, and completes or is ended by force."""
+    at, intent = _moment(record), record["intent"]
+    if intent == begins:
+        return {began: at}
+    return {"ended_at": at, "completed": intent == completes} if intent in {completes, is_forced} else {}
+
+
+def _place(value: Mapping[str, Any]) -> Row:
+    return {
+        "instance_key": value["processInstanceKey"],
+        "process_key": value["processDefinitionKey"],
+        "process": value["bpmnProcessId"],
+        "element": value["elementId"],
+        "element_key": value["elementInstanceKey"],
+    }
+
+
+def _moment(record: Record) -> str:
+    return moment_of(record).isoformat()
+
+
+def moment_of(record: Record) -> datetime:
+    """When the engine wrote it; the exporter gives milliseconds since 1970."""
+    return datetime.fromtimestamp(record["timestamp"] / 1000, UTC)
+
+
+_READERS: dict[str, Callable[[Rows, Record], None]] = {
+    INSTANCES.value_type: _element,
+    USER_TASKS.value_type: _user_task,
+    INCIDENTS.value_type: _incident,
+    PROCESSES.value_type: _process,
+}

@@ -1,0 +1,110 @@
+"""The pages: templates that escape whatever they are given, and how moments and durations are written."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import UTC, datetime
+from functools import lru_cache
+from pathlib import Path
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from workers.control_room.kpis import Unit
+
+STATIC = Path(__file__).parent / "static"
+MEDIA_TYPES = {
+    ".css": "text/css; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".svg": "image/svg+xml",
+    ".txt": "text/plain; charset=utf-8",
+}
+
+UNKNOWN = "\N{EN DASH}"
+"""What stands for a figure that is not known."""
+
+_STEPS = ((86_400, "d", 3_600, "h"), (3_600, "h", 60, "min"), (60, "min", 1, "s"))
+
+
+@lru_cache(maxsize=1)
+def environment() -> Environment:
+    """The templates."""
+    found = Environment(
+        loader=PackageLoader("workers.control_room", "pages"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    found.filters |= {
+        "duration": duration,
+        "moment": moment,
+        "number": number,
+        "kpi": kpi,
+        "percent": percent,
+        "words": words,
+    }
+    found.globals |= {"static": address_of, "now": lambda: datetime.now(UTC)}
+    return found
+
+
+def render(template: str, **given: object) -> str:
+    """A page as HTML."""
+    return environment().get_template(template).render(**given)
+
+
+@lru_cache(maxsize=64)
+def address_of(name: str) -> str:
+    """Address of a static file; it changes with the file, so that browsers may keep it."""
+    digest = hashlib.sha256((STATIC / name).read_bytes()).hexdigest()[:12]
+    return f"/control/static/{name}?v={digest}"
+
+
+@lru_cache(maxsize=1)
+def static_names() -> frozenset[str]:
+    """The static files that there are, as paths below `STATIC`."""
+    return frozenset(
+        file.relative_to(STATIC).as_posix()
+        for file in STATIC.rglob("*")
+        if file.suffix in MEDIA_TYPES and file.is_file()
+    )
+
+
+def duration(seconds: float | None) -> str:
+    """``0.8 s``, ``42 s``, ``5 min 10 s``, ``3 h 20 min``, ``2 d 4 h``; a dash if unknown."""
+    if seconds is None:
+        return UNKNOWN
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    size, name, smaller, part = next((one for one in _STEPS if whole >= one[0]), (0, "", 1, ""))
+    if not name:
+        return f"{whole} s"
+    number, rest = divmod(round(whole / smaller), size // smaller)
+    return f"{number} {name} {rest} {part}" if rest else f"{number} {name}"
+
+
+def moment(at: datetime | None) -> str:
+    """``2026-03-04 09:15:02`` in UTC; a dash if there is none."""
+    return UNKNOWN if at is None else f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S}"
+
+
+def number(value: float | None, digits: int = 0) -> str:
+    """With thin separators between thousands; a dash if unknown."""
+    return UNKNOWN if value is None else f"{value:,.{digits}f}".replace(",", "\N{NARROW NO-BREAK SPACE}")
+
+
+def percent(value: float | None) -> str:
+    """A share from 0 to 1 as ``93.4 %``; a dash if unknown."""
+    return UNKNOWN if value is None else f"{100 * value:.1f} %"
+
+
+def kpi(value: float | None, unit: Unit) -> str:
+    """A KPI's value in its unit."""
+    if unit == "seconds":
+        return duration(value)
+    return percent(value) if unit == "ratio" else number(value, 1)
+
+
+def words(name: str) -> str:
+    """An id in snake_case as words: ``accept_lead`` → ``Accept lead``."""
+    return name.replace("__", " · ").replace("_", " ").capitalize()

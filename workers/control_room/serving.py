@@ -1,0 +1,78 @@
+"""The process `fairlead readmodel run`: follows the engine's records, measures the KPIs, drains on SIGTERM."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+
+import structlog
+
+from workers.control_room.expiring import Expiring
+from workers.control_room.exported import ExportedRecords
+from workers.control_room.following import Follower, forget
+from workers.control_room.kpis import Gauges
+from workers.runtime.database import open_pool
+from workers.runtime.housekeeping import ended, regularly
+from workers.runtime.probes import Probes, State
+from workers.settings import Settings
+
+log = structlog.get_logger()
+
+CONNECTIONS = 3
+KPI_SECONDS = 30.0
+"""Between measurements for Prometheus."""
+EXPIRY_SECONDS = 600.0
+
+
+async def serve(settings: Settings, metrics_port: int) -> None:
+    """Follow until SIGTERM or SIGINT. Engine and database may come later, and may go and come back.
+
+    Raises:
+        OSError: the metrics port is taken.
+    """
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    pool = await open_pool(settings.dsn, max_size=CONNECTIONS)
+    try:
+        async with ExportedRecords(settings) as source:
+            follower = Follower(pool, source)
+
+            def state() -> State:
+                return {"ready": not stop.is_set(), "missing": follower.missing, "stopping": stop.is_set()}
+
+            probes = Probes(settings.bind_host, metrics_port, state)
+            log.info("read model started", action="readmodel_started", records=settings.records_url)
+            gauges = Gauges(pool)
+            expiring = Expiring(pool, settings.control_room.keep_days)
+            chores = [
+                asyncio.create_task(regularly("kpis", KPI_SECONDS, gauges.measure)),
+                asyncio.create_task(regularly("read model's expiry", EXPIRY_SECONDS, expiring.sweep)),
+            ]
+            try:
+                await follower.run(stop)
+            finally:
+                await ended(chores)
+                gauges.close()
+                probes.close()
+        log.info("read model stopped", action="readmodel_stopped")
+    finally:
+        await pool.close()
+
+
+async def rebuild(settings: Settings) -> None:
+    """Empty the read model and read it again, until everything that is there now was read.
+
+    Raises:
+        RecordsUnavailable: the engine's records can't be read; nothing was emptied.
+        psycopg.OperationalError: the database can't be reached.
+    """
+    pool = await open_pool(settings.dsn, max_size=CONNECTIONS)
+    try:
+        async with ExportedRecords(settings) as source:
+            await source.partitions()  # before anything is emptied
+            await forget(pool)
+            # A follower that runs may take pages too; who comes second to a page goes on behind it.
+            await Follower(pool, source).catch_up()
+    finally:
+        await pool.close()

@@ -1,0 +1,43 @@
+// Draws a deployed diagram with bpmn-js and lays the figures of the page over it.
+"use strict";
+(async () => {
+  const place = document.getElementById("diagram");
+  if (!place) return;
+  const viewer = new BpmnJS({ container: place });
+  const canvas = viewer.get("canvas"), overlays = viewer.get("overlays"), elements = viewer.get("elementRegistry");
+  let shades = new Map();
+
+  const lay = async () => {
+    const answer = await fetch(place.dataset.figures);
+    if (!answer.ok) return;
+    const figures = await answer.json();
+    for (const [id, shade] of shades) canvas.removeMarker(id, `heat${shade}`);
+    shades = new Map();
+    overlays.clear();
+    for (const [id, figure] of Object.entries(figures)) {
+      if (!elements.get(id)) continue; // of another version, after a migration
+      if (figure.shade) {
+        canvas.addMarker(id, `heat${figure.shade}`);
+        shades.set(id, figure.shade);
+      }
+      for (const [text, kind, position] of [
+        [figure.text, "badge", { bottom: 8, left: 4 }],
+        [figure.trouble ? `${figure.trouble} ⚠` : "", "badge trouble", { top: -8, right: 22 }],
+      ]) {
+        if (!text) continue;
+        const badge = document.createElement("div");
+        badge.className = kind;
+        badge.textContent = text;
+        overlays.add(id, { position, html: badge, scale: { min: 0.8 } }); // to be read also from afar
+      }
+    }
+    place.dataset.drawn = "yes";
+  };
+
+  const diagram = await fetch(place.dataset.diagram);
+  if (!diagram.ok) { place.textContent = "The diagram can't be loaded at the moment."; return; }
+  await viewer.importXML(await diagram.text());
+  canvas.zoom("fit-viewport", "auto");
+  await lay();
+  document.addEventListener("fairlead:changed", lay);
+})();

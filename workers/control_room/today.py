@@ -1,0 +1,256 @@
+"""The figures of the page Today: how fast leads are, what is due, what waits for whom, and who has how much."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from psycopg import AsyncConnection
+from psycopg.rows import DictRow
+
+from workers.control_room.kpis import Measured, Scope, measure
+
+BANDS: tuple[tuple[str, float], ...] = (
+    ("0 to 5 min", 0.0),
+    ("5 to 15 min", 300.0),
+    ("15 to 60 min", 900.0),
+    ("over 60 min", 3_600.0),
+)
+"""Of speed to lead: name and lower bound in seconds."""
+AGES: tuple[tuple[str, float], ...] = (
+    ("under 1 h", 0.0),
+    ("1 to 4 h", 3_600.0),
+    ("4 to 24 h", 14_400.0),
+    ("over 1 day", 86_400.0),
+)
+"""Of open tasks: name and lower bound in seconds."""
+AT_RISK = 0.8
+"""A lead is at risk when so much of its owner's time is gone."""
+LISTED = 200
+"""Rows of a list; the count tells how many there are."""
+
+# What figures count, in terms of control.lead_speed; the lists behind the figures (`lists`) count by the same.
+OPEN = "state IN ('received', 'registered', 'invalid', 'triage', 'queued', 'assigned', 'manager')"
+RECEIVED = "received_at >= %(since)s AND received_at < %(until)s"
+AGE = "coalesce(seconds, extract(epoch FROM clock_timestamp() - received_at))"
+MET = "accepted_at IS NOT NULL AND sla_breaches = 0"
+MISSED = "sla_breaches > 0"
+OWNED = "state = 'assigned' AND sla_due_at IS NOT NULL"
+OVERDUE = "sla_due_at <= clock_timestamp()"
+RISKY = f"sla_due_at > clock_timestamp() AND clock_timestamp() >= assigned_at + {AT_RISK} * (sla_due_at - assigned_at)"
+IN_TIME = f"clock_timestamp() < assigned_at + {AT_RISK} * (sla_due_at - assigned_at)"
+OF_TEAM = "(%(team)s::text IS NULL OR team = %(team)s)"
+
+_SPEED = f"""
+    SELECT count(*) AS leads, count(accepted_at) AS accepted, count(*) FILTER (WHERE {OPEN}) AS open,
+           percentile_cont(ARRAY[0.5, 0.95]) WITHIN GROUP (ORDER BY seconds) AS total,
+           percentile_cont(ARRAY[0.5, 0.95]) WITHIN GROUP (ORDER BY system_seconds) AS system,
+           percentile_cont(ARRAY[0.5, 0.95]) WITHIN GROUP (ORDER BY human_seconds) AS human,
+           count(*) FILTER (WHERE {MET}) AS met, count(*) FILTER (WHERE {MISSED}) AS missed
+    FROM control.lead_speed WHERE {RECEIVED} AND {OF_TEAM}
+"""  # noqa: S608 - of our own constants only
+_IN_BANDS = f"""
+    SELECT width_bucket({AGE}, ARRAY{[low for _, low in BANDS[1:]]}::float8[]) AS band, count(accepted_at) AS accepted,
+           count(*) - count(accepted_at) AS open
+    FROM control.lead_speed WHERE {RECEIVED} AND {OF_TEAM} AND (accepted_at IS NOT NULL OR {OPEN}) GROUP BY band
+"""  # noqa: S608 - see above
+# Of all leads that an owner has now, whenever they came.
+_DUE = f"""
+    SELECT count(*) FILTER (WHERE {OVERDUE}) AS overdue, count(*) FILTER (WHERE {RISKY}) AS at_risk,
+           count(*) FILTER (WHERE {IN_TIME}) AS in_time
+    FROM control.lead_speed WHERE {OWNED} AND {OF_TEAM}
+"""  # noqa: S608 - see above
+_TASKS = """
+    SELECT CASE WHEN t.assignee <> '' THEN t.assignee ELSE coalesce(nullif(array_to_string(t.groups, ', '), ''), 'nobody')
+           END AS who, t.assignee <> '' AS person,
+           width_bucket(extract(epoch FROM clock_timestamp() - t.created_at), ARRAY[3600, 14400, 86400]::float8[]) AS age,
+           count(*) AS tasks, count(*) FILTER (WHERE t.due_at < clock_timestamp()) AS overdue
+    FROM control.user_tasks t LEFT JOIN routing.leads l ON l.process_instance_key = t.instance_key
+    WHERE t.ended_at IS NULL AND t.created_at IS NOT NULL AND (%(team)s::text IS NULL OR l.routing->>'territory' = %(team)s)
+    GROUP BY who, person, age
+"""
+_OLDEST = """
+    SELECT t.key, t.element, t.process, t.instance_key, t.created_at, t.due_at, t.assignee, t.groups, l.lead_id,
+           coalesce(l.lead->>'name', l.raw->>'name') AS name, coalesce(l.lead->>'company', l.raw->>'company') AS company
+    FROM control.user_tasks t LEFT JOIN routing.leads l ON l.process_instance_key = t.instance_key
+    WHERE t.ended_at IS NULL AND t.created_at IS NOT NULL AND (%(team)s::text IS NULL OR l.routing->>'territory' = %(team)s)
+      AND (%(who)s::text IS NULL OR %(who)s = CASE WHEN t.assignee <> '' THEN t.assignee
+           ELSE coalesce(nullif(array_to_string(t.groups, ', '), ''), 'nobody') END)
+    ORDER BY t.created_at LIMIT %(limit)s
+"""
+# A fair share is by weight among those who work the same territories: each one's part of what their territory got.
+_LOAD = """
+    WITH given AS (
+        SELECT a.rep_id, count(*) AS leads, count(*) FILTER (WHERE a.pool IS NOT NULL) AS by_turn
+        FROM routing.assignments a JOIN routing.leads l USING (lead_id)
+        WHERE a.released_at IS NULL AND a.assigned_at >= %(since)s AND a.assigned_at < %(until)s
+          AND (%(team)s::text IS NULL OR l.routing->>'territory' = %(team)s)
+        GROUP BY a.rep_id
+    ), pools AS (
+        SELECT a.pool, count(*) AS leads FROM routing.assignments a
+        WHERE a.pool IS NOT NULL AND a.released_at IS NULL AND a.assigned_at >= %(since)s AND a.assigned_at < %(until)s
+          AND (%(team)s::text IS NULL OR a.pool = %(team)s)
+        GROUP BY a.pool
+    ), weights AS (
+        SELECT t AS pool, sum(weight) AS weight FROM routing.reps, unnest(territories) AS t WHERE active GROUP BY t
+    ), fair AS (
+        SELECT r.id, sum(p.leads * r.weight / w.weight) AS share
+        FROM routing.reps r, unnest(r.territories) AS t JOIN pools p ON p.pool = t JOIN weights w ON w.pool = t
+        WHERE r.active GROUP BY r.id
+    )
+    SELECT r.id, r.name, r.territories, r.open_capacity, coalesce(g.leads, 0) AS leads, coalesce(g.by_turn, 0) AS by_turn,
+           coalesce(f.share, 0)::float8 AS fair, coalesce(held.open, 0) AS open, coalesce(c.credit, 0)::float8 AS credit,
+           EXISTS (SELECT FROM routing.absences b WHERE b.rep_id = r.id
+                   AND clock_timestamp() BETWEEN b.starts_at AND b.ends_at) AS away
+    FROM routing.reps r
+    LEFT JOIN given g ON g.rep_id = r.id
+    LEFT JOIN fair f ON f.id = r.id
+    LEFT JOIN (SELECT rep_id, count(*) AS open FROM routing.assignments WHERE released_at IS NULL AND closed_at IS NULL
+               GROUP BY rep_id) AS held ON held.rep_id = r.id
+    LEFT JOIN (SELECT rep_id, sum(credit) AS credit FROM routing.credits
+               WHERE %(team)s::text IS NULL OR pool = %(team)s GROUP BY rep_id) AS c ON c.rep_id = r.id
+    WHERE r.active AND (%(team)s::text IS NULL OR %(team)s = ANY (r.territories) OR g.leads > 0)
+    ORDER BY r.name
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """Median and 95th percentile in seconds; None where nothing was measured."""
+
+    p50: float | None
+    p95: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Band:
+    """Leads of one band of speed: those accepted, and those still open by their age so far."""
+
+    name: str
+    accepted: int
+    open: int
+
+
+@dataclass(frozen=True, slots=True)
+class Waiter:
+    """Open tasks of one person or group, by age as in `AGES`."""
+
+    name: str
+    person: bool
+    ages: tuple[int, ...]
+    overdue: int
+
+    @property
+    def tasks(self) -> int:
+        """All of them."""
+        return sum(self.ages)
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What one rep has, and what the fair share by weight would be."""
+
+    id: str
+    name: str
+    territories: tuple[str, ...]
+    open: int
+    capacity: int
+    leads: int
+    by_turn: int
+    """Of them those that fair share gave; a person's choice and an account's owner are not its doing."""
+    fair: float
+    credit: float
+    """Leads owed to the rep (negative: had too many), as fair share keeps the account."""
+    away: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Today:
+    """Everything on the page."""
+
+    leads: int
+    accepted: int
+    open: int
+    total: Spread
+    system: Spread
+    human: Spread
+    bands: tuple[Band, ...]
+    met: int
+    missed: int
+    overdue: int
+    at_risk: int
+    in_time: int
+    waiters: tuple[Waiter, ...]
+    tasks: tuple[DictRow, ...]
+    load: tuple[Load, ...]
+    kpis: tuple[Measured, ...]
+
+
+async def read(connection: AsyncConnection[DictRow], scope: Scope) -> Today:
+    """All figures of a scope, of one moment."""
+    await connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+    (speed,) = await _rows(connection, _SPEED, scope.given)
+    (due,) = await _rows(connection, _DUE, scope.given)
+    counted = {row["band"]: row for row in await _rows(connection, _IN_BANDS, scope.given)}
+    bands = tuple(
+        Band(name, counted[number]["accepted"], counted[number]["open"]) if number in counted else Band(name, 0, 0)
+        for number, (name, _) in enumerate(BANDS)
+    )
+    load = await _rows(connection, _LOAD, scope.given)
+    return Today(
+        leads=speed["leads"],
+        accepted=speed["accepted"],
+        open=speed["open"],
+        total=_spread(speed["total"]),
+        system=_spread(speed["system"]),
+        human=_spread(speed["human"]),
+        bands=bands,
+        met=speed["met"],
+        missed=speed["missed"],
+        overdue=due["overdue"],
+        at_risk=due["at_risk"],
+        in_time=due["in_time"],
+        waiters=_waiters(await _rows(connection, _TASKS, scope.given)),
+        tasks=tuple(await tasks_of(connection, scope, limit=8)),
+        load=tuple(
+            Load(
+                row["id"], row["name"], tuple(row["territories"]), row["open"], row["open_capacity"], row["leads"],
+                row["by_turn"], row["fair"], row["credit"], row["away"],
+            )
+            for row in load
+        ),
+        kpis=tuple(await measure(connection, scope)),
+    )  # fmt: skip
+
+
+async def teams(connection: AsyncConnection[DictRow]) -> list[tuple[str, str]]:
+    """Territories: id and name."""
+    rows = await _rows(connection, "SELECT id, name FROM routing.territories ORDER BY name", {})
+    return [(row["id"], row["name"]) for row in rows]
+
+
+async def tasks_of(
+    connection: AsyncConnection[DictRow], scope: Scope, *, who: str | None = None, limit: int = LISTED
+) -> list[DictRow]:
+    """Open tasks, the oldest first; `who` is a person's log-in or the candidate groups."""
+    return await _rows(connection, _OLDEST, {**scope.given, "who": who, "limit": limit})
+
+
+async def _rows(connection: AsyncConnection[DictRow], query: str, given: dict[str, Any]) -> list[DictRow]:
+    return await (await connection.execute(query.encode(), given)).fetchall()
+
+
+def _spread(values: list[float] | None) -> Spread:
+    return Spread(*(values or (None, None)))
+
+
+def _waiters(rows: list[DictRow]) -> tuple[Waiter, ...]:
+    found: dict[tuple[str, bool], list[DictRow]] = {}
+    for row in rows:
+        found.setdefault((row["who"], row["person"]), []).append(row)
+    waiters = []
+    for (name, person), parts in found.items():
+        ages = {part["age"]: part["tasks"] for part in parts}
+        overdue = sum(part["overdue"] for part in parts)
+        waiters.append(Waiter(name, person, tuple(ages.get(number, 0) for number in range(len(AGES))), overdue))
+    return tuple(sorted(waiters, key=lambda one: (-one.overdue, -one.tasks, one.name)))

@@ -1,0 +1,85 @@
+"""What the pages of the control room share: their headers, their scope, their frame."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Hashable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, TypeVar
+from urllib.parse import urlencode
+
+from fastapi import Depends, Query
+from fastapi.responses import HTMLResponse
+
+from workers.control_room import rendering
+from workers.control_room.kpis import Scope
+from workers.gateway.live import FRESH_SECONDS
+from workers.gateway.parts import Parts
+
+T = TypeVar("T")
+
+FRESH = 1 / 50_000
+"""Of a long period's length, how long its figures count: 12 s of a week, 2.6 min of a quarter. A new case changes little."""
+PERIODS: Mapping[str, tuple[str, timedelta]] = {
+    "24h": ("Last 24 hours", timedelta(hours=24)),
+    "7d": ("Last 7 days", timedelta(days=7)),
+    "30d": ("Last 30 days", timedelta(days=30)),
+    "90d": ("Last 90 days", timedelta(days=90)),
+}
+HEADERS = {
+    "Cache-Control": "no-store",
+    # bpmn-js sets styles on what it draws; nothing but our own scripts runs, and nothing is asked of another host.
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self' "
+        "data:; connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """The filters of a page, as its address has them."""
+
+    period: str
+    team: str
+
+    @property
+    def scope(self) -> Scope:
+        """What they mean now."""
+        until = datetime.now(UTC)
+        return Scope(until - PERIODS[self.period][1], until, self.team or None)
+
+    @property
+    def query(self) -> str:
+        """For links that keep them."""
+        return urlencode({"period": self.period} | ({"team": self.team} if self.team else {}))
+
+
+def _view(
+    period: Annotated[str, Query(pattern=f"^({'|'.join(PERIODS)})$")] = "24h",
+    team: Annotated[str, Query(max_length=100, pattern=r"^[^\x00]*$")] = "",
+) -> View:
+    return View(period, team)
+
+
+TheView = Annotated[View, Depends(_view)]
+
+
+async def shared(parts: Parts, view: View, what: Hashable, read: Callable[[], Awaitable[T]]) -> T:
+    """Figures of a view, read once for all who ask for the same; those of the shortest period anew after each change."""
+    seconds = FRESH * PERIODS[view.period][1].total_seconds()
+    if seconds < 2 * FRESH_SECONDS:
+        return await parts.shared.get((what, view, parts.live.version), read)
+    return await parts.shared.get((what, view), read, fresh=seconds)
+
+
+def shown(template: str, *, status: int = 200, **given: object) -> HTMLResponse:
+    """A page."""
+    return HTMLResponse(rendering.render(template, **given), status, HEADERS)
+
+
+def missing(what: str, hint: str) -> HTMLResponse:
+    """404 as a page."""
+    return shown("message.html", status=404, active="", title=what, text=hint)

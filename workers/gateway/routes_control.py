@@ -1,0 +1,146 @@
+"""``/control``: signing in, the page Today, the cases behind its figures, and what all pages need."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
+from fastapi.responses import HTMLResponse, RedirectResponse, StreamingResponse
+
+from workers.control_room import instances, lists, rendering, today
+from workers.gateway import sessions
+from workers.gateway.control_pages import HEADERS, PERIODS, TheView, missing, shared, shown
+from workers.gateway.live import VIEWERS, TooManyViewers
+from workers.gateway.parts import TheParts, page_visitor, read_form
+from workers.gateway.problems import Refusal, busy
+from workers.gateway.sessions import TheVisitor
+
+router = APIRouter(prefix="/control", include_in_schema=False)
+
+YEAR = 31_536_000
+
+
+@router.get("")
+async def get_today(parts: TheParts, view: TheView, _visitor: TheVisitor) -> HTMLResponse:
+    """The manager's page."""
+
+    async def page() -> str:
+        async with parts.pool.connection() as connection:
+            teams = await today.teams(connection)
+        async with parts.pool.connection() as connection:
+            found = await today.read(connection, view.scope)
+        return rendering.render(
+            "today.html", active="today", view=view, periods=PERIODS, teams=teams, found=found, ages=today.AGES,
+            at_risk=today.AT_RISK, tasklist=parts.board.home(),
+        )  # fmt: skip
+
+    return HTMLResponse(await shared(parts, view, "today", page), headers=HEADERS)
+
+
+@router.get("/leads/{figure}")
+async def get_leads(
+    figure: Annotated[str, Path(pattern=r"^[a-z0-9-]{1,40}$")],
+    parts: TheParts,
+    view: TheView,
+    _visitor: TheVisitor,
+    rep: Annotated[str | None, Query(max_length=100, pattern=r"^[^\x00]*$")] = None,
+) -> HTMLResponse:
+    """The leads that a figure counts."""
+    async with parts.pool.connection() as connection:
+        try:
+            found = await lists.leads(connection, figure, view.scope, rep=rep)
+        except lists.UnknownFigure:
+            return missing("No such figure", "There is no figure of this name. Was the address cut off?")
+    return shown("leads.html", active="today", view=view, periods=PERIODS, found=found, rep=rep)
+
+
+@router.get("/tasks")
+async def get_tasks(
+    parts: TheParts,
+    view: TheView,
+    _visitor: TheVisitor,
+    who: Annotated[str | None, Query(max_length=500, pattern=r"^[^\x00]*$")] = None,
+) -> HTMLResponse:
+    """Open tasks, the oldest first."""
+    async with parts.pool.connection() as connection:
+        found = await today.tasks_of(connection, view.scope, who=who)
+    return shown("tasks.html", active="today", view=view, tasks=found, who=who, tasklist=parts.board.home())
+
+
+@router.get("/instances/{key}")
+async def get_instance(
+    key: Annotated[int, Path(ge=0, lt=2**63)], parts: TheParts, _visitor: TheVisitor
+) -> HTMLResponse:
+    """One process instance."""
+    async with parts.pool.connection() as connection:
+        found = await instances.read(connection, key)
+    if found is None:
+        return missing("No such instance", "The read model does not know it; a new one shows after some seconds.")
+    return shown("instance.html", active="processes", found=found, tasklist=parts.board.home())
+
+
+@router.get("/events")
+async def get_events(parts: TheParts, _visitor: TheVisitor) -> Response:
+    """Server-sent events: ``changed`` whenever a page may have something new."""
+    events = parts.live.events()
+    try:
+        first = await anext(events)
+    except TooManyViewers:
+        detail = f"{VIEWERS} pages are live already. This one shows what was when it was loaded."
+        raise busy("too-many-viewers", detail, status=503, retry_after=60) from None
+
+    async def stream() -> AsyncIterator[str]:
+        yield first
+        async for event in events:
+            yield event
+
+    return StreamingResponse(stream(), media_type="text/event-stream", headers={"Cache-Control": "no-store"})
+
+
+@router.get("/static/{name:path}", dependencies=[Depends(page_visitor)])
+async def get_static(name: str) -> Response:
+    """Style sheets and scripts; they hold nothing of this installation."""
+    if name not in rendering.static_names():
+        raise Refusal(404, None, "There is no such file.")
+    file = rendering.STATIC / name
+    headers = {"Cache-Control": f"public, max-age={YEAR}, immutable", "X-Content-Type-Options": "nosniff"}
+    return Response(file.read_bytes(), media_type=rendering.MEDIA_TYPES[file.suffix], headers=headers)
+
+
+@router.get("/sign-in", dependencies=[Depends(page_visitor)])
+async def ask_for_token(next: Annotated[str, Query(max_length=2_000)] = "/control") -> HTMLResponse:  # noqa: A002 - the address' own word
+    """Where a person gives an API token."""
+    return shown("sign_in.html", back=sessions.own_page(next), wrong=False)
+
+
+@router.post("/sign-in", dependencies=[Depends(page_visitor)])
+async def sign_in(request: Request, parts: TheParts) -> Response:
+    """Take a token, and give a cookie for it."""
+    form = await read_form(request)
+    back = sessions.own_page(form.one("next"))
+    if not parts.guard.tokens:
+        return RedirectResponse(back, 303)
+    try:
+        client = await parts.guard.bearer(request, form.one("token"))
+    except Refusal as refusal:
+        if refusal.problem.status != 401:
+            raise
+        return shown("sign_in.html", status=401, back=back, wrong=True)
+    value, seconds = sessions.cookie_of(parts, client)
+    answer = RedirectResponse(back, 303)
+    answer.set_cookie(
+        sessions.COOKIE, value, max_age=seconds, path="/control", httponly=True, samesite="strict",
+        secure=request.url.scheme == "https" or parts.settings.gateway_url.startswith("https:"),
+    )  # fmt: skip
+    return answer
+
+
+@router.post("/sign-out")
+async def sign_out(request: Request, visitor: TheVisitor) -> Response:
+    """Forget the cookie."""
+    form = await read_form(request)
+    sessions.check_form(request, visitor, form.one("word"))
+    answer = RedirectResponse(sessions.SIGN_IN, 303)
+    answer.delete_cookie(sessions.COOKIE, path="/control")
+    return answer

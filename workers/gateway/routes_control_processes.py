@@ -1,0 +1,144 @@
+"""``/control/processes``: the analyst's pages, and what their diagrams are drawn from."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Query, Response
+from fastapi.responses import HTMLResponse, JSONResponse
+
+from workers.control_room import processes, rendering
+from workers.control_room.processes import Measure
+from workers.gateway.control_pages import HEADERS, PERIODS, TheView, missing, shared, shown
+from workers.gateway.parts import TheParts
+from workers.gateway.problems import Refusal
+from workers.gateway.sessions import TheVisitor
+
+router = APIRouter(prefix="/control", include_in_schema=False)
+
+Key = Annotated[int, Path(ge=0, lt=2**63)]
+Name = Annotated[str, Path(pattern=r"^[A-Za-z_][A-Za-z0-9_.-]{0,200}$")]
+Version = Annotated[int | None, Query(ge=1, lt=2**31)]
+Shown = Annotated[Measure, Query()]
+NO_PROCESS = ("No such process", "The read model knows no version of it; a new one shows after some seconds.")
+
+
+@router.get("/processes")
+async def get_processes(parts: TheParts, view: TheView, _visitor: TheVisitor) -> HTMLResponse:
+    """All processes and their versions."""
+
+    async def page() -> str:
+        async with parts.pool.connection() as connection:
+            found = await processes.overview(connection, view.scope)
+        return rendering.render("processes.html", active="processes", view=view, periods=PERIODS, found=found)
+
+    return HTMLResponse(await shared(parts, view, "processes", page), headers=HEADERS)
+
+
+@router.get("/processes/{process}")
+async def get_process(
+    process: Name,
+    parts: TheParts,
+    view: TheView,
+    _visitor: TheVisitor,
+    version: Version = None,
+    show: Shown = "frequency",
+) -> HTMLResponse:
+    """One version: its diagram with an overlay, and the same as a table."""
+
+    async def page() -> str | None:
+        async with parts.pool.connection() as connection:
+            versions = [row for row in await processes.overview(connection, view.scope) if row["process"] == process]
+            chosen = next((row for row in versions if version in {None, row["version"]}), None)
+            if chosen is None:
+                return None
+            found = await processes.elements(connection, chosen["key"], view.scope)
+        return rendering.render(
+            "process.html", active="processes", view=view, periods=PERIODS, versions=versions, chosen=chosen,
+            elements=found, show=show, overlay=processes.overlay(found, show),
+        )  # fmt: skip
+
+    text = await shared(parts, view, ("process", process, version, show), page)
+    return missing(*NO_PROCESS) if text is None else HTMLResponse(text, headers=HEADERS)
+
+
+@router.get("/processes/{process}/instances")
+async def get_instances(
+    process: Name,
+    parts: TheParts,
+    view: TheView,
+    _visitor: TheVisitor,
+    version: Annotated[int, Query(ge=1, lt=2**31)],
+    chosen: Annotated[str, Query(pattern=r"^[a-z]{1,20}$")] = "started",
+    element: Annotated[str | None, Query(max_length=200, pattern=r"^[^\x00]*$")] = None,
+) -> HTMLResponse:
+    """The instances behind a figure."""
+    async with parts.pool.connection() as connection:
+        key = await processes.key_of(connection, process, version)
+        if key is None:
+            return missing(*NO_PROCESS)
+        try:
+            total, rows = await processes.instances(connection, key, view.scope, chosen, element=element)
+        except processes.UnknownChoice:
+            return missing("No such list", "Instances can't be listed by that. Was the address cut off?")
+    return shown(
+        "instances.html", active="processes", view=view, periods=PERIODS, process=process, version=version,
+        chosen=chosen, element=element, total=total, rows=rows,
+    )  # fmt: skip
+
+
+@router.get("/diagrams/{key}.bpmn")
+async def get_diagram(key: Key, parts: TheParts, _visitor: TheVisitor) -> Response:
+    """The BPMN XML of a process version, which never changes."""
+    async with parts.pool.connection() as connection:
+        found = await processes.diagram(connection, key)
+    if found is None:
+        raise Refusal(404, "no-diagram", "The read model knows no process version of this key.")
+    headers = {"Cache-Control": "private, max-age=86400", "X-Content-Type-Options": "nosniff"}
+    return Response(found, media_type="application/xml", headers=headers)
+
+
+@router.get("/diagrams/{key}/figures.json")
+async def get_figures(
+    key: Key, parts: TheParts, view: TheView, _visitor: TheVisitor, show: Shown = "frequency"
+) -> Response:
+    """What is laid over a diagram: by element a shade and a text."""
+
+    async def read() -> dict[str, Any]:
+        async with parts.pool.connection() as connection:
+            found = await processes.elements(connection, key, view.scope)
+        shades = processes.overlay(found, show).shades
+        return {
+            one.id: {"shade": shades.get(one.id, 0), "text": _text(one, show), "trouble": one.open}
+            for one in found
+            if one.id in shades or one.open
+        }
+
+    return JSONResponse(
+        await shared(parts, view, ("figures", key, show), read),
+        headers={"Cache-Control": "no-store"},
+    )
+
+
+@router.get("/instances/{key}/path.json")
+async def get_path(key: Key, parts: TheParts, _visitor: TheVisitor) -> Response:
+    """What is laid over the diagram of one instance."""
+    async with parts.pool.connection() as connection:
+        rows = await processes.path(connection, key)
+    found = {
+        row["element"]: {
+            "shade": 5 if row["incident"] else 4 if row["running"] else 2,
+            "text": f"{row['times']}\N{MULTIPLICATION SIGN}" if row["times"] > 1 else "",
+            "trouble": int(row["incident"]),
+        }
+        for row in rows
+    }
+    return JSONResponse(found, headers={"Cache-Control": "no-store"})
+
+
+def _text(one: processes.Element, show: Measure) -> str:
+    if show == "frequency":
+        return rendering.number(one.started)
+    if show == "duration":
+        return f"{rendering.duration(one.p50)} · {rendering.duration(one.p95)}"
+    return rendering.number(one.incidents)
