@@ -34,8 +34,9 @@ GUESS = 0.02
 class Decomposition:
     """The bound for prices of accounts, which `step` improves."""
 
-    def __init__(self, model: Model, prices: Prices, costs: Floats) -> None:
+    def __init__(self, model: Model, prices: Prices, costs: Floats, *, closest: int = CLOSEST) -> None:
         """Prices and their reduced costs are the relaxation's; neighbours count as they are priced there."""
+        self._closest = closest
         self._arrays = arrays(model, priced(model, prices), reps_first=True)
         prices = prices.within(model)
         self._by_rep = (
@@ -70,7 +71,7 @@ class Decomposition:
             self.bound, self._waited = found, 0
             self._best_price = self._price_of.copy()
         elif self._waited > PATIENCE:
-            self._scale, self._waited, self._nodes = self._scale / 2, 0, min(2 * self._nodes, CLOSEST)
+            self._scale, self._waited, self._nodes = self._scale / 2, 0, min(2 * self._nodes, self._closest)
             self._price_of, self._direction = self._best_price.copy(), np.zeros_like(self._direction)
             return
         gradient = 1.0 - wanted

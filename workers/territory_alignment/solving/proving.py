@@ -9,7 +9,7 @@ import numpy as np
 
 from workers.territory_alignment.solving.apart import solve_apart
 from workers.territory_alignment.solving.bounding import Prices
-from workers.territory_alignment.solving.decomposing import Decomposition, raise_bound
+from workers.territory_alignment.solving.decomposing import CLOSE, CLOSEST, Decomposition, raise_bound
 from workers.territory_alignment.solving.exactly import Exact, Flags, solve_exactly
 from workers.territory_alignment.solving.geography import Floats
 from workers.territory_alignment.solving.model import Model
@@ -60,7 +60,8 @@ class Proof:
         self._model, self._costs, self._lowest, self._gap = model, costs, lowest, gap
         self._ended = False
         self._value, self._left, self._ask = value, left, over
-        self._decomposition = Decomposition(model, prices, costs)
+        # Without a clock nothing runs beside it, and whoever asked waits.
+        self._decomposition = Decomposition(model, prices, costs, closest=CLOSE if left() is None else CLOSEST)
         self._thread: Thread | None = None
 
     def begin(self) -> None:
