@@ -27,11 +27,13 @@ from workers.settings_sections import (
     ControlRoom,
     Gateway,
     Heaps,
+    HubSpot,
     Mail,
     Ports,
     Retention,
     Tracing,
     Versions,
+    Webhooks,
     WorkerLimits,
     Zeebe,
 )
@@ -41,12 +43,14 @@ __all__ = [
     "ControlRoom",
     "Gateway",
     "Heaps",
+    "HubSpot",
     "Mail",
     "Ports",
     "Retention",
     "Settings",
     "Tracing",
     "Versions",
+    "Webhooks",
     "WorkerLimits",
     "WrongSettings",
     "Zeebe",
@@ -115,6 +119,8 @@ class Settings(BaseSettings):
     retention: Retention = Retention()
     tracing: Tracing = Tracing()
     control_room: ControlRoom = ControlRoom()
+    webhooks: Webhooks = Webhooks()
+    hubspot: HubSpot = HubSpot()
 
     @classmethod
     def settings_customise_sources(

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, Field, SecretStr, model_validator
+
+_SOURCE = re.compile(r"[a-z0-9_-]{1,50}")
 
 
 class Versions(BaseModel):
@@ -184,7 +188,7 @@ class Retention(BaseModel):
     """Since a case's newest effect. Keep it longer than any instance lives: without them nothing of it can be undone.
     As long it is kept what operations were told of."""
     delivered_days: int = 90
-    """Since an outbox row was delivered: so long a repeat of it is recognised."""
+    """Since an outbox row was delivered, or an event came in: so long a repeat of it is recognised."""
     deliveries_days: int = 30
     """Since a job was taken that had no effect and never came back."""
 
@@ -201,3 +205,53 @@ class Tracing(BaseModel):
     """Share of the traces kept; decided where a trace begins, followed everywhere."""
     service_name: str = "fairlead"
     """Of this installation; each process adds its role: ``fairlead-gateway``, ``-worker``, ``-dispatcher``."""
+
+
+class Webhooks(BaseModel):
+    """What other systems may send to ``/v1/webhooks/{source}``, signed by Standard Webhooks."""
+
+    secrets: dict[str, list[SecretStr]] = Field(default_factory=dict)
+    """For each source its secrets (``whsec_…``), any of which may sign: several while one is replaced."""
+    max_body_bytes: int = Field(default=1_000_000, ge=1)
+    """Of any webhook, HubSpot's too."""
+
+    @model_validator(mode="after")
+    def _sources(self) -> Self:
+        for source in self.secrets:
+            if not _SOURCE.fullmatch(source) or source == "hubspot":
+                raise ValueError(
+                    f"a source of webhooks has 1 to 50 small letters, digits, _ or -, and is not hubspot; {source[:50]!r} is none"
+                )
+        return self
+
+
+class HubSpot(BaseModel):
+    """A HubSpot account; see docs/connect-hubspot.md."""
+
+    base_url: str = "https://api.hubapi.com"
+    access_token: SecretStr | None = None
+    """Of a private app in the account."""
+    client_secret: SecretStr | None = None
+    """Of the same app: signs its webhooks. None: ``/v1/webhooks/hubspot`` is closed."""
+    mapping: Path | None = None
+    """A YAML file that says which property holds what; None: workers/connectors/hubspot/mapping.yaml."""
+    trusted_hosts: list[str] = Field(default_factory=list)
+    """Hosts that `base_url` may name although they are in our own network or speak no TLS: a simulator, for instance."""
+
+    @model_validator(mode="after")
+    def _can_be_asked(self) -> Self:
+        parts = urlsplit(self.base_url)  # its own message, for an address that is none, shows nothing secret
+        plain = parts.scheme == "http" and parts.hostname in self.trusted_hosts
+        if not parts.hostname or (parts.scheme != "https" and not plain):
+            raise ValueError("base_url must be an https:// address; without TLS only one of trusted_hosts is asked")
+        if parts.username or parts.password or parts.query or parts.fragment:
+            raise ValueError("base_url must have no user, password, query or fragment")
+        return self
+
+    @model_validator(mode="after")
+    def _can_read(self) -> Self:
+        if self.client_secret and not self.access_token:
+            raise ValueError(
+                "a webhook says only which contact is new; to read it set also FAIRLEAD_HUBSPOT__ACCESS_TOKEN"
+            )
+        return self

@@ -90,4 +90,4 @@ async def test_analyst_drops_a_task_on_a_diagram(
     )
     assert job.variables == given | {"audience": "sales-managers", "task_sla": sla}
     assert job.retries == tasks["lead_routing.suggest_owners"].retry.tries
-    await client.complete(job.key, {})
+    await client.complete(job.key, "{}")

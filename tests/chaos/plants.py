@@ -17,6 +17,7 @@ from workers.runtime import effects, outbox, unit, worker
 from workers.runtime.outbox import OutboxRow
 from workers.runtime.unit import Done
 from workers.runtime.zeebe import ZeebeClient
+from workers.runtime.zeebe.messages import dump
 
 Set = Callable[[Any, str, Any], None]
 
@@ -118,6 +119,6 @@ def compensation_empty(set_: Set, handler: str = "release_owner") -> None:
     set_(unit, "_call", idle)
 
 
-def _claimed(spec: Any) -> dict[str, Any]:
+def _claimed(spec: Any) -> str:
     """The result that a handler gives when it undid something."""
-    return dict.fromkeys(spec.output_model.model_fields, True)
+    return dump(dict.fromkeys(spec.output_model.model_fields, True))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
@@ -102,9 +102,10 @@ class Approvals(Building):
         *,
         forecast_of: str | None = None,
         territories_of: str | None = None,
+        but: Collection[str] = (),
         **changes: object,
     ) -> None:
-        """The organisation with its tables and people, in place of what was loaded before."""
+        """The organisation with its tables and people `but` some, in place of what was loaded before."""
         made = Organisation(
             id="field",
             name="Field",
@@ -118,7 +119,8 @@ class Approvals(Building):
             territories_of=territories_of,
         )
         async with self.pool.connection() as connection:
-            await load(connection, made, tables() if given is None else given, people())
+            staff = [one for one in people() if one.login not in but]
+            await load(connection, made, tables() if given is None else given, staff)
 
     async def ask(self) -> str:
         """Somebody asks for quotas; returns the review's id."""
@@ -213,13 +215,19 @@ class Approvals(Building):
         """State of a review in the book."""
         return str((await self.row("SELECT state FROM quotas.reviews WHERE quota_id = %s", quota_id))["state"])
 
-    async def close_books(self, target: str) -> None:
-        """A target takes no quotas that begin so early."""
+    async def refuse(self, target: str) -> str:
+        """The ERP takes no quotas that begin so early, the CRM none in this currency; what it will say."""
+        column, value, why = {
+            "crm": ("currency", "USD", "it takes USD only, and the quotas are in EUR"),
+            "erp": ("closed_through", "2099-12-31", "its books are closed up to 2099-12-31"),
+        }[target]
         async with self.pool.connection() as connection:
             await connection.execute(
-                f"INSERT INTO {target}.quota_terms (organisation, closed_through) VALUES ('field', '2099-12-31')"
-                " ON CONFLICT (organisation) DO UPDATE SET closed_through = excluded.closed_through".encode()
+                f"INSERT INTO {target}.quota_terms (organisation, {column}) VALUES ('field', %s)"
+                f" ON CONFLICT (organisation) DO UPDATE SET {column} = excluded.{column}".encode(),
+                (value,),
             )
+        return why
 
     async def overdue(self, quota_id: str, element_id: str, deadlines: str) -> None:
         """Reminder and escalation of a task come when they are due."""

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Any
 
 import psycopg
 import pytest
@@ -333,7 +331,7 @@ async def test_an_effect_whose_job_was_interrupted_after_its_commit_is_undone(qu
     complete = house.client.complete
     committed: list[int] = []
 
-    async def withdrawn_first(job_key: int, variables: Mapping[str, Any]) -> None:
+    async def withdrawn_first(job_key: int, variables: str) -> None:
         # The effect is committed. Before the engine hears of it, the lead is withdrawn.
         if not committed:
             committed.append(job_key)

@@ -202,6 +202,14 @@ async def test_a_plan_that_is_impossible_or_doubtful_is_a_person_s_decision(appr
     await approvals.complete(quota_id, "decide_plan", plan_choice="go_on", plan_target=None)
     await approvals.passed(quota_id, "list_approvals")
     assert (await approvals.quotas(quota_id))["all"] == 40_000_000
+
+    # The manager leaves while she has the task: her word does not count any more, and the director decides.
+    await approvals.about(quota_id, "approve_quota", "a1")
+    await approvals.organisation(given, but=["mona"])
+    await approvals.decide(quota_id, "a1", "mona")
+    await approvals.until(lambda: _problem(approvals, quota_id, "a1", "mona is not among the people"), "her to be gone")
+    assert _group(approvals, quota_id, "a1") == "sales-directors"
+    assert _users(approvals, quota_id, "a1") == {"dora", "dirk"}
     await approvals.withdraw(quota_id)
     await approvals.ended(quota_id, "quotas_were_withdrawn")
 
@@ -211,11 +219,12 @@ async def test_a_target_that_refuses_undoes_all_and_a_second_try_may_succeed(app
     quota_id = await approvals.ask()
     await approvals.approve_rest(quota_id, "a1", "a2")
     await approvals.decide(quota_id, "a2", "dirk")
-    await approvals.close_books(target)
+    why = await approvals.refuse(target)
     await approvals.nobody_objects(quota_id)
     task = await approvals.task(quota_id, "publication_failed")
     states = {one["target"]: one["state"] for one in task.variables["publication"]["targets"]}
     assert states[target] == "refused"
+    assert any(why in one["why"] for one in task.variables["publication"]["targets"])
     for element in ("restore_quotas__crm", "restore_quotas__erp", "void_letters"):
         await approvals.passed(quota_id, element)
     assert (await approvals.in_use("crm"), await approvals.in_use("erp")) == (None, None)

@@ -209,6 +209,24 @@ async def test_a_target_that_refuses_undoes_the_other_and_a_second_try_may_succe
     assert await territories.state(alignment_id) == "failed"
 
 
+async def test_a_crm_that_refuses_gives_lead_routing_its_territories_back(territories: Territories) -> None:
+    await territories.serve()
+    await territories.furnish()
+    async with territories.pool.connection() as connection:
+        await connection.execute("DELETE FROM crm.accounts WHERE id = 'A1_2'")
+    alignment_id = await to_approval(territories)
+    await territories.complete(alignment_id, "approve_territories", approval_choice="approve", approver="dora")
+    task = await territories.task(alignment_id, "territories_not_published")
+    assert "it does not know A1_2" in task.variables["failure_text"]
+    assert await territories.pools() == POOLS
+    assert await territories.owners() == {account: owner for account, owner in TODAY.items() if account != "A1_2"}
+    (routing,) = await territories.rows(
+        "SELECT former, in_use, state FROM territories.sendings WHERE target = 'routing' AND alignment_id = %s",
+        alignment_id,
+    )
+    assert routing == {"former": None, "in_use": None, "state": "restored"}
+
+
 async def test_a_slow_target_is_waited_for_and_a_withdrawal_gives_every_owner_back(territories: Territories) -> None:
     await territories.serve()
     await territories.furnish()

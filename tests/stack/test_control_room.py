@@ -6,18 +6,23 @@ import json
 import re
 import secrets
 from datetime import datetime, timedelta
+from pathlib import Path
 from statistics import median
 from typing import Any
 
 import httpx
 import pytest
+from playwright.async_api import expect
 
+from tests.control_pages import look_through, open_browser, open_page
 from tests.stack.office import Office, Row, new_lead
 from tests.stack.test_operations import lost_lead, put_into_book
+from workers.sample.opportunities import ORGANISATION
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 ACCEPTED: dict[str, object] = {"owner_response": "accept", "reject_reason": None, "reject_note": None}
+DIAGRAMS = {file.stem for file in Path("bpmn").glob("*.bpmn")}
 STATES = {None: "ACTIVE", True: "COMPLETED", False: "CANCELED"}
 
 
@@ -51,10 +56,12 @@ async def theirs(office: Office) -> dict[int, tuple[Any, ...]]:
 
 
 async def everything(office: Office) -> list[list[Row]]:
-    return [
-        await office.rows(f"SELECT * FROM control.{name} ORDER BY key")
+    days = "SELECT * FROM control.element_days WHERE number <> 0 ORDER BY process_key, day, element, kind, class"
+    tables = [
+        f"SELECT * FROM control.{name} ORDER BY key"
         for name in ("processes", "instances", "elements", "user_tasks", "incidents")
     ]
+    return [await office.rows(query) for query in (*tables, days)]
 
 
 async def a_day(office: Office) -> list[str]:
@@ -185,3 +192,70 @@ async def test_an_incident_is_mended_from_the_page(office: Office) -> None:
         return rows[0]["resolved_at"] is not None
 
     await office.until(resolved, "the read model to see the incident resolved")
+
+
+async def test_every_process_is_listed_with_its_diagram_and_its_cases(office: Office) -> None:
+    await office.run("UPDATE selling.organisations SET territories = '{dach}', minutes_a_day = 70")
+    asked = office.stack.fairlead("opportunities", "rank", ORGANISATION)
+    assert asked.returncode == 0, asked.stderr
+
+    async def there() -> list[Row]:
+        return await office.rows(
+            "SELECT * FROM control.user_tasks WHERE element = 'work_through_list' AND ended_at IS NULL"
+        )
+
+    (task, *_) = await office.until(there, "a list of opportunities in the read model")
+    (case,) = await office.rows("SELECT control.case_of(%s) AS id", task["instance_key"])
+    page = (await office.http.get(f"/control/instances/{task['instance_key']}")).text
+    assert case["id"]
+    assert f"<h1>{case['id']}</h1>" in page
+    assert "Work through the list" in page  # as the diagram calls it
+
+    ours = {row["key"]: row for row in await office.rows("SELECT * FROM control.processes")}
+    known = await searched(office, "process-definitions")
+    assert {row["key"]: (row["process"], row["version"]) for row in ours.values()} == {
+        one["key"]: (one["bpmnProcessId"], one["version"]) for one in known
+    }
+    assert {row["process"] for row in ours.values()} >= DIAGRAMS
+    page = (await office.http.get("/control/processes")).text
+    for key, row in ours.items():
+        assert f'href="/control/processes/{row["process"]}?version={row["version"]}&amp;' in page
+        drawn = await office.http.get(f"/control/diagrams/{key}.bpmn")
+        engine = await office.camunda.pass_on("GET", f"/v1/process-definitions/{key}/xml", b"")
+        assert drawn.text == engine.text
+
+
+@pytest.mark.parametrize("width", [360, 1440])
+async def test_pages_of_real_cases_are_whole_and_without_serious_faults(
+    office: Office, tmp_path: Path, width: int
+) -> None:
+    ids = await a_day(office)
+
+    async def known() -> list[Row]:
+        return await office.rows(
+            "SELECT key FROM control.instances JOIN routing.leads ON process_instance_key = key"
+            " WHERE lead_id = %s AND ended_at IS NOT NULL",
+            ids[0],
+        )
+
+    (instance,) = await office.until(known, "an accepted lead in the read model")
+    processes = await office.rows("SELECT DISTINCT process FROM control.processes")
+    addresses = {
+        "today": "/control", "leads": "/control/leads/leads", "tasks": "/control/tasks",
+        "processes": "/control/processes?period=30d", "instance": f"/control/instances/{instance['key']}",
+        "operations": "/control/operations",
+    } | {row["process"]: f"/control/processes/{row['process']}?show=duration&period=30d" for row in processes}  # fmt: skip
+    async with open_browser() as browser:
+        await look_through(browser, str(office.http.base_url).rstrip("/"), addresses, tmp_path, width=width)
+
+
+async def test_a_lead_is_seen_on_an_open_page(office: Office) -> None:
+    async with open_browser() as browser:
+        url = str(office.http.base_url).rstrip("/")
+        page, faults = await open_page(browser, url)
+        await page.goto(f"{url}/control/leads/leads")
+        await expect(page.locator("#live-state")).to_have_text("live")
+        lead = new_lead()
+        await office.send(lead)
+        await expect(page.locator("tbody th", has_text=str(lead["name"]))).to_be_visible()
+        assert not faults

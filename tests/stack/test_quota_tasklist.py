@@ -23,6 +23,8 @@ from workers.engine.rest import FoundTask
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
+UNUSED = ("adjust_amount", "adjust_reason", "decision_comment", "delegate_to")
+"""Fields that a decision without them leaves empty."""
 PEOPLE = [
     {"login": "demo", "name": "Demo", "email": "demo@fairlead.example", "role": "manager", "node": "A"},
     {"login": "act", "name": "Act", "email": "act@fairlead.example", "role": "director", "node": ""},
@@ -92,7 +94,12 @@ async def test_a_quota_is_set_sent_back_and_given_to_somebody_else_in_tasklist(
         await tasklist.complete()
         await office.until(lambda: open_task("act", "a2", again.key), "it to be Act's")
 
-        await tasklist.open(first.key, "Ana")
+        # Whoever completes a task by Camunda's API without having claimed it decides nothing, whatever they send along.
+        forged = {"decision_choice": "approve", "decided_by": "act"} | dict.fromkeys(UNUSED)
+        await office.camunda.complete_user_task(first.key, forged)
+        unclaimed = first.key
+        first = await office.until(lambda: open_task("demo", "a1", unclaimed), "the quota of Ana again")
+        await tasklist.open(first.key, "Nobody had claimed this task")
         for said in ("Why you are asked", "Odds of attainment", "What it does to the units above", "57,000.00 EUR"):
             await expect(form).to_contain_text(said)
         await tasklist.take()
@@ -102,7 +109,13 @@ async def test_a_quota_is_set_sent_back_and_given_to_somebody_else_in_tasklist(
         await form.locator(".fjs-dropdownlist-item", has_text="A key account was won or lost").click()
         await tasklist.picture("tasklist_quota_approval")
         await tasklist.complete()
-        await office.until(lambda: open_task("act", "a1", first.key), "the director's task")
+        last = await office.until(lambda: open_task("act", "a1", first.key), "the director's task")
+
+        # Nor does who set the quota, though the API lets them claim the director's task.
+        await office.camunda.assign_user_task(last.key, "demo")
+        await office.camunda.complete_user_task(last.key, forged)
+        again = await office.until(lambda: open_task("act", "a1", last.key), "the director's task again")
+        await tasklist.open(again.key, "demo set this quota; somebody else has to approve it.")
 
     quotas = {row["node"]: row["quota"] for row in rows("SELECT node, quota FROM quotas.cases")}
     assert (quotas["a1"], quotas["a2"], quotas["A"]) == (5_000_000, 6_400_000, 11_400_000)

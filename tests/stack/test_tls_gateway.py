@@ -95,7 +95,7 @@ async def test_a_job_is_done_over_tls_and_nobody_gets_in_without(gateway: str, a
             )
             job = waiting[0] if waiting else await anext(aiter(jobs))
         assert job.process_instance_key == instance
-        await ours.complete(job.key, {"touched": 1})
+        await ours.complete(job.key, '{"touched": 1}')
         with pytest.raises(JobNotFound):
-            await ours.complete(job.key, {"touched": 1})
+            await ours.complete(job.key, '{"touched": 1}')
     await refuses_strangers(gateway)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from workers.cli import _cases as cases
 from workers.cli import _forecast_support as support
 from workers.cli._support import database, print_table
 from workers.cli._versions import print_problems
@@ -171,7 +172,7 @@ def withdraw(
 
     with support.plain_errors():
         asked = database(ask)
-    typer.echo("The withdrawal is asked for." if asked else "The withdrawal was asked for before.")
+    cases.print_withdrawal(asked=asked)
 
 
 @app.command()
@@ -180,32 +181,20 @@ def show(
     json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
 ) -> None:
     """Show a review: how far it is, who was asked about what and why, what was changed, and all that happened."""
-    from dataclasses import asdict
-
     from workers.forecast_review.adapters import overview
 
     with support.plain_errors():
         found = database(lambda connection: overview.story(connection, forecast_id))
-    if found is None:
-        typer.echo(
-            f"No review {forecast_id} was opened; `fairlead forecast review list` shows those there are. One that was "
-            "asked for just now is opened when the engine and the workers run (`fairlead status`).",
-            err=True,
-        )
-        raise typer.Exit(1)
+    story = cases.found_or_exit(found, "review", forecast_id, "fairlead forecast review list")
     if json:
-        import json as format_
-
-        typer.echo(format_.dumps(asdict(found), default=str, indent=2))
+        cases.print_json(story)
         return
-    _print(found)
+    _print(story)
 
 
 def _print(found: ReviewStory) -> None:
     line = found.line
-    closed = f", ended {line.closed_at:%Y-%m-%d %H:%M}" if line.closed_at else ""
-    typer.echo(f"{line.forecast_id}: {line.state}; {line.reason}, asked by {line.asked_by}")
-    typer.echo(f"opened {line.opened_at:%Y-%m-%d %H:%M}{closed}")
+    cases.print_head(line.forecast_id, line)
     if line.version is not None:
         typer.echo(f"forecast {line.version}; `fairlead forecast show {line.version}` shows it")
     elif found.progress is not None:
@@ -217,5 +206,4 @@ def _print(found: ReviewStory) -> None:
             for one in found.segments
         ]  # fmt: skip
         print_table("Asked about", ["segment", "group", "why", "answer", "change", "override"], body)
-    told = [[f"{one.at:%m-%d %H:%M:%S}", one.actor, one.action, one.why] for one in found.timeline]
-    print_table("What happened", ["when", "who", "what", "why"], told)
+    cases.print_timeline(found.timeline)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from workers.cli import _quota_support as support
+from workers.cli._cases import print_withdrawal
 from workers.cli._support import database, print_table
 
 if TYPE_CHECKING:
@@ -187,7 +188,7 @@ def withdraw(
 
     with support.plain_errors():
         asked = database(ask)
-    typer.echo("The withdrawal is asked for." if asked else "The withdrawal was asked for before.")
+    print_withdrawal(asked=asked)
 
 
 @app.command()

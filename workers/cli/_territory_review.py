@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from workers.cli import _cases as cases
 from workers.cli import _territory_support as support
 from workers.cli._support import database, print_table
 
@@ -175,32 +176,20 @@ def show(
     json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
 ) -> None:
     """Show an alignment: how far it is, its scenarios, what managers said, and all that happened."""
-    from dataclasses import asdict
-
     from workers.territory_alignment.adapters import overview
 
     with support.plain_errors():
         found = database(lambda connection: overview.story(connection, alignment_id))
-    if found is None:
-        typer.echo(
-            f"No alignment {alignment_id} was opened; `fairlead territory review list` shows those there are. One that "
-            "was asked for just now is opened when the engine and the workers run (`fairlead status`).",
-            err=True,
-        )
-        raise typer.Exit(1)
+    story = cases.found_or_exit(found, "alignment", alignment_id, "fairlead territory review list")
     if json:
-        import json as format_
-
-        typer.echo(format_.dumps(asdict(found), default=str, indent=2))
+        cases.print_json(story)
         return
-    _print(found)
+    _print(story)
 
 
 def _print(found: AlignmentStory) -> None:
     line = found.line
-    closed = f", ended {line.closed_at:%Y-%m-%d %H:%M}" if line.closed_at else ""
-    typer.echo(f"{line.alignment_id}: {line.state}; {line.reason}, asked by {line.asked_by}")
-    typer.echo(f"opened {line.opened_at:%Y-%m-%d %H:%M}{closed}")
+    cases.print_head(line.alignment_id, line)
     if line.progress:
         typer.echo(line.progress)
     if found.scenarios:
@@ -212,8 +201,7 @@ def _print(found: AlignmentStory) -> None:
     if found.looks:
         said = [[one.region, one.answer, one.by_whom, one.note] for one in found.looks]
         print_table("What managers said", ["region", "answer", "who", "note"], said)
-    told = [[f"{one.at:%m-%d %H:%M:%S}", one.actor, one.action, one.why] for one in found.timeline]
-    print_table("What happened", ["when", "who", "what", "why"], told)
+    cases.print_timeline(found.timeline)
 
 
 @app.command()
@@ -240,4 +228,4 @@ def withdraw(
 
     with support.plain_errors():
         asked = database(ask)
-    typer.echo("The withdrawal is asked for." if asked else "The withdrawal was asked for before.")
+    cases.print_withdrawal(asked=asked)

@@ -11,6 +11,8 @@ from workers.cli import _bench_planning
 from workers.cli._support import versions
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from rich.console import Console
 
     from workers.bench.lead_routing import Plan, Report
@@ -161,6 +163,87 @@ def forecast(
             table = with_faults(history, plan, faults, report.forecast, tell=tell)
         rows = [[str(name), *(f"{value:.3f}" for value in row)] for name, row in zip(table.index, table.to_numpy(), strict=True)]  # fmt: skip
         print_table(f"MASE with {faults:.1%} of the months spoilt", ["model", *map(str, table.columns)], rows)
+
+
+@app.command("control-room")
+def control_room(
+    instances: Annotated[int, typer.Option(min=1_000, help="In the read model, over 30 days.")] = 100_000,
+    rounds: Annotated[int, typer.Option(min=1, help="Starts of the gateway; first asks are the median of all.")] = 3,
+    asks: Annotated[int, typer.Option(min=1, help="For each page in each round, after the first.")] = 20,
+    leads: Annotated[int, typer.Option(min=1, help="Sent one after the other while a page is open.")] = 60,
+) -> None:
+    """Measure how long the control room's pages take over a large read model, and how soon a lead is seen.
+
+    A PostgreSQL and a gateway of its own are started on free ports in a temporary folder, and taken down after. Fails if a
+    target is missed.
+    """
+    from workers.bench.control_room import NotUp, bench
+    from workers.bench.machine import machine
+    from workers.cli._support import print_table
+    from workers.runtime.deployment import NothingToDeploy
+
+    here = machine()
+    try:
+        report = bench(instances, rounds, asks, leads, typer.echo)
+    except (NotUp, NothingToDeploy) as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(2) from None
+    rows = [
+        [one.page, f"{1000 * one.first:.0f}", f"{1000 * one.p95:.0f}", f"{one.kilobytes:.0f}"] for one in report.pages
+    ]
+    title = f"{report.instances:,} instances, {report.elements:,} elements; {here}"
+    print_table(title, ["page", "first ms", "p95 ms", "kB"], rows)
+    typer.echo(f"A lead is seen by an open page: p95 {report.seen_p95:.2f} s, longest {max(report.seen):.2f} s.")
+    for text in report.missed:
+        typer.echo(f"Missed: {text}")
+    raise typer.Exit(1 if report.missed else 0)
+
+
+@app.command()
+def approvals(
+    reps: Annotated[int, typer.Option(min=20, help="Of the organisation: seven in ten make a task.")] = 700,
+    tasks: Annotated[int, typer.Option(min=1, help="Human tasks that there must be at least.")] = 500,
+    hands: Annotated[int, typer.Option(min=1, help="Tasks that are answered side by side.")] = 8,
+    seed: Annotated[int, typer.Option(help="Of the organisation and of what people say.")] = 1,
+) -> None:
+    """Simulate a round of quota approval end to end on the full local stack; fails if anything is lost.
+
+    A stack of its own is started on free ports in a temporary folder, and taken down after.
+    """
+    import asyncio
+
+    from workers.bench import approvals as simulation
+    from workers.bench.machine import machine
+    from workers.bench.own_stack import StackFailed, own_stack
+    from workers.cli._support import print_table
+
+    here, report = machine(), simulation.Report(simulation.Plan(reps, tasks, hands, seed))
+    typer.echo("starting a stack of the benchmark's own (a minute or so) …")
+    try:
+        with own_stack() as settings:
+            asyncio.run(simulation.bench(settings, report, typer.echo))
+    except StackFailed as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(2) from None
+    rows = [
+        [one.element, one.kind.lower(), str(one.times.count), *(f"{value:.2f}" for value in (one.times.p50, one.times.p95, one.times.longest))]
+        for one in report.steps
+    ]  # fmt: skip
+    print_table(f"Cycle time by step, in seconds; {here}", ["element", "kind", "times", "p50", "p95", "longest"], rows)
+    typer.echo(
+        f"{report.tasks} human tasks ({_counted(report.answered)}; {_counted(report.choices)}) in {report.seconds:.0f} s;"
+        f" {report.passed} of {report.quotas} quotas passed by themselves; the review is {report.state}."
+    )
+    if report.tasks < tasks:
+        report.lost.append(f"Only {report.tasks} of {tasks} tasks were asked for; have more --reps.")
+    for text in report.lost:
+        typer.echo(f"Lost: {text}")
+    typer.echo("Something is lost." if report.lost else "Nothing is lost.")
+    raise typer.Exit(1 if report.lost else 0)
+
+
+def _counted(found: Mapping[str, int]) -> str:
+    return ", ".join(f"{count} {name}" for name, count in sorted(found.items()))
 
 
 def _measure(plan: Plan, *, use_running: bool, console: Console) -> Report:

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated, NoReturn, TypeVar
 
 import typer
 
+from workers.cli._cases import print_withdrawal
+
 if TYPE_CHECKING:
     from psycopg import AsyncConnection
     from psycopg.rows import DictRow
@@ -94,7 +96,7 @@ def withdraw(
         asked = _database(lambda connection: commands.withdraw(connection, lead_id, why, actor=actor, ttl_seconds=ttl))
     except (commands.LeadUnknown, commands.LeadFinished) as error:
         _fail(str(error))
-    typer.echo("The withdrawal is asked for." if asked else "The withdrawal was asked for before.")
+    print_withdrawal(asked=asked)
 
 
 @app.command()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from workers.cli._cases import print_withdrawal
 from workers.cli._support import database, fail, print_table
 
 if TYPE_CHECKING:
@@ -123,7 +124,7 @@ def withdraw(
                 connection, prioritisation_id, why, actor=getpass.getuser(), ttl_seconds=ttl
             )
         )
-    typer.echo("The withdrawal is asked for." if asked else "The withdrawal was asked for before.")
+    print_withdrawal(asked=asked)
 
 
 @contextmanager

@@ -17,8 +17,9 @@ LOOKED_BACK = timedelta(hours=24)
 """And latencies of so much."""
 
 _INCIDENTS = """
-    SELECT f.*, coalesce(l.lead_id, '') AS business_id, count(*) OVER () AS total
-    FROM control.incidents f LEFT JOIN routing.leads l ON l.process_instance_key = f.instance_key
+    SELECT f.*, p.names->>f.element AS called, coalesce(control.case_of(f.instance_key), '') AS business_id,
+           count(*) OVER () AS total
+    FROM control.incidents f LEFT JOIN control.processes p ON p.key = f.process_key
     WHERE f.resolved_at IS NULL AND f.raised_at IS NOT NULL
       AND (%(keys)s::bigint[] IS NULL OR f.key = ANY (%(keys)s))
     ORDER BY f.raised_at, f.key LIMIT %(most)s
@@ -30,17 +31,17 @@ _OUTBOX = """
 """
 # Jobs are the elements that a worker serves: waiting since they began, done when they end.
 _WORK = """
-    SELECT e.element, count(*) FILTER (WHERE ended_at IS NULL) AS waiting,
+    SELECT p.process, e.element, max(p.names->>e.element) AS called, count(*) FILTER (WHERE ended_at IS NULL) AS waiting,
            extract(epoch FROM clock_timestamp() - min(started_at) FILTER (WHERE ended_at IS NULL))::float8 AS oldest,
            count(*) FILTER (WHERE started_at >= %(recent)s) AS came,
            count(*) FILTER (WHERE completed AND ended_at >= %(recent)s) AS done,
            count(*) FILTER (WHERE completed) AS completed,
            percentile_cont(ARRAY[0.5, 0.95, 0.99]) WITHIN GROUP (ORDER BY extract(epoch FROM ended_at - started_at))
                FILTER (WHERE completed) AS latency
-    FROM control.elements e
+    FROM control.elements e JOIN control.processes p ON p.key = e.process_key
     WHERE kind IN ('SERVICE_TASK', 'SEND_TASK', 'SCRIPT_TASK', 'BUSINESS_RULE_TASK')
       AND (started_at >= %(back)s OR ended_at IS NULL)
-    GROUP BY e.element ORDER BY waiting DESC, completed DESC, e.element
+    GROUP BY p.process, e.element ORDER BY waiting DESC, completed DESC, p.process, e.element
 """
 _CURSORS = """
     SELECT value_type, max(record_at) AS record_at, max(read_at) AS read_at FROM control.cursors
@@ -50,9 +51,12 @@ _CURSORS = """
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """Jobs at one element, of all processes that have it."""
+    """Jobs at one element of a process, of all its versions."""
 
+    process: str
     element: str
+    name: str | None
+    """In a diagram, if it has one."""
     waiting: int
     oldest: float | None
     """Age in seconds of the one that waits longest."""
@@ -99,7 +103,9 @@ def _work(row: DictRow) -> Work:
     # What came and waits is in both rates: what is done beyond what comes drains the queue.
     drain = row["waiting"] / net if row["waiting"] and net > 0 else None
     latency = tuple(row["latency"]) if row["latency"] else None
-    return Work(row["element"], row["waiting"], row["oldest"], 60 * row["done"] / seconds, latency, drain)
+    return Work(
+        row["process"], row["element"], row["called"], row["waiting"], row["oldest"], 60 * row["done"] / seconds, latency, drain
+    )  # fmt: skip
 
 
 async def _rows(connection: AsyncConnection[DictRow], query: str, given: dict[str, Any]) -> list[DictRow]:

@@ -15,6 +15,9 @@ _OLD = """
     troubles AS (DELETE FROM control.incidents WHERE instance_key IN (SELECT key FROM old))
     DELETE FROM control.instances WHERE key IN (SELECT key FROM old)
 """
+_OLD_DAYS = """
+    DELETE FROM control.element_days WHERE day < (clock_timestamp() AT TIME ZONE 'UTC')::date - %(days)s::int
+"""
 
 
 class Expiring:
@@ -31,4 +34,5 @@ class Expiring:
             psycopg.OperationalError: the database is away.
         """
         async with self._pool.connection() as connection:
+            await connection.execute(_OLD_DAYS, {"days": self._days})
             return (await connection.execute(_OLD, {"days": self._days, "batch": BATCH})).rowcount

@@ -32,7 +32,7 @@ GAP_SECONDS = 60.0
 LOOK_ON_SECONDS = 10.0
 """Between looks for new partitions, and for what lies beyond a hole."""
 
-TABLES = ("cursors", "processes", "instances", "elements", "user_tasks", "incidents")
+TABLES = ("cursors", "processes", "instances", "elements", "element_days", "user_tasks", "incidents")
 
 _PASSED = """
     UPDATE control.cursors SET sequence = %(top)s, record_at = coalesce(%(at)s, record_at), read_at = clock_timestamp()

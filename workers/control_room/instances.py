@@ -12,7 +12,8 @@ MOST = 500
 """Steps that are shown."""
 
 _INSTANCE = """
-    SELECT i.*, p.version_tag, p.key IS NOT NULL AS drawn, l.lead_id, l.state AS lead_state,
+    SELECT i.*, p.version_tag, p.key IS NOT NULL AS drawn, coalesce(p.names, '{}') AS names,
+           control.case_of(i.key) AS case_id, l.state AS lead_state,
            coalesce(l.lead->>'name', l.raw->>'name') AS name, coalesce(l.lead->>'company', l.raw->>'company') AS company,
            extract(epoch FROM coalesce(i.ended_at, clock_timestamp()) - i.started_at)::float8 AS seconds, people.seconds
                AS people_seconds
@@ -36,7 +37,7 @@ _TASKS = "SELECT * FROM control.user_tasks WHERE instance_key = %(key)s ORDER BY
 _INCIDENTS = "SELECT * FROM control.incidents WHERE instance_key = %(key)s ORDER BY raised_at, key"
 _HISTORY = """
     SELECT at, actor, action, why, element_id FROM runtime.timeline
-    WHERE business_id = (SELECT lead_id FROM routing.leads WHERE process_instance_key = %(key)s LIMIT 1)
+    WHERE business_id = control.case_of(%(key)s)
     ORDER BY at, id LIMIT %(most)s
 """
 

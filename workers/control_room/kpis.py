@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -18,6 +19,13 @@ from workers import shipped
 from workers.runtime.database import Pool
 
 Unit = Literal["seconds", "ratio", "per_thousand"]
+
+_LEADS = """
+    WITH leads AS MATERIALIZED (
+        SELECT * FROM control.lead_speed
+        WHERE received_at >= %(since)s AND received_at < %(until)s AND (%(team)s::text IS NULL OR team = %(team)s)
+    )
+"""
 
 WINDOW = timedelta(hours=24)
 """What Prometheus gets is of the last so much time."""
@@ -45,6 +53,8 @@ class Scope:
     since: datetime
     until: datetime
     team: str | None = None
+    by_day: bool = False
+    """It is whole UTC days up to now, so that counts by day tell the same."""
 
     @property
     def given(self) -> dict[str, object]:
@@ -68,15 +78,22 @@ def declared() -> tuple[Kpi, ...]:
     return tuple(TypeAdapter(list[Kpi]).validate_python(yaml.safe_load(text)))
 
 
-async def measure(connection: AsyncConnection[DictRow], scope: Scope) -> list[Measured]:
-    """Every KPI for a scope; one that knows no team is left out where one is asked for."""
-    found = []
-    for kpi in declared():
-        if scope.team is None or kpi.by_team:
-            row = await (await connection.execute(kpi.sql.encode(), scope.given)).fetchone()
-            value = next(iter(row.values())) if row else None
-            found.append(Measured(kpi, None if value is None else float(value)))
-    return found
+async def over_leads(connection: AsyncConnection[DictRow], scope: Scope, queries: Mapping[str, str]) -> DictRow:
+    """One value for each name, each by its query over ``leads``: those of the scope, looked up once for all queries."""
+    columns = ", ".join(f"({query}) AS {name}" for name, query in queries.items())
+    (row,) = await (await connection.execute(f"{_LEADS} SELECT {columns}".encode(), scope.given)).fetchall()
+    return row
+
+
+def queries_of(scope: Scope) -> dict[str, str]:
+    """The KPIs for `over_leads`; one that knows no team is left out where one is asked for."""
+    return {kpi.name: kpi.sql for kpi in declared() if scope.team is None or kpi.by_team}
+
+
+def measured(row: DictRow) -> tuple[Measured, ...]:
+    """The KPIs that are in a row of `over_leads`."""
+    values = {kpi: row[kpi.name] for kpi in declared() if kpi.name in row}
+    return tuple(Measured(kpi, None if value is None else float(value)) for kpi, value in values.items())
 
 
 class Gauges:
@@ -102,6 +119,7 @@ class Gauges:
         """
         now = datetime.now(UTC)
         async with self._pool.connection() as connection:
-            for one in await measure(connection, Scope(now - WINDOW, now)):
+            scope = Scope(now - WINDOW, now)
+            for one in measured(await over_leads(connection, scope, queries_of(scope))):
                 self._gauges[one.kpi.name].set(math.nan if one.value is None else one.value)
         return 0

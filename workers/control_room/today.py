@@ -8,7 +8,7 @@ from typing import Any
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
-from workers.control_room.kpis import Measured, Scope, measure
+from workers.control_room.kpis import Measured, Scope, measured, over_leads, queries_of
 
 BANDS: tuple[tuple[str, float], ...] = (
     ("0 to 5 min", 0.0),
@@ -42,17 +42,19 @@ IN_TIME = f"clock_timestamp() < assigned_at + {AT_RISK} * (sla_due_at - assigned
 OF_TEAM = "(%(team)s::text IS NULL OR team = %(team)s)"
 
 _SPEED = f"""
-    SELECT count(*) AS leads, count(accepted_at) AS accepted, count(*) FILTER (WHERE {OPEN}) AS open,
-           percentile_cont(ARRAY[0.5, 0.95]) WITHIN GROUP (ORDER BY seconds) AS total,
-           percentile_cont(ARRAY[0.5, 0.95]) WITHIN GROUP (ORDER BY system_seconds) AS system,
-           percentile_cont(ARRAY[0.5, 0.95]) WITHIN GROUP (ORDER BY human_seconds) AS human,
-           count(*) FILTER (WHERE {MET}) AS met, count(*) FILTER (WHERE {MISSED}) AS missed
-    FROM control.lead_speed WHERE {RECEIVED} AND {OF_TEAM}
+    SELECT to_jsonb(s) FROM (
+        SELECT count(*) AS leads, count(accepted_at) AS accepted, count(*) FILTER (WHERE {OPEN}) AS open,
+               percentile_cont(ARRAY[0.5, 0.95]) WITHIN GROUP (ORDER BY seconds) AS total,
+               percentile_cont(ARRAY[0.5, 0.95]) WITHIN GROUP (ORDER BY system_seconds) AS system,
+               percentile_cont(ARRAY[0.5, 0.95]) WITHIN GROUP (ORDER BY human_seconds) AS human,
+               count(*) FILTER (WHERE {MET}) AS met, count(*) FILTER (WHERE {MISSED}) AS missed
+        FROM leads) AS s
 """  # noqa: S608 - of our own constants only
 _IN_BANDS = f"""
-    SELECT width_bucket({AGE}, ARRAY{[low for _, low in BANDS[1:]]}::float8[]) AS band, count(accepted_at) AS accepted,
-           count(*) - count(accepted_at) AS open
-    FROM control.lead_speed WHERE {RECEIVED} AND {OF_TEAM} AND (accepted_at IS NOT NULL OR {OPEN}) GROUP BY band
+    SELECT coalesce(jsonb_agg(b), '[]') FROM (
+        SELECT width_bucket({AGE}, ARRAY{[low for _, low in BANDS[1:]]}::float8[]) AS band,
+               count(accepted_at) AS accepted, count(*) - count(accepted_at) AS open
+        FROM leads WHERE accepted_at IS NOT NULL OR {OPEN} GROUP BY band) AS b
 """  # noqa: S608 - see above
 # Of all leads that an owner has now, whenever they came.
 _DUE = f"""
@@ -70,9 +72,11 @@ _TASKS = """
     GROUP BY who, person, age
 """
 _OLDEST = """
-    SELECT t.key, t.element, t.process, t.instance_key, t.created_at, t.due_at, t.assignee, t.groups, l.lead_id,
+    SELECT t.key, t.element, p.names->>t.element AS called, t.process, t.process_key, t.instance_key, t.created_at,
+           t.due_at, t.assignee, t.groups, control.case_of(t.instance_key) AS case_id,
            coalesce(l.lead->>'name', l.raw->>'name') AS name, coalesce(l.lead->>'company', l.raw->>'company') AS company
     FROM control.user_tasks t LEFT JOIN routing.leads l ON l.process_instance_key = t.instance_key
+    LEFT JOIN control.processes p ON p.key = t.process_key
     WHERE t.ended_at IS NULL AND t.created_at IS NOT NULL AND (%(team)s::text IS NULL OR l.routing->>'territory' = %(team)s)
       AND (%(who)s::text IS NULL OR %(who)s = CASE WHEN t.assignee <> '' THEN t.assignee
            ELSE coalesce(nullif(array_to_string(t.groups, ', '), ''), 'nobody') END)
@@ -189,9 +193,12 @@ class Today:
 async def read(connection: AsyncConnection[DictRow], scope: Scope) -> Today:
     """All figures of a scope, of one moment."""
     await connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
-    (speed,) = await _rows(connection, _SPEED, scope.given)
+    # What long periods have fits into it, so that nothing is sorted on disk.
+    await connection.execute("SET LOCAL work_mem = '64MB'")
+    row = await over_leads(connection, scope, {"speed": _SPEED, "bands": _IN_BANDS, **queries_of(scope)})
+    speed = row["speed"]
     (due,) = await _rows(connection, _DUE, scope.given)
-    counted = {row["band"]: row for row in await _rows(connection, _IN_BANDS, scope.given)}
+    counted = {band["band"]: band for band in row["bands"]}
     bands = tuple(
         Band(name, counted[number]["accepted"], counted[number]["open"]) if number in counted else Band(name, 0, 0)
         for number, (name, _) in enumerate(BANDS)
@@ -219,7 +226,7 @@ async def read(connection: AsyncConnection[DictRow], scope: Scope) -> Today:
             )
             for row in load
         ),
-        kpis=tuple(await measure(connection, scope)),
+        kpis=measured(row),
     )  # fmt: skip
 
 

@@ -27,6 +27,7 @@ from workers.gateway import (
     routes_runbooks,
     routes_territories,
     routes_territory_pages,
+    routes_webhooks,
 )
 from workers.gateway.backlog import EngineQueue
 from workers.gateway.contracts import LeadIn, Outcome, Withdrawal
@@ -49,6 +50,7 @@ from workers.settings import Settings
 _COMPONENTS = "#/components/schemas/{model}"
 ROUTES = (
     routes_leads,
+    routes_webhooks,
     routes_forecasts,
     routes_quotas,
     routes_territories,

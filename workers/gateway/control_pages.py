@@ -47,9 +47,11 @@ class View:
 
     @property
     def scope(self) -> Scope:
-        """What they mean now."""
-        until = datetime.now(UTC)
-        return Scope(until - PERIODS[self.period][1], until, self.team or None)
+        """What they mean now; long periods begin with a day."""
+        until, length = datetime.now(UTC), PERIODS[self.period][1]
+        by_day = length > timedelta(days=1)
+        since = (until - length).replace(hour=0, minute=0, second=0, microsecond=0) if by_day else until - length
+        return Scope(since, until, self.team or None, by_day)
 
     @property
     def query(self) -> str:

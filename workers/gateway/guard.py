@@ -15,6 +15,7 @@ from limits import RateLimitItem, RateLimitItemPerSecond
 from limits.aio.storage import MemoryStorage
 from limits.aio.strategies import MovingWindowRateLimiter
 
+from workers.connectors.webhooks import UnusableSecret, standard_key
 from workers.gateway.backlog import Waiting
 from workers.gateway.problems import Refusal, busy
 from workers.settings import Settings
@@ -43,7 +44,8 @@ def check_settings(settings: Settings, host: str) -> None:
     """Refuse to open a door without a lock.
 
     Raises:
-        ConfigurationError: no token and an address that others can reach, or a token that is easy to guess.
+        ConfigurationError: no token and an address that others can reach, a token that is easy to guess, or a secret of
+            webhooks that is none.
     """
     tokens = [token.get_secret_value() for token in settings.gateway.api_tokens]
     if any(len(token) < 16 for token in tokens):
@@ -56,6 +58,12 @@ def check_settings(settings: Settings, host: str) -> None:
             f"Without an API token the gateway listens on loopback only, not on {host}. "
             "Set FAIRLEAD_GATEWAY__API_TOKENS='[\"…\"]', or use --host 127.0.0.1."
         )
+    for source, secrets in settings.webhooks.secrets.items():
+        try:
+            for secret in secrets:
+                standard_key(secret.get_secret_value())
+        except UnusableSecret as error:
+            raise ConfigurationError(f"FAIRLEAD_WEBHOOKS__SECRETS, source {source}: {error}") from None
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 from psycopg.types.json import Jsonb
+from pydantic import ValidationError
 
 from workers.gateway.contracts import LeadIn
 from workers.runtime import outbox, tracing
@@ -32,6 +33,20 @@ class Taken:
     lead_id: str
     duplicate: bool
     """Whether a lead of the same source and external id was there before; then nothing was started."""
+
+
+def fitting(raw: Mapping[str, object]) -> Incoming:
+    """A lead that another system gave, without the fields whose form it can't have: nobody is there to be told of them.
+
+    Raises:
+        ValidationError: its source or external id is at fault.
+    """
+    try:
+        return Incoming(LeadIn.model_validate(raw), raw)
+    except ValidationError as error:
+        wrong = {str(fault["loc"][0]) for fault in error.errors(include_input=False) if fault["loc"]}
+        kept = {name: value for name, value in raw.items() if name not in wrong}
+        return Incoming(LeadIn.model_validate(kept), kept)
 
 
 def new_lead_id() -> str:

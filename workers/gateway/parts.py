@@ -103,9 +103,18 @@ async def read_json(request: Request) -> tuple[bytes, object]:
         raise Refusal(415, None, "Send JSON with the header `Content-Type: application/json`.")
     if request.headers.get("content-encoding", "identity").lower() != "identity":
         raise Refusal(415, None, "Send the body uncompressed.")
-    body = await _read(request, _parts(request).settings.gateway.max_body_bytes)
+    body = await read_body(request, _parts(request).settings.gateway.max_body_bytes)
+    return body, parse_json(body)
+
+
+def parse_json(body: bytes) -> object:
+    """A body that was read, as JSON.
+
+    Raises:
+        Refusal: 400, it is none.
+    """
     try:
-        return body, json.loads(body, parse_constant=_no_constant)
+        return json.loads(body, parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:
         reason = str(error) if isinstance(error, json.JSONDecodeError) else "it is too deep, too large or not UTF-8"
         raise Refusal(400, "invalid-json", f"The body is no valid JSON: {reason}.") from None
@@ -127,7 +136,7 @@ async def read_form(request: Request) -> Form:
     """
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/x-www-form-urlencoded":
         raise Refusal(415, None, "Send the form as a browser does.")
-    body = await _read(request, FORM_BYTES)
+    body = await read_body(request, FORM_BYTES)
     try:
         return Form(parse_qs(body.decode(), keep_blank_values=True, max_num_fields=FORM_FIELDS))
     except ValueError:
@@ -157,7 +166,12 @@ def fitted(document: object, model: type[ModelT]) -> ModelT:
         raise Refusal(422, "invalid-request", detail, errors=faults(error)) from None
 
 
-async def _read(request: Request, limit: int) -> bytes:
+async def read_body(request: Request, limit: int) -> bytes:
+    """The body as sent, of `limit` bytes at most.
+
+    Raises:
+        Refusal: 400, the connection closed; 408, the body didn't arrive in time; 413, it is larger (the rest is not read).
+    """
     try:
         async with asyncio.timeout(BODY_SECONDS):
             return await _read_bounded(request, limit)
@@ -177,7 +191,7 @@ async def _read_bounded(request: Request, limit: int) -> bytes:
                 break
         else:
             return bytes(received)
-    detail = f"The body is larger than {limit} bytes. Send the leads in smaller batches."
+    detail = f"The body is larger than {limit} bytes. Send less at once."
     raise Refusal(413, None, detail, headers={"Connection": "close"})
 
 

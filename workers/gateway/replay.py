@@ -17,6 +17,7 @@ from workers.gateway.answers import BatchAnswer, Refused
 from workers.gateway.guard import is_loopback
 from workers.gateway.mapping import Row
 from workers.gateway.problems import Problem
+from workers.runtime.outside_http import retry_after
 
 BATCH_SECONDS = 0.5
 """How much of the rate goes into one request: large enough to be cheap, small enough to be steady."""
@@ -154,7 +155,8 @@ class Replay:
                 answer = await self._http.post(path, json=document, headers=headers)
                 if answer.status_code not in _LATER:
                     return answer
-                why, wait = _said(answer), float(answer.headers.get("Retry-After", pause))
+                told = retry_after(answer)
+                why, wait = _said(answer), pause if told is None else told
             except httpx.TransportError as error:
                 why, wait = f"{type(error).__name__} {error}".strip(), pause
             if time.monotonic() + wait > until:

@@ -79,11 +79,12 @@ async def get_instances(
             return missing(*NO_PROCESS)
         try:
             total, rows = await processes.instances(connection, key, view.scope, chosen, element=element)
+            called = (await processes.names_of(connection, key)).get(element or "")
         except processes.UnknownChoice:
             return missing("No such list", "Instances can't be listed by that. Was the address cut off?")
     return shown(
         "instances.html", active="processes", view=view, periods=PERIODS, process=process, version=version,
-        chosen=chosen, element=element, total=total, rows=rows,
+        chosen=chosen, element=element, called=called, total=total, rows=rows,
     )  # fmt: skip
 
 

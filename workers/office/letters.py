@@ -42,6 +42,17 @@ def escalation(task_name: str, *, due_at: datetime, link: str) -> Letter:
     )
 
 
+def takes_long(name: str, *, link: str) -> Letter:
+    """To sales operations; nothing is wrong yet."""
+    return letter(
+        f"Takes long: {name}",
+        [
+            f"“{name}” has not ended yet. Nothing has to be done; if it does not end within the hour, look at the workers."
+        ],
+        ("Open Tasklist", link),
+    )
+
+
 def letter(subject: str, paragraphs: Sequence[str], link: tuple[str, str] | None) -> Letter:
     """Paragraphs (plain text; a Markdown list becomes one), then a link: its words and its address."""
     text = "\n\n".join(paragraphs)

@@ -23,6 +23,7 @@ from workers.operations.audit import Actor
 from workers.operations.model import DeadLetter, Done, Incident, Wanted
 from workers.operations.policies import Dependency, Policy
 from workers.runtime.database import Pool, noticing
+from workers.runtime.housekeeping import ended, regularly
 
 log = structlog.get_logger()
 
@@ -35,6 +36,9 @@ ALONE = 0x0FA1_81EA_D0A1
 
 LOOKED_AT = 5_000
 """So many of the oldest dead letters are looked through in a round."""
+
+BEATS = 4
+"""So often within the time after which it would be lost, a process that lives says so."""
 
 Probe = Callable[[], Awaitable[bool]]
 """Whether a dependency answers."""
@@ -77,7 +81,10 @@ class Repair:
         policies: Sequence[Policy],
         probes: Mapping[Dependency, Probe],
         tell: Tell,
+        *,
+        lost_seconds: float = 60.0,
     ) -> None:
+        """A process that the database has not heard of for `lost_seconds` loses its place to another one."""
         self._dsn = noticing(dsn)
         self._pool = pool
         self._board = board
@@ -85,6 +92,7 @@ class Repair:
         self._policies = policies
         self._probes = probes
         self._tell = tell
+        self._lost_seconds = lost_seconds
         self.working = False
         """Whether this process is the one that repairs."""
 
@@ -99,6 +107,16 @@ class Repair:
                 await _wait(stop, every_seconds)
 
     async def _while_alone(self, guard: AsyncConnection[object], stop: asyncio.Event, every_seconds: float) -> None:
+        async def heard() -> int:
+            await guard.execute("SELECT")
+            return 0
+
+        # Else one that hangs, or whose machine is gone, would keep its place until TCP gives it up, and nobody repair.
+        await guard.execute(
+            "SELECT set_config('idle_session_timeout', %s, false)", (str(int(1000 * self._lost_seconds)),)
+        )
+        # A round may take longer than that, and so may the pause between two.
+        beat = asyncio.create_task(regularly("repair's place", self._lost_seconds / BEATS, heard))
         try:
             while not stop.is_set():
                 # Asked in each round, so that a broken connection, with which the lock is gone, shows.
@@ -109,6 +127,7 @@ class Repair:
                 await _wait(stop, every_seconds)
         finally:
             self.working = False
+            await ended([beat])
 
     async def _round(self) -> None:
         try:

@@ -65,14 +65,14 @@ class Answers:
         self.overloaded: Callable[[], None] = lambda: None
         """Called for each answer that the engine was too loaded to take."""
 
-    async def complete(self, spec: TaskSpec, job_key: int, result: Mapping[str, object]) -> None:
-        """Complete a job.
+    async def complete(self, spec: TaskSpec, job_key: int, variables: str) -> None:
+        """Complete a job with these variables, as `dump` gives them.
 
         Raises:
             JobGone: the engine no longer waits for it.
-            Refused, TooBig: it will never take it.
+            Refused: it will never take it.
         """
-        await self._answer(spec, lambda: self._client.complete(job_key, result))
+        await self._answer(spec, lambda: self._client.complete(job_key, variables))
 
     async def failed(self, spec: TaskSpec, job: Job, error: Exception) -> Outcome:
         """Tell what follows from a failure; which of the outcomes it was.

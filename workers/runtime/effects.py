@@ -16,8 +16,8 @@ from workers.runtime.work import JobInfo
 Result = dict[str, Any]  # Any: JSON
 
 
-async def claim(connection: AsyncConnection[DictRow], spec: TaskSpec, job: JobInfo) -> Result | None:
-    """Take the effect for this transaction (None), or return what was stored by who took it before.
+async def claim(connection: AsyncConnection[DictRow], spec: TaskSpec, job: JobInfo) -> str | None:
+    """Take the effect for this transaction (None), or return what was stored by who took it before, as JSON.
 
     Raises:
         CaseClosed: the case was withdrawn before the effect happened.
@@ -29,7 +29,7 @@ async def claim(connection: AsyncConnection[DictRow], spec: TaskSpec, job: JobIn
     if cursor.rowcount == 1:
         return None
     cursor = await connection.execute(
-        "SELECT result, element_instance_key, traceparent, undone_at FROM runtime.effects"
+        "SELECT coalesce(result, '{}')::text AS result, element_instance_key, traceparent, undone_at FROM runtime.effects"
         " WHERE business_id = %s AND element_id = %s AND loop_index = %s",
         (job.business_id, job.element_id, job.loop_index),
     )
@@ -46,7 +46,7 @@ async def claim(connection: AsyncConnection[DictRow], spec: TaskSpec, job: JobIn
             (job.business_id, job.element_id, job.loop_index),
         )
     tracing.link(row["traceparent"], "done before")
-    return row["result"] or {}
+    return str(row["result"])
 
 
 async def lock_case(connection: AsyncConnection[DictRow], spec: TaskSpec, business_id: str) -> None:

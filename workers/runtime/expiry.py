@@ -49,7 +49,19 @@ _TOLD = """
         SELECT subject FROM runtime.told
         WHERE told_at < clock_timestamp() - make_interval(days => %(effects_days)s) LIMIT %(batch)s)
 """
-_TABLES = {"effects": _EFFECTS, "closed_cases": _CLOSED, "delivered": _DELIVERED, "deliveries": _LEFT, "told": _TOLD}
+_SEEN = """
+    DELETE FROM runtime.events_seen WHERE (source, event_id) IN (
+        SELECT source, event_id FROM runtime.events_seen
+        WHERE seen_at < clock_timestamp() - make_interval(days => %(delivered_days)s) LIMIT %(batch)s)
+"""
+_TABLES = {
+    "effects": _EFFECTS,
+    "closed_cases": _CLOSED,
+    "delivered": _DELIVERED,
+    "deliveries": _LEFT,
+    "told": _TOLD,
+    "events_seen": _SEEN,
+}
 
 
 class Expiry:

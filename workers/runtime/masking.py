@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from urllib.parse import quote
 
 from pydantic import BaseModel, SecretStr
@@ -58,12 +58,19 @@ def _secrets(model: BaseModel) -> Iterator[str]:
         if isinstance(value, BaseModel):
             yield from _secrets(value)
         elif name != "database_url" and value != field.get_default(call_default_factory=True):
-            for one in value if isinstance(value, list | tuple) else [value]:
-                yield from _one(one)
+            yield from _within(value)
 
 
-def _one(value: object) -> Iterable[str]:
-    return [value.get_secret_value()] if isinstance(value, SecretStr) else []
+def _within(value: object) -> Iterator[str]:
+    match value:
+        case SecretStr():
+            yield value.get_secret_value()
+        case list() | tuple():
+            for one in value:
+                yield from _within(one)
+        case dict():
+            for one in value.values():
+                yield from _within(one)
 
 
 def masked_dsn(dsn: str) -> str:

@@ -8,6 +8,7 @@ case takes it alone (trigger `close_case`, migration 0003), so that no effect sl
 
 from __future__ import annotations
 
+import json
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -34,9 +35,16 @@ log = structlog.get_logger()
 class Done:
     """What a job is to be completed with."""
 
-    result: Result
+    variables: str
+    """The task's result as the engine takes it."""
     repeated: bool
     """Whether it was done before, so that the task did not run now."""
+
+    @property
+    def result(self) -> Result:
+        """The task's result."""
+        found: Result = json.loads(self.variables)
+        return found
 
 
 def validated(spec: TaskSpec, variables: Mapping[str, object]) -> Contract:
@@ -259,30 +267,32 @@ def _identity(spec: TaskSpec, job: JobInfo) -> dict[str, object]:
     return variables
 
 
-async def _run_once(spec: TaskSpec, given: Contract, work: JobWork) -> Result:
+async def _run_once(spec: TaskSpec, given: Contract, work: JobWork) -> str:
     """Run a task whose effect is inserted already, and store what it returned and recorded."""
-    result = await _call(spec, given, work)
+    variables = await _call(spec, given, work)
     job = work.job
     async with work.connection.pipeline():  # one journey to the server for all
         await work.write_notes()
         await work.connection.execute(
             """
-            UPDATE runtime.effects SET result = %s, recorded = %s
+            UPDATE runtime.effects SET result = %s::jsonb, recorded = %s
             WHERE business_id = %s AND element_id = %s AND loop_index = %s
             """,
-            (Jsonb(result), Jsonb(work.facts), job.business_id, job.element_id, job.loop_index),
+            (variables, Jsonb(work.facts), job.business_id, job.element_id, job.loop_index),
         )
     if spec.undoes is not None:
         await work.recorded()  # a handler that had no use for the record has undone the effect nevertheless
-    return result
+    return variables
 
 
-async def _call(spec: TaskSpec, given: Contract, work: JobWork) -> Result:
+async def _call(spec: TaskSpec, given: Contract, work: JobWork) -> str:
+    """Run the task's function; its result as the engine takes it.
+
+    What is too big is refused before it is stored: once stored, no retry could change it.
+    """
     function: Callable[[Any, Any], Awaitable[Any]] = spec.function  # Any: see TaskSpec.function
     with tracing.span(f"run {spec.job_type}"):
         output = await function(given, work.ports)
     if not isinstance(output, spec.output_model):
         raise ContractError(f"{spec.job_type} returned {type(output).__name__}, not {spec.output_model.__name__}.")
-    result = output.model_dump(mode="json")
-    dump(result)  # what is too big is refused before it is stored: once stored, no retry could change it
-    return result
+    return dump(output.model_dump(mode="json"))

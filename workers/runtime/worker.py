@@ -127,7 +127,7 @@ class Worker:
             metrics.JOBS_REPEATED.labels(spec.job_type).inc()
             log.info("done before, answered from the stored result", action="job_repeated")
         try:
-            await self.answers.complete(spec, job.key, done.result)
+            await self.answers.complete(spec, job.key, done.variables)
         except JobNotFound:
             await self._gone(spec, job)
             raise

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 import httpx
 import structlog
 
+from workers.runtime.outside_http import retry_after
 from workers.settings import Settings
 
 log = structlog.get_logger()
@@ -54,11 +55,11 @@ class Door:
             else:
                 if response.is_success:
                     return response
+                told = retry_after(response)
                 # Also a 409 says when to come back, if the request of the same key is still under way.
-                if response.status_code not in BUSY and "Retry-After" not in response.headers:
+                if response.status_code not in BUSY and told is None:
                     raise Refused(f"{path}: HTTP {response.status_code}, {_title(response)}")
-                told = response.headers.get("Retry-After", "")
-                wait = float(told) if told.isdecimal() else pause
+                wait = pause if told is None else told
                 log.info("the gateway is busy", action="sample_waits", status=response.status_code, seconds=wait)
             await asyncio.sleep(min(wait, PATIENCE_SECONDS))
             pause = min(pause * 2, PATIENCE_SECONDS)

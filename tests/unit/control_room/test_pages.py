@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import os
-import shutil
+import re
 import socket
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
 
 import pytest
 import uvicorn
-from playwright.async_api import Browser, Page, async_playwright, expect
+from playwright.async_api import Browser, expect
 
 from tests.bindings import npm
+from tests.control_pages import drawn, look_through, open_browser, open_page
 from tests.unit.control_room.engine_log import EngineLog
 from tests.unit.control_room.town import Case, live, settle
 from tests.unit.gateway.helpers import Board
@@ -29,11 +27,6 @@ from workers.settings import Gateway, Settings
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 ROOT = Path(__file__).parents[3]
-ARGUMENTS = ["--no-sandbox", "--disable-background-networking", "--disable-component-update"]
-PICTURES = os.environ.get("FAIRLEAD_TEST_PICTURES")
-"""A folder for screenshots to look at; without it they go to the test's own."""
-
-Theme = Literal["light", "dark"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,34 +64,8 @@ async def room(pool: Pool, log: EngineLog) -> AsyncIterator[Room]:
 
 @pytest.fixture
 async def browser() -> AsyncIterator[Browser]:
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if chromium is None:
-        pytest.skip("Chromium is not installed (Debian package `chromium`)")
-    async with async_playwright() as playwright:
-        opened = await playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
+    async with open_browser() as opened:
         yield opened
-        await opened.close()
-
-
-@pytest.fixture
-def pictures(tmp_path: Path) -> Path:
-    folder = Path(PICTURES) if PICTURES else tmp_path
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
-
-
-async def open_page(
-    browser: Browser, room: Room, *, width: int = 1440, theme: Theme = "light"
-) -> tuple[Page, list[str]]:
-    """A page, and a list in which its faults will be: errors of scripts, refusals, questions to other hosts."""
-    page = await browser.new_page(viewport={"width": width, "height": 900}, color_scheme=theme)
-    faults: list[str] = []
-    page.on("pageerror", lambda error: faults.append(str(error)))
-    page.on("console", lambda said: faults.append(said.text) if said.type == "error" else None)
-    page.on(
-        "request", lambda asked: faults.append(asked.url) if not asked.url.startswith((room.url, "data:")) else None
-    )
-    return page, faults
 
 
 def addresses(room: Room) -> dict[str, str]:
@@ -114,41 +81,15 @@ def addresses(room: Room) -> dict[str, str]:
     }
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("width", [360, 1440])
 async def test_pages_are_whole_and_without_serious_faults(
-    room: Room, browser: Browser, pictures: Path, width: int, theme: Theme
+    room: Room, browser: Browser, tmp_path: Path, width: int
 ) -> None:
-    npm.install()
-    axe = (npm.MODULES / "axe-core/axe.min.js").read_text()
-    page, faults = await open_page(browser, room, width=width, theme=theme)
-    serious = []
-    for name, address in addresses(room).items():
-        await page.goto(room.url + address)
-        if await page.locator("#diagram").count():
-            await page.locator("#diagram[data-drawn]").wait_for()
-            await expect(page.locator(".bjs-powered-by")).to_be_visible()
-        await expect(page.locator("#live-state")).to_have_text("live")
-        assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth"), (
-            f"{name} is too wide for {width} px"
-        )
-        # Evaluated, not added: the page's own policy refuses foreign scripts.
-        await page.evaluate(axe)
-        found: list[dict[str, Any]] = await page.evaluate(
-            "async () => (await axe.run(document, {resultTypes: ['violations']})).violations"
-        )
-        serious += [
-            (name, one["id"], one["help"], [node["html"][:200] for node in one["nodes"][:3]])
-            for one in found
-            if one["impact"] in {"serious", "critical"}
-        ]
-        await page.screenshot(path=pictures / f"control_{name}_{width}_{theme}.png", full_page=True)
-    assert not serious, json.dumps(serious, indent=1)
-    assert not faults
+    await look_through(browser, room.url, addresses(room), tmp_path, width=width)
 
 
 async def test_figures_are_those_of_the_cases_and_open_them(room: Room, browser: Browser) -> None:
-    page, faults = await open_page(browser, room)
+    page, faults = await open_page(browser, room.url)
     await page.goto(f"{room.url}/control")
     tile = page.locator(".tile", has_text="Leads received")
     await expect(tile.locator(".big")).to_have_text(str(len(room.cases)))
@@ -164,7 +105,7 @@ async def test_figures_are_those_of_the_cases_and_open_them(room: Room, browser:
 
 
 async def test_a_page_follows_what_happens_and_keeps_what_was_opened(room: Room, browser: Browser) -> None:
-    page, faults = await open_page(browser, room)
+    page, faults = await open_page(browser, room.url)
     await page.goto(f"{room.url}/control")
     await expect(page.locator("#live-state")).to_have_text("live")
     kpi = page.locator("details", has_text="SLA met")
@@ -178,7 +119,7 @@ async def test_a_page_follows_what_happens_and_keeps_what_was_opened(room: Room,
 
 
 async def test_everything_is_reached_by_keyboard(room: Room, browser: Browser) -> None:
-    page, _ = await open_page(browser, room)
+    page, _ = await open_page(browser, room.url)
     await page.goto(f"{room.url}/control")
     await page.keyboard.press("Tab")
     await expect(page.get_by_role("link", name="Skip to content")).to_be_focused()
@@ -194,15 +135,64 @@ async def test_everything_is_reached_by_keyboard(room: Room, browser: Browser) -
 
 
 async def test_overlays_say_what_the_table_says(room: Room, browser: Browser) -> None:
-    page, _ = await open_page(browser, room)
+    page, _ = await open_page(browser, room.url)
     await page.goto(f"{room.url}/control/processes/lead_routing")
-    await page.locator("#diagram[data-drawn]").wait_for()
+    await drawn(page)
     badge = page.locator('.djs-overlays[data-container-id="accept_lead"] .badge').first
     row = page.locator("tbody tr", has_text="Accept lead")
     await expect(badge).to_have_text(await row.locator("td").nth(1).inner_text())
     await expect(badge).to_have_text(str(len(room.cases)))
     shaded = page.locator('[data-element-id="accept_lead"]')
     await expect(shaded).to_have_class("djs-element djs-shape heat5")
+
+
+async def test_every_diagram_is_drawn_with_its_figures(room: Room, browser: Browser) -> None:
+    diagrams = {file.stem: file.read_text() for file in sorted((ROOT / "bpmn").glob("*.bpmn"))}
+    steps = {}
+    for name, diagram in diagrams.items():
+        key = room.log.deploy(name, version=9, diagram=diagram)
+        steps[name] = re.findall(r"<bpmn:serviceTask id=\"(\w+)\"", diagram)
+        case = room.log.start(name, key, version=9)
+        for step in steps[name]:
+            case.run(step, seconds=1)
+    await room.follow()
+    page, faults = await open_page(browser, room.url)
+    await page.goto(f"{room.url}/control/processes")
+    for name in diagrams:
+        assert steps[name], name
+        await page.locator(f'a[href*="/processes/{name}?version=9"]').wait_for()
+    for name in diagrams:
+        await page.goto(f"{room.url}/control/processes/{name}?version=9")
+        await drawn(page)
+        for step in steps[name]:
+            await expect(page.locator(f'.djs-overlays[data-container-id="{step}"] .badge').first).to_have_text("1")
+    assert not faults
+
+
+async def test_a_finger_moves_a_diagram_and_buttons_size_it(room: Room, browser: Browser) -> None:
+    page, _ = await open_page(browser, room.url, width=360)
+    await page.goto(f"{room.url}/control/processes/lead_routing")
+    await drawn(page)
+    await page.locator("#diagram").scroll_into_view_if_needed()
+    task = page.locator('[data-element-id="accept_lead"]')
+    await expect(task).to_be_in_viewport()  # the strongest shade, in letters that can be read
+    before = await task.bounding_box()
+    assert before is not None
+    await page.get_by_role("button", name="Larger").click()
+    larger = await task.bounding_box()
+    assert larger is not None
+    assert larger["width"] > 1.2 * before["width"]
+    await page.locator("#diagram").evaluate(
+        """(place) => { for (const [kind, x] of [["pointerdown", 200], ["pointermove", 150]]) place.dispatchEvent(
+            new PointerEvent(kind, { pointerType: "touch", pointerId: 7, clientX: x, clientY: 300, bubbles: true })) }"""
+    )
+    moved = await task.bounding_box()
+    assert moved is not None
+    assert moved["x"] == pytest.approx(larger["x"] - 50, abs=1)
+    await page.get_by_role("button", name="Whole").click()
+    whole = await task.bounding_box()
+    assert whole is not None
+    assert whole["width"] < before["width"]
 
 
 def test_the_viewer_is_the_published_one() -> None:

@@ -15,15 +15,15 @@ from workers.control_room.following import TABLES, Follower, Overtaken, forget
 from workers.control_room.projection import KINDS, rows_of, write
 from workers.runtime.database import Pool
 
-DATA = tuple(name for name in TABLES if name != "cursors")
+DATA = tuple(name for name in TABLES if name not in {"cursors", "element_days"})
+# Of counts, those that came to nothing are left where they were.
+DAYS = "SELECT * FROM control.element_days WHERE number <> 0 ORDER BY process_key, day, element, kind, class"
 
 
 async def everything(pool: Pool) -> dict[str, list[dict[str, Any]]]:
+    queries = {name: f"SELECT * FROM control.{name} ORDER BY key" for name in DATA} | {"element_days": DAYS}
     async with pool.connection() as connection:
-        return {
-            name: await (await connection.execute(f"SELECT * FROM control.{name} ORDER BY key")).fetchall()
-            for name in DATA
-        }
+        return {name: await (await connection.execute(query)).fetchall() for name, query in queries.items()}
 
 
 def a_busy_day(log: EngineLog) -> None:
@@ -110,6 +110,7 @@ async def test_building_anew_ends_where_reading_on_ended(pool: Pool, log: Engine
         await follower.catch_up()
     before = await everything(pool)
     assert [len(before[name]) for name in DATA] == [1, 30, 90 - 8, 30, 6]
+    assert sum(row["number"] for row in before["element_days"]) == 90 - 8
 
     await forget(pool)
     assert not any((await everything(pool)).values())

@@ -103,7 +103,7 @@ async def test_tasks_are_counted_by_who_and_age(pool: Pool, cases: list[Case]) -
     waiting = [case for case in cases if case.state == "assigned"]
     assert (reps.name, reps.person, reps.tasks) == ("reps", False, len(waiting))
     assert reps.overdue == sum(case.due is not None and case.due < datetime.now(UTC) for case in waiting)
-    assert {task["lead_id"] for task in found.tasks} <= {case.lead_id for case in waiting}
+    assert {task["case_id"] for task in found.tasks} <= {case.lead_id for case in waiting}
     created = [task["created_at"] for task in found.tasks]
     assert created == sorted(created)
     assert len(created) == 8

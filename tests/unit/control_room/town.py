@@ -127,6 +127,11 @@ async def _one(
         ),
     )  # fmt: skip
     await connection.execute(
+        "INSERT INTO runtime.timeline (business_id, at, actor, action, why, process_instance_key)"
+        " VALUES (%s, %s, 'worker', 'lead_registered', 'It is new.', %s)",
+        (lead_id, received, case.key),
+    )
+    await connection.execute(
         "INSERT INTO routing.assignments (lead_id, round, rep_id, pool, local_day, assigned_at, why, accepted_at)"
         " VALUES (%s, 0, %s, %s, %s, %s, 'a fair turn', %s)",
         (lead_id, owner, None if touched else team, assigned.date(), assigned, accepted),

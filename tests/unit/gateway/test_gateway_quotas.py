@@ -126,6 +126,13 @@ async def test_reviews_versions_and_withdrawals(make_client: MakeClient, pool: P
     assert (await client.post("/v1/quotas/none/withdraw", json=why, headers=AUTHORISED)).status_code == 404
 
 
+async def test_nobody_can_approve_a_quota_over_http(make_client: MakeClient) -> None:
+    client = await make_client(api_tokens=[TOKEN])
+    paths = (await client.get("/openapi.json", headers=AUTHORISED)).json()["paths"]
+    writing = {path for path, methods in paths.items() if "quota" in path and methods.keys() - {"get"}}
+    assert writing == {"/v1/quotas", "/v1/quotas/adjustments", "/v1/quotas/{quota_id}/withdraw"}
+
+
 async def test_a_letter_opens_by_its_link_only_and_not_when_it_is_void(make_client: MakeClient, pool: Pool) -> None:
     client = await make_client(api_tokens=[TOKEN], link_secret="of this test alone, and so long enough")
     await found(pool)

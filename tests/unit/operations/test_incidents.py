@@ -57,7 +57,7 @@ async def test_an_incident_that_is_gone_is_refused_and_recorded(pool: Pool, trou
     (one,) = await trouble.make("Away.")
     await incidents.retry(pool, trouble.client, [one], ANA)
     (job,) = await trouble.jobs(1)
-    await trouble.client.complete(job.key, {})
+    await trouble.client.complete(job.key, "{}")
     (again,) = await incidents.retry(pool, trouble.client, [one], ANA)
     assert again.outcome.startswith("refused: ")
     assert [outcome[:7] for (outcome,) in await rows(pool, "SELECT outcome FROM runtime.audit ORDER BY id DESC")] == [

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import signal
+import sys
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -28,6 +30,10 @@ from workers.settings import Settings
 TRANSIENT = "Gave up after the last try: The CRM is away. When the cause is mended, retry this incident."
 DEFECT = "Defect in call: KeyError. Deploy a corrected worker, then retry this incident."
 NOW = timedelta()
+PLACE = (
+    "FROM pg_locks l WHERE locktype = 'advisory' AND database ="
+    " (SELECT oid FROM pg_database WHERE datname = current_database())"
+)
 
 Repairing = Callable[..., Repair]
 
@@ -148,6 +154,56 @@ async def test_of_two_processes_one_repairs_and_the_other_takes_over(repairing: 
     await second
 
 
+ELSEWHERE = """
+import asyncio, sys
+from workers.operations.repair import Repair
+from workers.runtime.database import open_pool
+
+class Nothing:
+    async def open_incidents(self, limit): return []
+
+async def tell(found): return 0
+
+async def main(dsn, lost_seconds):
+    pool = await open_pool(dsn)
+    await Repair(dsn, pool, Nothing(), None, [], {}, tell, lost_seconds=lost_seconds).run(asyncio.Event(), 3600.0)
+
+asyncio.run(main(sys.argv[1], float(sys.argv[2])))
+"""
+
+
+async def test_one_that_hangs_or_whose_machine_is_gone_loses_its_place(
+    dsn: str, pool: Pool, repairing: Repairing
+) -> None:
+    lost_seconds = 1.5
+    other, stop = repairing(), asyncio.Event()
+    elsewhere = await asyncio.create_subprocess_exec(sys.executable, "-c", ELSEWHERE, dsn, str(lost_seconds))
+    try:
+
+        async def held() -> bool:
+            return bool(await rows(pool, f"SELECT {PLACE}"))
+
+        async def held_for_long() -> bool:
+            age = "(SELECT clock_timestamp() - backend_start FROM pg_stat_activity a WHERE a.pid = l.pid)"
+            return await rows(pool, f"SELECT {age} > make_interval(secs => {3 * lost_seconds}) {PLACE}") == [(True,)]
+
+        await eventually(held, "the other process to work")
+        taking_over = asyncio.create_task(other.run(stop, 0.05))
+        await eventually(held_for_long, "it to keep its place for as long as it lives")
+        assert not other.working
+        elsewhere.send_signal(signal.SIGSTOP)
+
+        async def took_over() -> bool:
+            return other.working
+
+        await eventually(took_over, "its place to be taken")
+        stop.set()
+        await taking_over
+    finally:
+        elsewhere.kill()
+        await elsewhere.wait()
+
+
 async def test_it_comes_back_when_its_connection_is_cut(pool: Pool, repairing: Repairing) -> None:
     repair, stop = repairing(), asyncio.Event()
     running = asyncio.create_task(repair.run(stop, 0.05))
@@ -159,8 +215,7 @@ async def test_it_comes_back_when_its_connection_is_cut(pool: Pool, repairing: R
         return not repair.working
 
     await eventually(works, "it to work")
-    query = "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND database ="
-    await rows(pool, f"{query} (SELECT oid FROM pg_database WHERE datname = current_database())")
+    await rows(pool, f"SELECT pg_terminate_backend(pid) {PLACE}")
     await eventually(cut, "it to notice")
     await eventually(works, "it to work again")
     stop.set()

@@ -53,7 +53,7 @@ async def test_an_incident_is_told_once_however_often_it_is_tried(dsn: str, pool
     assert "  http://here/runbooks/crm-away.md\n" in text
     await repair.once()
     (job,) = await trouble.jobs(1)
-    await trouble.client.complete(job.key, {})
+    await trouble.client.complete(job.key, "{}")
     await trouble.make(AWAY, AWAY)
     await repair.once()
     assert [row.payload["subject"] for row in await mails(pool)][1:] == ["Fairlead: 2 new incidents"]

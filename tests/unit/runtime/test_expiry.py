@@ -55,6 +55,17 @@ async def test_what_was_told_goes(cases: Cases, expiry: Expiry) -> None:
     assert await cases.rows("SELECT subject FROM runtime.told") == [("399",)]
 
 
+async def test_events_of_other_systems_are_forgotten_when_they_no_longer_come_again(
+    cases: Cases, expiry: Expiry
+) -> None:
+    await cases.run_sql(
+        "INSERT INTO runtime.events_seen SELECT 'hubspot', n::text, now() - make_interval(days => n)"
+        " FROM unnest(ARRAY[89, 91]) AS n"
+    )
+    assert await expiry.sweep() == 1
+    assert await cases.rows("SELECT event_id FROM runtime.events_seen") == [("89",)]
+
+
 async def test_delivered_and_left_rows(cases: Cases, expiry: Expiry) -> None:
     await cases.run_sql(
         "INSERT INTO runtime.delivered (channel, external_id, business_id, delivered_at)"

@@ -155,7 +155,7 @@ async def test_twin_completion_is_no_orphan(
     engine: EmbeddedEngine, client: ZeebeClient, serving: Serving, book: str, cases: Cases, view: Recorded, seen: bool
 ) -> None:
     async def twin_first(job_key: int) -> None:
-        await client.complete(job_key, {"booked": 1})
+        await client.complete(job_key, '{"booked": 1}')
         if not seen:  # the twin was a worker, too: it had answered from the stored result, and noted that
             await cases.run_sql("UPDATE runtime.effects SET completed_at = clock_timestamp()")
 

@@ -41,7 +41,7 @@ async def works_a_job(client: ZeebeClient, engine: EmbeddedEngine) -> None:
         mine = [job for job in await waiting(client) if job.process_instance_key == instance]
         async for job in jobs if not mine else _each(mine):
             if job.process_instance_key == instance:
-                await client.complete(job.key, {"touched": 1})
+                await client.complete(job.key, '{"touched": 1}')
                 break
     await until(lambda: ended(engine, instance), "the instance to end")
 
@@ -144,7 +144,7 @@ async def test_every_command_with_a_tenant_field_names_the_tenant(engine: Embedd
         lambda client: client.cancel(1),
         lambda client: client.resolve_incident(1),
         lambda client: client.activate("flow.none", worker="w", timeout_seconds=30, variables=[], at_most=1),
-        lambda client: client.complete(1, {}),
+        lambda client: client.complete(1, "{}"),
         lambda client: client.fail(1, retries=1, message=""),
         lambda client: client.throw(1, code="x", message="", variables={}),
         lambda client: client.extend(1, 30),

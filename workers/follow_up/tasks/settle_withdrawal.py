@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from workers.follow_up.ports import FollowUpPorts
+from workers.office import withdrawals
 from workers.runtime.task import Contract, task
 
 
@@ -21,7 +22,4 @@ class SettleWithdrawalOutput(Contract):
 @task(business_id="follow_up_id", effect="once", after_close=True)
 async def settle_withdrawal(given: SettleWithdrawalInput, ports: FollowUpPorts) -> SettleWithdrawalOutput:
     """Run the compensation handlers of effects whose jobs were interrupted under way."""
-    undone = await ports.work.undo_leftovers()
-    why = "Undone here, as its job was interrupted: " + ", ".join(undone) if undone else "Nothing was left over."
-    await ports.work.note("settled", why, leftovers=undone)
-    return SettleWithdrawalOutput(leftovers_undone=undone)
+    return SettleWithdrawalOutput(leftovers_undone=await withdrawals.settle(ports.work))

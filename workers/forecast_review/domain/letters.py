@@ -47,14 +47,3 @@ def publication_failed(organisation: str, why: str, *, link: str) -> Letter:
         [f"{why}.", "Every system has its former forecast back. Please decide whether to try again."],
         ("Open the task", link),
     )
-
-
-def takes_long(name: str, *, link: str) -> Letter:
-    """To sales operations; nothing is wrong yet."""
-    return letter(
-        f"Takes long: {name}",
-        [
-            f"“{name}” has not ended yet. Nothing has to be done; if it does not end within the hour, look at the workers."
-        ],
-        ("Open Tasklist", link),
-    )

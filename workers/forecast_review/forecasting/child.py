@@ -7,15 +7,10 @@ the forecast has, and those bytes; or one with an error in words. What libraries
 
 from __future__ import annotations
 
-import json
-import os
-import signal
 import sys
-import threading
 import time
-from collections.abc import Mapping
-from typing import BinaryIO
 
+from workers.child_side import Answers, end_with_who_asked
 from workers.forecast_review.forecasting.errors import ForecastError
 from workers.forecast_review.forecasting.history import Problem
 from workers.forecast_review.forecasting.models import SINGLE
@@ -24,8 +19,6 @@ from workers.forecast_review.forecasting.packing import unpack
 from workers.forecast_review.forecasting.plan import Plan, cores
 from workers.forecast_review.forecasting.running import run_forecast
 
-NICE = 10
-"""Other programs of the machine go before."""
 FEW = 8
 """Series that are done before further processes have imported the libraries."""
 STEP_SECONDS = 0.5
@@ -34,20 +27,17 @@ STEP_SECONDS = 0.5
 
 def main() -> None:
     """Work on one order."""
-    # Whatever is printed by libraries must not get between the lines.
-    out = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)
-    os.nice(NICE)
+    answers = Answers()
     order, size = Order.from_line(sys.stdin.buffer.readline())
     packed = sys.stdin.buffer.read(size)
-    threading.Thread(target=_end_with, args=(sys.stdin.buffer,), daemon=True).start()
+    end_with_who_asked()
     told = 0.0
 
     def tell(done: int, total: int, doing: str) -> None:
         nonlocal told
         if done == total or time.monotonic() - told >= STEP_SECONDS:
             told = time.monotonic()
-            _line(out, {"done": done, "total": total, "doing": doing})
+            answers.line({"done": done, "total": total, "doing": doing})
 
     try:
         history = unpack(packed)
@@ -62,22 +52,9 @@ def main() -> None:
         forecast = run_forecast(history, plan, problems=[Problem(*one) for one in order.problems], tell=tell)
         content = forecast.to_bytes()
     except ForecastError as error:
-        _line(out, {"error": str(error)})
+        answers.line({"error": str(error)})
         return
-    _line(out, {"size": len(content)})
-    out.write(content)
-    out.flush()
-
-
-def _end_with(stream: BinaryIO) -> None:
-    """End this process and its children when the stream does."""
-    stream.read()
-    os.killpg(0, signal.SIGKILL)
-
-
-def _line(out: BinaryIO, content: Mapping[str, object]) -> None:
-    out.write(json.dumps(content).encode() + b"\n")
-    out.flush()
+    answers.parts(size=content)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import AwareDatetime
 
 from workers.forecast_review.ports import ForecastReviewPorts
+from workers.office import withdrawals
 from workers.runtime.task import Contract, task
 
 
@@ -24,12 +25,7 @@ class RecordWithdrawalOutput(Contract):
 @task(business_id="forecast_id", effect="once", after_close=True, closes=True)
 async def record_withdrawal(given: RecordWithdrawalInput, ports: ForecastReviewPorts) -> RecordWithdrawalOutput:
     """Fence the case, after waiting for effects under way, and mark the review as withdrawn."""
-    # The fence first: it waits for jobs under way, which may hold the review's row.
-    await ports.work.close_case("withdrawn")
-    now = ports.clock()
-    await ports.book.close(given.forecast_id, "withdrawn", now)
-    # The reason is free text and may hold personal data; the message's sender keeps it.
-    await ports.work.note(
-        "withdrawn", "It was withdrawn; whatever was done is undone.", reason_given=bool(given.withdraw_why)
+    at = await withdrawals.record(
+        ports.work, ports.clock, lambda now: ports.book.close(given.forecast_id, "withdrawn", now), given.withdraw_why
     )
-    return RecordWithdrawalOutput(withdrawn_at=now)
+    return RecordWithdrawalOutput(withdrawn_at=at)

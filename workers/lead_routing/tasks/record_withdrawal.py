@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from workers.lead_routing.ports import LeadRoutingPorts
+from workers.office import withdrawals
 from workers.runtime.task import Contract, task
 
 
@@ -27,13 +28,11 @@ async def record_withdrawal(given: RecordWithdrawalInput, ports: LeadRoutingPort
 
     A lead that was merged or discarded before keeps that state: its story had ended.
     """
-    # The fence first: it waits for jobs under way, which may hold the lead's row.
-    await ports.work.close_case("withdrawn")
-    received = await ports.leads.received(given.lead_id)
-    if received.state not in {"merged", "discarded"}:
-        await ports.leads.set_state(given.lead_id, "withdrawn")
-    # The reason is free text and may hold personal data; the message's sender keeps it.
-    await ports.work.note(
-        "withdrawn", "It was withdrawn; whatever was done is undone.", reason_given=bool(given.withdraw_why)
-    )
-    return RecordWithdrawalOutput(withdrawn_at=ports.clock())
+
+    async def mark(_now: datetime) -> None:
+        received = await ports.leads.received(given.lead_id)
+        if received.state not in {"merged", "discarded"}:
+            await ports.leads.set_state(given.lead_id, "withdrawn")
+
+    at = await withdrawals.record(ports.work, ports.clock, mark, given.withdraw_why)
+    return RecordWithdrawalOutput(withdrawn_at=at)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from workers.lead_routing.ports import LeadRoutingPorts
 from workers.lead_routing.ports.crm import CHANNEL
+from workers.office import withdrawals
 from workers.runtime.task import Contract, task
 
 
@@ -22,10 +23,8 @@ class SettleWithdrawalOutput(Contract):
 @task(business_id="lead_id", effect="once", after_close=True)
 async def settle_withdrawal(given: SettleWithdrawalInput, ports: LeadRoutingPorts) -> SettleWithdrawalOutput:
     """Run the compensation handlers of effects whose jobs were interrupted under way, then tell the CRM."""
-    undone = await ports.work.undo_leftovers()
+    undone = await withdrawals.settle(ports.work)
     received = await ports.leads.received(given.lead_id)
     if received.state == "withdrawn":
         await ports.work.send(CHANNEL, {"lead_id": given.lead_id, "status": "withdrawn"})
-    why = "Undone here, as its job was interrupted: " + ", ".join(undone) if undone else "Nothing was left over."
-    await ports.work.note("settled", why, leftovers=undone)
     return SettleWithdrawalOutput(leftovers_undone=undone)

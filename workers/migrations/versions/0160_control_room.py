@@ -26,6 +26,7 @@ def upgrade() -> None:
         version_tag text        NOT NULL DEFAULT '',
         deployed_at timestamptz NOT NULL,
         diagram     text        NOT NULL,        -- BPMN 2.0 XML as deployed
+        names       jsonb       NOT NULL DEFAULT '{}', -- of its elements, by id
         position    bigint      NOT NULL
     );
     CREATE TABLE control.instances (
@@ -58,6 +59,26 @@ def upgrade() -> None:
     CREATE INDEX elements_instance ON control.elements (instance_key, started_at);
     CREATE INDEX elements_time ON control.elements (process_key, started_at) INCLUDE (element, ended_at, completed);
     CREATE INDEX elements_open ON control.elements (process_key, element) WHERE ended_at IS NULL;
+    -- Elements counted, because figures of a month ask for millions: by the day on which they began (UTC) and by class of
+    -- duration. Classes grow by 4 %, so that a percentile is at most 2 % off.
+    CREATE TABLE control.element_days (
+        process_key  bigint   NOT NULL,
+        day          date     NOT NULL,
+        element      text     NOT NULL,
+        kind         text     NOT NULL,
+        class        smallint NOT NULL,          -- -1: runs, 0: less than a millisecond, n: up to 1.04^n ms
+        number       bigint   NOT NULL,
+        forced       bigint   NOT NULL,          -- of them, those ended by force
+        milliseconds bigint   NOT NULL,          -- all together
+        PRIMARY KEY (process_key, day, element, kind, class)
+    );
+    CREATE FUNCTION control.milliseconds(began timestamptz, ended timestamptz) RETURNS bigint LANGUAGE sql IMMUTABLE
+        AS $$ SELECT round(extract(epoch FROM ended - began) * 1000)::bigint $$;
+    CREATE FUNCTION control.class_of(milliseconds bigint) RETURNS smallint LANGUAGE sql IMMUTABLE
+        AS $$ SELECT CASE WHEN milliseconds IS NULL THEN -1 WHEN milliseconds < 1 THEN 0
+                          ELSE 1 + floor(ln(milliseconds::float8) / ln(1.04::float8)) END::smallint $$;
+    CREATE FUNCTION control.seconds_of(class smallint) RETURNS float8 LANGUAGE sql IMMUTABLE
+        AS $$ SELECT CASE WHEN class < 1 THEN 0 ELSE 1.04::float8 ^ (class - 0.5) / 1000 END $$;
     CREATE TABLE control.user_tasks (
         key          bigint PRIMARY KEY,
         element_key  bigint NOT NULL,
@@ -75,6 +96,7 @@ def upgrade() -> None:
     );
     CREATE INDEX user_tasks_instance ON control.user_tasks (instance_key);
     CREATE INDEX user_tasks_open ON control.user_tasks (created_at) WHERE ended_at IS NULL;
+    CREATE INDEX user_tasks_decided ON control.user_tasks (instance_key) WHERE element <> 'accept_lead';
     CREATE TABLE control.incidents (
         key          bigint PRIMARY KEY,
         element_key  bigint NOT NULL,
@@ -96,6 +118,12 @@ def upgrade() -> None:
     -- Leads are looked at by time, and found from their instance.
     CREATE INDEX leads_received ON routing.leads (received_at);
     CREATE INDEX leads_instance ON routing.leads (process_instance_key) WHERE process_instance_key IS NOT NULL;
+    CREATE INDEX assignments_released ON routing.assignments (lead_id) WHERE released_at IS NOT NULL;
+    -- Any case is found from its instance.
+    CREATE INDEX timeline_instance ON runtime.timeline (process_instance_key, id) WHERE process_instance_key <> 0;
+    CREATE FUNCTION control.case_of(instance bigint) RETURNS text LANGUAGE sql STABLE
+        AS $$ SELECT business_id FROM runtime.timeline
+              WHERE process_instance_key = instance AND process_instance_key <> 0 ORDER BY id LIMIT 1 $$;
 
     -- Speed to lead, defined once: from the gateway's receipt until somebody has accepted the lead. People's part is the
     -- time with an open task; it is unknown (NULL) until the read model has the instance.
@@ -114,4 +142,8 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    op.execute("DROP SCHEMA control CASCADE; DROP INDEX routing.leads_instance; DROP INDEX routing.leads_received")
+    op.execute(
+        "DROP SCHEMA control CASCADE; DROP INDEX runtime.timeline_instance; DROP INDEX routing.leads_instance;"
+        " DROP INDEX routing.assignments_released;"
+        " DROP INDEX routing.leads_received"
+    )

@@ -8,28 +8,23 @@ words. What libraries print goes to standard error. When standard input closes, 
 from __future__ import annotations
 
 import json
-import os
 import resource
-import signal
 import sys
-import threading
 import zlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from decimal import Decimal
-from typing import Any, BinaryIO
+from typing import Any
 
 from pydantic import ValidationError
 
+from workers.child_side import Answers, end_with_who_asked
 from workers.quota_approval.planning.adjusting import adjust
 from workers.quota_approval.planning.errors import InputError, QuotaError
 from workers.quota_approval.planning.plan import QuotaPlan
 from workers.quota_approval.planning.reading import read_tables
 from workers.quota_approval.planning.rules import Rules
 from workers.quota_approval.planning.running import run_plan
-
-NICE = 10
-"""Other programs of the machine go before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,35 +98,19 @@ def _held(tables: Mapping[str, list[dict[str, str]]], order: Order) -> list[dict
 
 def main() -> None:
     """Work on one order."""
-    # Whatever is printed by libraries must not get between the lines.
-    out = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)
-    os.nice(NICE)
+    answers = Answers()
     order = Order.from_line(sys.stdin.buffer.readline())
     resource.setrlimit(resource.RLIMIT_DATA, (order.memory_mb << 20, order.memory_mb << 20))
     content = sys.stdin.buffer.read(order.size)
-    threading.Thread(target=_end_with, args=(sys.stdin.buffer,), daemon=True).start()
+    end_with_who_asked()
     try:
         made = work(order, content).to_bytes()
     except QuotaError as error:
-        _line(out, {"error": str(error)})
+        answers.line({"error": str(error)})
     except MemoryError:
-        _line(out, {"error": f"the plan needs more than {order.memory_mb} MB"})
+        answers.line({"error": f"the plan needs more than {order.memory_mb} MB"})
     else:
-        _line(out, {"size": len(made)})
-        out.write(made)
-        out.flush()
-
-
-def _end_with(stream: BinaryIO) -> None:
-    """End this process and its children when the stream does."""
-    stream.read()
-    os.killpg(0, signal.SIGKILL)
-
-
-def _line(out: BinaryIO, content: Mapping[str, object]) -> None:
-    out.write(json.dumps(content).encode() + b"\n")
-    out.flush()
+        answers.parts(size=made)
 
 
 if __name__ == "__main__":

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from pydantic import AwareDatetime
 
+from workers.office import withdrawals
 from workers.quota_approval.ports import QuotaApprovalPorts
 from workers.runtime.task import Contract, task
 
@@ -24,13 +27,10 @@ class RecordWithdrawalOutput(Contract):
 @task(business_id="quota_id", effect="once", after_close=True, closes=True)
 async def record_withdrawal(given: RecordWithdrawalInput, ports: QuotaApprovalPorts) -> RecordWithdrawalOutput:
     """Fence the case, after waiting for effects under way, and mark the review as withdrawn."""
-    # The fence first: it waits for jobs under way, which may hold the review's row.
-    await ports.work.close_case("withdrawn")
-    now = ports.clock()
-    await ports.book.close(given.quota_id, "withdrawn", now)
-    await ports.cases.sign(given.quota_id, None, "withdrawn", "the process", now, {})
-    # The reason is free text and may hold personal data; the message's sender keeps it.
-    await ports.work.note(
-        "withdrawn", "It was withdrawn; whatever was done is undone.", reason_given=bool(given.withdraw_why)
-    )
-    return RecordWithdrawalOutput(withdrawn_at=now)
+
+    async def mark(now: datetime) -> None:
+        await ports.book.close(given.quota_id, "withdrawn", now)
+        await ports.cases.sign(given.quota_id, None, "withdrawn", "the process", now, {})
+
+    at = await withdrawals.record(ports.work, ports.clock, mark, given.withdraw_why)
+    return RecordWithdrawalOutput(withdrawn_at=at)

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import AwareDatetime
 
-from workers.office.letters import CHANNEL, escalation, reminder
+from workers.office import notices
 from workers.quota_approval.ports import QuotaApprovalPorts
 from workers.runtime.task import Contract, task
 
@@ -36,10 +36,16 @@ class SendNoticeOutput(Contract):
 @task(business_id="quota_id", effect="once", loop="occurrence", due=lambda given: given.due_at)
 async def send_notice(given: SendNoticeInput, ports: QuotaApprovalPorts) -> SendNoticeOutput:
     """Write to the audience; each occurrence once."""
-    write = reminder if given.notice == "reminder" else escalation
-    letter = write(f"{given.task_name}: {given.organisation_name}", due_at=given.due_at, link=ports.tasks)
     people = await ports.book.people(given.organisation)
     own = [one.email for one in people if one.login in set(given.logins or ())]
-    await ports.work.send(CHANNEL, letter.to(own or await ports.book.addresses(given.organisation, given.audience)))
-    await ports.work.note(f"{given.notice}_sent", f"{given.audience} are told by mail.", task=given.task_name)
+    await notices.send(
+        ports.work,
+        given.notice,
+        given.task_name,
+        given.organisation_name,
+        audience=given.audience,
+        addresses=own or await ports.book.addresses(given.organisation, given.audience),
+        due_at=given.due_at,
+        link=ports.tasks,
+    )
     return SendNoticeOutput(notice_sent_at=ports.clock())

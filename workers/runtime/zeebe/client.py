@@ -186,11 +186,9 @@ class ZeebeClient:
                 raise translated(error) from error
         return jobs
 
-    async def complete(self, job_key: int, variables: Json) -> None:
-        """Complete a job with these variables."""
-        await job_reply(
-            self._stub.CompleteJob(pb.CompleteJobRequest(jobKey=job_key, variables=dump(variables)), timeout=10)
-        )
+    async def complete(self, job_key: int, variables: str) -> None:
+        """Complete a job with these variables, as `dump` gives them: who stores a result first has it serialised."""
+        await job_reply(self._stub.CompleteJob(pb.CompleteJobRequest(jobKey=job_key, variables=variables), timeout=10))
 
     async def fail(self, job_key: int, *, retries: int, message: str, back_off_seconds: float = 0.0) -> None:
         """Fail a job, leaving it so many `retries`; with 0 an incident with this message is raised."""

@@ -55,17 +55,6 @@ def publication_failed(organisation: str, why: str, *, link: str) -> Letter:
     )
 
 
-def takes_long(name: str, *, link: str) -> Letter:
-    """To sales operations; nothing is wrong yet."""
-    return letter(
-        f"Takes long: {name}",
-        [
-            f"“{name}” has not ended yet. Nothing has to be done; if it does not end within the hour, look at the workers."
-        ],
-        ("Open Tasklist", link),
-    )
-
-
 def _named(accounts: Sequence[str]) -> str:
     more = f" and {len(accounts) - NAMED} more" if len(accounts) > NAMED else ""
     return f"{', '.join(accounts[:NAMED])}{more}"

@@ -7,19 +7,15 @@ of its picture, and their bytes; or one with an error in words. What libraries p
 
 from __future__ import annotations
 
-import json
 import math
-import os
 import resource
-import signal
 import sys
-import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import BinaryIO
 
 import pandas as pd
 
+from workers.child_side import Answers, end_with_who_asked
 from workers.territory_alignment.solving import charts
 from workers.territory_alignment.solving.adjusting import Change, adjust
 from workers.territory_alignment.solving.aligning import align
@@ -33,42 +29,35 @@ from workers.territory_alignment.solving.plan import Plan
 from workers.territory_alignment.solving.reading import Reading, Table, read_tables
 from workers.territory_alignment.solving.running import Limits, Progress, Tell
 
-NICE = 10
-"""Other programs of the machine go before."""
 GAP = 1e-4
 
 
 def main() -> None:
     """Work on one order."""
-    # Whatever is printed by libraries must not get between the lines.
-    out = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)
-    os.nice(NICE)
+    answers = Answers()
     order, size = Order.from_line(sys.stdin.buffer.readline())
     before = sys.stdin.buffer.read(size)
-    threading.Thread(target=_end_with, args=(sys.stdin.buffer,), daemon=True).start()
+    end_with_who_asked()
     resource.setrlimit(resource.RLIMIT_DATA, (order.memory_mb * 2**20, order.memory_mb * 2**20))
 
     def tell(step: Progress) -> None:
         found = {"score": step.value, "bound": step.bound}
         shown = {name: value if math.isfinite(value) else None for name, value in found.items()}
-        _line(out, {"stage": step.stage, "seconds": step.seconds} | shown)
+        answers.line({"stage": step.stage, "seconds": step.seconds} | shown)
 
     try:
         plan = _adjusted(Plan.from_bytes(before), order, tell) if before else _aligned(order, tell)
         content, picture = plan.to_bytes(), charts.png(plan)
     except ClashError as error:
-        _refuse(out, "rules", str(error), [rule for clash in error.clashes for rule in clash.rules])
+        _refuse(answers, "rules", str(error), [rule for clash in error.clashes for rule in clash.rules])
     except (NoTimeError, NoWayError) as error:
-        _refuse(out, "time", str(error))
+        _refuse(answers, "time", str(error))
     except InputError as error:
-        _refuse(out, "input", str(error))
+        _refuse(answers, "input", str(error))
     except MemoryError:
-        _refuse(out, "time", f"the search ran out of its {order.memory_mb} MB of memory")
+        _refuse(answers, "time", f"the search ran out of its {order.memory_mb} MB of memory")
     else:
-        _line(out, {"size": len(content), "picture": len(picture)})
-        out.write(content + picture)
-        out.flush()
+        answers.parts(size=content, picture=picture)
 
 
 def _read(order: Order) -> Reading:
@@ -121,19 +110,8 @@ def _loosened(organisation: Organisation, order: Order) -> Organisation:
     return organisation
 
 
-def _refuse(out: BinaryIO, kind: ClashKind, why: str, rules: Sequence[Rule] = ()) -> None:
-    _line(out, {"error": why, "kind": kind, "rules": [[rule.kind, rule.subject, words(rule)] for rule in rules]})
-
-
-def _end_with(stream: BinaryIO) -> None:
-    """End this process when the stream does."""
-    stream.read()
-    os.killpg(0, signal.SIGKILL)
-
-
-def _line(out: BinaryIO, content: Mapping[str, object]) -> None:
-    out.write(json.dumps(content).encode() + b"\n")
-    out.flush()
+def _refuse(answers: Answers, kind: ClashKind, why: str, rules: Sequence[Rule] = ()) -> None:
+    answers.line({"error": why, "kind": kind, "rules": [[rule.kind, rule.subject, words(rule)] for rule in rules]})
 
 
 if __name__ == "__main__":

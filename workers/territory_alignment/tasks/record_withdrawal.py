@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import AwareDatetime
 
+from workers.office import withdrawals
 from workers.runtime.task import Contract, task
 from workers.territory_alignment.ports import TerritoryAlignmentPorts
 
@@ -24,12 +25,7 @@ class RecordWithdrawalOutput(Contract):
 @task(business_id="alignment_id", effect="once", after_close=True, closes=True)
 async def record_withdrawal(given: RecordWithdrawalInput, ports: TerritoryAlignmentPorts) -> RecordWithdrawalOutput:
     """Fence the case, after waiting for effects under way, and mark the alignment as withdrawn."""
-    # The fence first: it waits for jobs under way, which may hold the alignment's row.
-    await ports.work.close_case("withdrawn")
-    now = ports.clock()
-    await ports.book.close(given.alignment_id, "withdrawn", now)
-    # The reason is free text and may hold personal data; the message's sender keeps it.
-    await ports.work.note(
-        "withdrawn", "It was withdrawn; whatever was done is undone.", reason_given=bool(given.withdraw_why)
+    at = await withdrawals.record(
+        ports.work, ports.clock, lambda now: ports.book.close(given.alignment_id, "withdrawn", now), given.withdraw_why
     )
-    return RecordWithdrawalOutput(withdrawn_at=now)
+    return RecordWithdrawalOutput(withdrawn_at=at)

@@ -5,13 +5,26 @@ from __future__ import annotations
 import asyncio
 import json
 import zlib
+from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
 from tests.process.quotas import PERIOD, rules, tables
+from workers.quota_approval.adapters.book import PostgresQuotaBook
+from workers.quota_approval.adapters.inputs import PostgresInputDesk
+from workers.quota_approval.adapters.loading import load
+from workers.quota_approval.adapters.planning import ProcessPlanner
+from workers.quota_approval.domain.reviews import Organisation
 from workers.quota_approval.planning.child import Order, work
 from workers.quota_approval.planning.errors import ClashError, InputError
+from workers.quota_approval.ports.planning import PlanImpossible
+from workers.runtime import discovery, unit
 from workers.runtime.children import child
+from workers.runtime.database import Pool
+from workers.runtime.resources import Resources
+from workers.runtime.work import JobInfo
+from workers.settings import Settings
 
 CHILD = "workers.quota_approval.planning.child"
 
@@ -41,15 +54,23 @@ def test_rules_that_cannot_be_used_or_clash_are_told() -> None:
         work(order(limits={"rep": {"cap": 50_000}}), packed())
 
 
-async def test_too_little_memory_is_an_answer() -> None:
-    given = order(memory_mb=1)
-    async with child(CHILD) as planning, asyncio.timeout(120):
-        assert planning.stdin is not None
-        assert planning.stdout is not None
-        planning.stdin.write(given.to_line() + packed())
-        line = await planning.stdout.readline()
-        said = json.loads(line) if line else None
-        assert said is None or said["error"] == "the plan needs more than 1 MB"
+@pytest.mark.parametrize(
+    ("limits", "why"),
+    [({"seconds": 0.01}, "no plan was found within 0 seconds"), ({"memory_mb": 1}, "more than 1 MB|more memory")],
+)
+async def test_too_little_time_or_memory_is_an_answer(pool: Pool, limits: dict[str, Any], why: str) -> None:
+    organisation = Organisation("field", "Field", "EUR", "UTC", "US", ("crm",), {}, rules(), None)
+    job = JobInfo("quota_approval.plan_quotas", "plan_quotas", "field-1", "", 1, 1, 1, 1)
+    async with pool.connection() as connection:
+        await load(connection, organisation, tables(), [])
+        work = unit.JobWork(job, discovery.find(job.job_type), Resources(Settings(), pool), discovery.ROOT, connection)
+        book = PostgresQuotaBook(work, sales_ops=())
+        await book.open("field-1", "field", PERIOD, "by_hand", "test", (), datetime.now(UTC))
+        review = await book.review("field-1")
+        collected = await PostgresInputDesk(work).collect(review, organisation, 1)
+        with pytest.raises(PlanImpossible, match=why) as caught:
+            await ProcessPlanner(work, **limits).plan(review, organisation, collected.input_id, None)
+    assert str(caught.value) == caught.value.variables["plan_why"]
 
 
 async def test_the_child_ends_when_who_asked_is_gone() -> None:

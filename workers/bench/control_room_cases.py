@@ -1,0 +1,108 @@
+"""Leads of thirty days for the control room's benchmark, written into the tables at once.
+
+Twenty-five elements an instance, as a routed lead has; three in a hundred still wait for their owner, one in a hundred has
+had an incident. Fed from the engine's log the tables would hold the same (`DAYS` is compared in tests/unit/control_room).
+"""
+
+from __future__ import annotations
+
+import psycopg
+from psycopg.types.json import Jsonb
+
+from workers.control_room.projection import names_of
+
+ELEMENTS = (
+    "register_lead", "match_account", "fetch_company", "score_lead", "lead_routing_decision", "assign_owner",
+    "write_owner", "notify_owner", "confirm_acceptance",
+)  # fmt: skip
+"""Served by workers, or decided; what else an instance passes are gateways and events."""
+PASSED = 15
+TEAMS, REPS = 8, 40
+
+_SALES = f"""
+    INSERT INTO routing.territories SELECT 'team-' || i, 'Team ' || i, 'UTC', 'DE', 'M', 'm@example.com'
+    FROM generate_series(1, {TEAMS}) AS i;
+    INSERT INTO routing.reps SELECT 'rep-' || i, 'Rep ' || i, 'r@example.com', 'rep-' || i,
+        ARRAY['team-' || 1 + i % {TEAMS}], 'UTC', 'DE', '{{}}', '{{en}}', '{{}}', 1.0, 20, 12 FROM generate_series(1, {REPS}) AS i
+"""  # noqa: S608 - of our own constants only
+_INSTANCES = """
+    INSERT INTO control.instances (key, process_key, process, version, started_at, ended_at, completed, human_seconds, position)
+    SELECT i, 1, 'lead_routing', 1, at, ended, CASE WHEN ended IS NOT NULL THEN true END,
+           coalesce(extract(epoch FROM ended - at) - 6, 0), i
+    FROM (SELECT i, at, CASE WHEN random() < 0.97 THEN at + make_interval(secs => 10 + random() * 4000) END AS ended
+          FROM (SELECT i, clock_timestamp() - interval '30 days' * (1 - i::float8 / %(instances)s) AS at
+                FROM generate_series(1, %(instances)s) AS i) AS begun) AS cases
+"""
+_STEPS = """
+    INSERT INTO control.elements (key, instance_key, process_key, element, kind, scope_key, started_at, ended_at, completed,
+        position)
+    SELECT i.key * 32 + e, i.key, 1, coalesce((%(elements)s::text[])[e], 'passed_' || e),
+           CASE WHEN e <= cardinality(%(elements)s::text[]) THEN 'SERVICE_TASK' ELSE 'EXCLUSIVE_GATEWAY' END, i.key,
+           i.started_at + make_interval(secs => 0.2 * e),
+           i.started_at + make_interval(secs => 0.2 * e + CASE WHEN e <= cardinality(%(elements)s::text[])
+                                                               THEN random() * random() ELSE 0 END), true, i.key
+    FROM control.instances i, generate_series(1, cardinality(%(elements)s::text[]) + %(passed)s) AS e
+    UNION ALL
+    SELECT key * 32, key, 1, 'accept_lead', 'USER_TASK', key, started_at + interval '5 s', ended_at, completed, key
+    FROM control.instances
+"""
+_TASKS = """
+    INSERT INTO control.user_tasks (key, element_key, instance_key, process_key, process, element, groups, due_at, created_at,
+        ended_at, completed, position)
+    SELECT key, key * 32, key, 1, 'lead_routing', 'accept_lead', '{reps}', started_at + interval '1 h',
+           started_at + interval '5 s', ended_at, completed, key FROM control.instances
+"""
+_TROUBLES = """
+    INSERT INTO control.incidents (key, element_key, instance_key, process_key, process, element, job_key, kind, message,
+        raised_at, resolved_at, position)
+    SELECT key, key * 32 + 7, key, 1, 'lead_routing', 'write_owner', key, 'JOB_NO_RETRIES', 'The CRM is away.', started_at,
+           CASE WHEN key % 1000 > 0 THEN started_at + interval '5 min' END, key FROM control.instances WHERE key % 100 = 0
+"""
+_LEADS = f"""
+    INSERT INTO routing.leads (lead_id, source, raw, lead, state, received_at, routing, owner_id, assigned_at,
+        first_assigned_at, accepted_at, sla_due_at, sla_breaches, process_instance_key)
+    SELECT 'lead-' || key, 'web_form', lead, lead, CASE WHEN completed THEN 'accepted' ELSE 'assigned' END, started_at,
+           jsonb_build_object('territory', 'team-' || 1 + key % {TEAMS}), 'rep-' || 1 + key % {REPS},
+           started_at + interval '5 s', started_at + interval '5 s', ended_at,
+           CASE WHEN completed THEN NULL ELSE started_at + interval '1 h' END,
+           coalesce((ended_at > started_at + interval '1 h')::int, 0), key
+    FROM control.instances, LATERAL (SELECT jsonb_build_object(
+        'name', 'Person ' || key, 'company', 'Company ' || key, 'email', key || '@example.com', 'country', 'DE',
+        'message', repeat('Please call me about your offer. ', 8)) AS lead) AS given
+"""  # noqa: S608 - of our own constants only
+_GIVEN = """
+    INSERT INTO routing.assignments (lead_id, round, rep_id, pool, local_day, assigned_at, why, accepted_at, closed_at)
+    SELECT lead_id, 0, owner_id, routing->>'territory', assigned_at::date, assigned_at, 'a fair turn', accepted_at, accepted_at
+    FROM routing.leads
+"""
+_TIMELINE = """
+    INSERT INTO runtime.timeline (business_id, at, actor, action, why, element_id, element_instance_key, process_instance_key)
+    SELECT 'lead-' || key, started_at + make_interval(secs => e), 'worker', 'step_' || e, 'It was its turn.', 'step_' || e,
+           key * 32 + e, key
+    FROM control.instances, generate_series(1, 5) AS e
+"""
+DAYS = """
+    INSERT INTO control.element_days
+    SELECT process_key, (started_at AT TIME ZONE 'UTC')::date, element, kind, control.class_of(took), count(*), count(*) FILTER (WHERE completed IS FALSE),
+           coalesce(sum(took), 0)
+    FROM control.elements, LATERAL (SELECT control.milliseconds(started_at, ended_at) AS took) AS lasted
+    GROUP BY 1, 2, 3, 4, 5
+"""
+"""The counts by day, made from the elements."""
+
+
+def fill(connection: psycopg.Connection, instances: int, diagram: str) -> int:
+    """Put so many instances of lead_routing into an empty database, the newest now; how many elements they have."""
+    given = {"instances": instances, "elements": list(ELEMENTS), "passed": PASSED}
+    connection.execute(
+        "INSERT INTO control.processes (key, process, version, version_tag, deployed_at, diagram, names, position)"
+        " VALUES (1, 'lead_routing', 1, '1.0.0', clock_timestamp() - interval '31 days', %s, %s, 1)",
+        (diagram, Jsonb(names_of(diagram))),
+    )
+    connection.execute(_SALES.encode())
+    for statement in (_INSTANCES, _STEPS, _TASKS, _TROUBLES, _LEADS, _GIVEN, _TIMELINE, DAYS):
+        connection.execute(statement.encode(), given if "%(" in statement else None)
+    connection.execute("VACUUM ANALYZE")
+    row = connection.execute("SELECT count(*) FROM control.elements").fetchone()
+    assert row is not None
+    return int(row[0])
