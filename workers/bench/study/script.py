@@ -51,7 +51,7 @@ async def _do(engine: ZeebeClient, spec: TaskSpec, job: Job, resources: Resource
     except BusinessError as error:
         await engine.throw(job.key, code=error.code, message=str(error), variables=error.variables)
     else:
-        await engine.complete(job.key, done.result)
+        await engine.complete(job.key, done.variables)
 
 
 def main() -> None:
