@@ -11,9 +11,9 @@ import os
 from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
     NestedSecretsSettingsSource,
@@ -91,6 +91,8 @@ class Settings(BaseSettings):
     """Where the pages of docs/runbooks are read (``…/incident.md``); None: at the gateway."""
     database_url: SecretStr | None = None
     """Any PostgreSQL DSN; None: the embedded server of the local stack."""
+    crm: Literal["postgresql", "hubspot"] = "postgresql"
+    """Where lead routing reads accounts and writes owners: the built-in CRM, or `hubspot`."""
     crm_database_url: SecretStr | None = None
     """Another way to the database for the built-in CRM alone (schemas crm and routing); None: as `database_url`."""
     erp_database_url: SecretStr | None = None
@@ -133,6 +135,12 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Arguments, then the environment, then files; the usual source of files knows no nested settings."""
         return init_settings, env_settings, NestedSecretsSettingsSource(file_secret_settings)
+
+    @model_validator(mode="after")
+    def _crm_is_connected(self) -> Self:
+        if self.crm == "hubspot" and self.hubspot.access_token is None:
+            raise ValueError("with FAIRLEAD_CRM=hubspot set also FAIRLEAD_HUBSPOT__ACCESS_TOKEN")
+        return self
 
     @field_validator("database_url")
     @classmethod

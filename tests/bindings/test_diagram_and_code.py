@@ -151,6 +151,24 @@ def test_compensation(diagram: Diagram, tasks: Tasks) -> None:
         assert (spec.undoes is not None) == node.compensates, f"{node.id}: undoes"
 
 
+def test_who_undoes_says_what(diagram: Diagram) -> None:
+    """An event that names no activity undoes every one that can be undone: a new one must be meant, too."""
+    undoable = {str(diagram.nodes[event].host) for event in diagram.compensations}
+    for node in diagram.nodes.values():
+        if node.event == "compensate" and node.host is None:
+            (element,) = diagram.tree.xpath(f"//*[@id='{node.id}']")
+            named = set(element.xpath("*/@activityRef"))
+            listed = {
+                name for text in element.xpath("*[local-name()='documentation']/text()") for name in listing(text)
+            }
+            assert named <= undoable, f"{node.id} names what can't be undone"
+            assert named or listed == undoable, f"{node.id} lists {listed} in its documentation, but undoes {undoable}"
+
+
+def listing(text: str) -> list[str]:
+    return re.findall(r"\w+", text.partition("of: ")[2])
+
+
 def test_what_can_repeat_tells_its_repetitions_apart(diagram: Diagram, tasks: Tasks) -> None:
     graph = Graph(diagram)
     for node in jobs(diagram):

@@ -51,7 +51,8 @@ async def test_they_go_on_until_nothing_is_left_even_if_the_database_is_away_mea
 
 async def test_they_end_when_nothing_moves_and_the_clock_was_moved_before(monkeypatch: pytest.MonkeyPatch) -> None:
     office = Office(3)
-    assert await look(office, monkeypatch, ahead=10.0) == ["nobody could answer any more for 20 s"]
+    said = ["people stop after 20 s; the last answer, or move of a lead, was 20 s ago"]
+    assert await look(office, monkeypatch, ahead=10.0) == said
     assert office.passed == 9
 
 
@@ -65,3 +66,11 @@ async def test_an_answer_is_progress_though_as_many_are_left(monkeypatch: pytest
 
     monkeypatch.setattr(office, "unanswered", answered)
     assert await look(office, monkeypatch) == []
+
+
+async def test_a_long_day_is_not_answered_to_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run, "ANSWERS_SECONDS", 100.0)
+    office = Office(*range(1_000, 0, -1))
+    assert await look(office, monkeypatch) == [
+        "people stop after 100 s; the last answer, or move of a lead, was 1 s ago"
+    ]

@@ -253,11 +253,15 @@ AnyBuilding = TypeVar("AnyBuilding", bound=Building)
 
 @contextlib.asynccontextmanager
 async def open_building(
-    kind: type[AnyBuilding], engine: EmbeddedEngine, dsn: str, models: Path = Path()
+    kind: type[AnyBuilding], engine: EmbeddedEngine, dsn: str, models: Path = Path(), **more: Any
 ) -> AsyncIterator[AnyBuilding]:
-    """Database, deployed models, dispatcher and mail server around a started engine; no worker serves yet."""
+    """Database, deployed models, dispatcher and mail server around a started engine; no worker serves yet.
+
+    `more` are further settings.
+    """
     smtp_port = free_port()
     settings = Settings(
+        **more,
         engine="embedded",
         zeebe=Zeebe(address=engine.address),
         database_url=SecretStr(dsn),
@@ -266,7 +270,7 @@ async def open_building(
         models=models,
         gateway=Gateway(link_secret=SecretStr("of this test alone, and so long enough")),
     )
-    wiring = discovery.wiring(kind.context)
+    wiring, connectors = discovery.wiring(kind.context), discovery.wiring("connectors")
     pool = await open_pool(dsn, min_size=2, max_size=20)
     async with ZeebeClient(settings) as client:
         building = kind(engine, settings, pool, client)
@@ -274,7 +278,11 @@ async def open_building(
         await asyncio.to_thread(server.start)
         await building.until_async(building.answers, "the engine to answer")
         await deploy(settings)
-        channels = {deliveries.MESSAGES: deliveries.messages(client), **wiring.deliveries(building.resources)}
+        channels = {
+            deliveries.MESSAGES: deliveries.messages(client),
+            **wiring.deliveries(building.resources),
+            **connectors.deliveries(building.resources),
+        }
         dispatcher = Dispatcher(dsn, pool, channels, poll_seconds=0.2)
         sending = asyncio.create_task(dispatcher.run())
         try:
@@ -285,4 +293,5 @@ async def open_building(
             await sending
             await asyncio.to_thread(server.stop)
             await wiring.close(building.resources)
+            await connectors.close(building.resources)
             await pool.close()

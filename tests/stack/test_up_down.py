@@ -89,6 +89,9 @@ def test_up_makes_everything_ready(engine: LocalStack) -> None:
     table = engine.fairlead("status")
     assert table.returncode == 0
     assert engine.settings.camunda_url in table.stdout
+    held = {one["name"]: one["memory_bytes"] for one in status["programs"]}
+    assert held["camunda"] > held["postgres"] > 0
+    assert re.search(r"all +[\d,]+ MB", table.stdout)
     with psycopg.connect(engine.settings.dsn) as connection:
         version = connection.execute("SHOW server_version").fetchone()
     assert version is not None

@@ -25,6 +25,8 @@ from workers.settings import Settings
 LEDGER = "ledger.jsonl"
 BACK_SECONDS = 300.0
 """The most that is waited until every program is ready again."""
+ANSWERS_SECONDS = 600.0
+"""The most that people go on after all is back: each refusal makes another round, and a long day has many."""
 QUIET_SECONDS = 300.0
 """The most that is waited while it gets no better, until everything adds up."""
 LOOK_SECONDS = 3.0
@@ -148,18 +150,20 @@ async def _until_answered(load: Load, injector: Injector, patience: float, say: 
     """Let people go on until no lead wants an answer or may soon, or until for so many seconds nobody could give one and
     nothing moved: they find their tasks by Camunda's search, which after many faults may be minutes behind.
     """
-    answers, least, since = load.answers, float("inf"), time.monotonic()
-    while (waited := time.monotonic() - since) < patience:
+    began = since = looked = time.monotonic()
+    answers, least = load.answers, float("inf")
+    while (waited := looked - since) < patience and looked - began < ANSWERS_SECONDS:
         with contextlib.suppress(psycopg.OperationalError):
             left = await load.unanswered()
             if not left:
                 return
             if load.answers > answers or left < least:
-                answers, least, since = load.answers, min(least, left), time.monotonic()
+                answers, least, since = load.answers, min(least, left), looked
         if waited > AHEAD_SECONDS:
             await injector.pass_time_outs()
         await asyncio.sleep(LOOK_SECONDS)
-    say(f"nobody could answer any more for {patience:g} s")
+        looked = time.monotonic()
+    say(f"people stop after {looked - began:.0f} s; the last answer, or move of a lead, was {waited:.0f} s ago")
 
 
 async def _until_clean(

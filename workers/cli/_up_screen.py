@@ -46,11 +46,16 @@ def show(found: Sequence[Health], console: Console | None = None) -> None:
     table = Table(box=None, pad_edge=False, header_style="bold")
     for title in ("", "program", "state", "address", "log-in"):
         table.add_column(title)
-    for one in found:
+    table.add_column("memory", justify="right")
+    held = [one.memory_bytes for one in found]
+    for one, memory in zip(found, held, strict=True):
         good = one.problem is None
         state = f"ready, {_span(one.state.seconds)}" if good and one.state else str(one.problem)
         mark = "[green]●[/]" if good else "[red]●[/]"
-        table.add_row(mark, one.program.title, state, one.program.address, one.program.login)
+        size = _megabytes(memory) if memory is not None else ""
+        table.add_row(mark, one.program.title, state, one.program.address, one.program.login, size)
+    if any(held):
+        table.add_row("", "all", "", "", "", _megabytes(sum(filter(None, held))))
     (console or new_console()).print(table)
 
 
@@ -152,7 +157,8 @@ class Up:
 
         with self._timed("Diagrams, tables and forms"):
             try:
-                report = await deploy(self.settings)
+                # On one's own machine things are tried out, so that a kept tag is only said.
+                report = await deploy(self.settings, same_tags=self.settings.engine == "local")
             except TaskError as error:
                 raise StartError(f"The models could not be deployed: {error}") from error
         for line in report.lines() if report.changed else ["Nothing changed."]:
@@ -216,6 +222,10 @@ class Up:
             yield lambda received: progress.advance(task, received)
         finally:
             progress.remove_task(task)
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / 1e6:,.0f} MB"
 
 
 def _span(seconds: float) -> str:

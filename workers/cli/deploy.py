@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
 
 
-def deploy() -> None:
-    """Put bpmn/, dmn/ and forms/ on the engine as one deployment, and say what changed."""
+def deploy(
+    same_tag: Annotated[
+        bool, typer.Option("--same-tag", help="Also what changed, but kept its version tag: to try things out alone.")
+    ] = False,
+) -> None:
+    """Put bpmn/, dmn/ and forms/ on the engine as one deployment, and say what changed.
+
+    A file that changed, but kept its version tag, is refused.
+    """
     import asyncio
 
     from workers.cli._support import needs_database
@@ -18,7 +27,7 @@ def deploy() -> None:
     settings = get_settings()
     try:
         with needs_database():
-            report = asyncio.run(run(settings))
+            report = asyncio.run(run(settings, same_tags=same_tag))
     except (NothingToDeploy, DeploymentRefused) as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(1) from None

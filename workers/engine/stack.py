@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from workers.engine import ports
+from workers.engine import memory, ports
 from workers.engine.disk import disk_errors, require_space
 from workers.engine.errors import EngineError, StartError
 from workers.engine.programs import Program
@@ -35,6 +35,11 @@ class Health:
     problem: str | None
     """None if it is ready, else what is wrong."""
 
+    @property
+    def memory_bytes(self) -> int | None:
+        """What it holds now, those below it included; None if it does not run, or nobody can say."""
+        return memory.of_family(self.state.pid) if self.state and self.state.running else None
+
     def as_json(self) -> dict[str, Any]:
         """For `fairlead status --json`."""
         return {
@@ -45,6 +50,7 @@ class Health:
             "problem": self.problem,
             "pid": self.state.pid if self.state else 0,
             "seconds": round(self.state.seconds) if self.state else 0,
+            "memory_bytes": self.memory_bytes,
             "ports": dict(self.program.ports),
             "address": self.program.address,
         }

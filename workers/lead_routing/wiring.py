@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from datetime import timedelta
+from functools import partial
 
-from workers.lead_routing.adapters.crm import CrmDatabase, CrmDelivery, PostgresCrm
+from workers.lead_routing.adapters.crm import CrmDatabase, CrmDelivery, PostgresCrm, pending_changes
 from workers.lead_routing.adapters.leads import PostgresLeadBook
 from workers.lead_routing.adapters.mail import PostgresMailDesk
 from workers.lead_routing.adapters.reps import PostgresRepDesk
@@ -27,7 +28,7 @@ def ports(resources: Resources, work: Work) -> LeadRoutingPorts:
     settings = resources.settings
     return LeadRoutingPorts(
         leads=PostgresLeadBook(work, window=timedelta(days=settings.duplicate_days)),
-        crm=PostgresCrm(_crm(resources), work),
+        crm=_crm_port(resources, work),
         reps=PostgresRepDesk(work, country=settings.sales_calendar, timezone=settings.sales_timezone),
         scorer=StoredScorer(
             _models(resources), work, schema=settings.scoring_schema, by_source=settings.scoring_schema_by_source
@@ -47,7 +48,7 @@ def ports(resources: Resources, work: Work) -> LeadRoutingPorts:
 def deliveries(resources: Resources) -> Mapping[str, Deliver]:
     """Who carries the outbox rows of which channel."""
     return {
-        crm_port.CHANNEL: CrmDelivery(_crm(resources)),
+        crm_port.CHANNEL: _crm_delivery(resources),
         **mail.deliveries(resources),
     }
 
@@ -70,6 +71,29 @@ async def close(resources: Resources) -> None:
     database = resources.cache.pop(_CRM, None)
     if database is not None:
         await database.close()
+    if resources.settings.crm == "hubspot":
+        from workers.connectors.hubspot import making  # noqa: PLC0415 - see `_crm_port`
+
+        await making.close(resources)
+
+
+def _crm_port(resources: Resources, work: Work) -> crm_port.Crm:
+    if resources.settings.crm == "postgresql":
+        return PostgresCrm(_crm(resources), work)
+    from workers.connectors.hubspot import making  # noqa: PLC0415 - httpx and YAML, which the built-in CRM does without
+    from workers.connectors.hubspot.crm import HubSpotCrm  # noqa: PLC0415 - likewise
+
+    hubspot = making.hubspot(resources, _crm(resources), seconds=making.READING_SECONDS)
+    return HubSpotCrm(hubspot, partial(pending_changes, work))
+
+
+def _crm_delivery(resources: Resources) -> Deliver:
+    if resources.settings.crm == "postgresql":
+        return CrmDelivery(_crm(resources))
+    from workers.connectors.hubspot import making  # noqa: PLC0415 - see `_crm_port`
+    from workers.connectors.hubspot.crm import HubSpotDelivery  # noqa: PLC0415 - likewise
+
+    return HubSpotDelivery(making.hubspot(resources, _crm(resources), seconds=making.DELIVERING_SECONDS))
 
 
 def _crm(resources: Resources) -> CrmDatabase:

@@ -3,6 +3,8 @@
 The engine itself knows best whether anything changed: it answers a deployment of what it has with the versions and keys
 it has. So everything is handed over each time, and only an answer with something new is kept in `runtime.deployments`.
 That holds for a fresh engine beside an old database, too.
+
+What changed has a new version tag: the history of a case names the tag, which must not mean two things.
 """
 
 from __future__ import annotations
@@ -10,7 +12,8 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -27,6 +30,11 @@ from workers.settings import Settings
 
 FOLDERS = {"bpmn": "*.bpmn", "dmn": "*.dmn", "forms": "*.form"}
 
+_KEPT = (
+    "{files} changed, but kept the version tag; nothing was deployed. The history of a case names the tag, so that one tag "
+    "must not mean two things: raise it (in Camunda Modeler's properties panel: Version tag; in a table, that of each "
+    "decision that changed), then deploy again. To try a change out alone: `fairlead deploy --same-tag`."
+)
 _TAG = "{http://camunda.org/schema/zeebe/1.0}versionTag"
 
 
@@ -36,6 +44,10 @@ class NothingToDeploy(PermanentError):
 
 class DeploymentRefused(PermanentError):
     """The engine refused the deployment."""
+
+
+class TagKept(DeploymentRefused):
+    """A file changed, but no version tag in it did."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +85,8 @@ class DeployReport:
     deployment_key: int
     changed: bool
     changes: list[Change]
+    tags_kept: list[str]
+    """Files that changed under the version tag that they had."""
 
     def lines(self) -> list[str]:
         """One line for each part, for people."""
@@ -87,6 +101,9 @@ class DeployReport:
             + said[change.kind].format(v=change.part.version, b=change.before)
             + (f" (tag {change.part.version_tag})" if change.part.version_tag else "")
             for change in self.changes
+        ] + [
+            f"{file} changed, but kept its version tag: give it a new one before others work by it"
+            for file in self.tags_kept
         ]
 
 
@@ -109,38 +126,49 @@ def read_models(folder: Path) -> dict[str, bytes]:
     return files
 
 
-async def deploy(settings: Settings, client: ZeebeClient | None = None) -> DeployReport:
-    """Deploy the models of `settings.models`, and keep the versions if any is new.
+async def deploy(settings: Settings, client: ZeebeClient | None = None, *, same_tags: bool = False) -> DeployReport:
+    """Deploy the models of `settings.models`, and keep the versions if any is new. With `same_tags` also what changed
+    under the version tag that it had.
 
     Raises:
         NothingToDeploy: there is no diagram.
+        TagKept: a file changed since the last deployment, but no version tag in it did; nothing was deployed.
         DeploymentRefused: the engine refused a file; the message names it and the reason.
         EngineBusy: the engine can't be reached.
         psycopg.OperationalError: the database can't be reached; nothing was deployed.
     """
     files = read_models(settings.models)
     async with await psycopg.AsyncConnection.connect(settings.dsn, row_factory=dict_row) as connection:
-        if client is None:
-            async with ZeebeClient(settings) as own:
-                key, deployed = await _send(own, files)
-                engine = own.address
-        else:
-            key, deployed = await _send(client, files)
-            engine = client.address
-        parts = _parts(files, deployed)
-        before = await _last(connection, engine)
-        report = _compare(key, before, parts)
-        if report.changed:
-            digest = hashlib.sha256("".join(f"{part.file} {part.sha256}\n" for part in parts).encode()).hexdigest()
-            await connection.execute(
-                """
-                INSERT INTO runtime.deployments (deployment_key, digest, resources, engine) VALUES (%s, %s, %s, %s)
-                ON CONFLICT (deployment_key) DO UPDATE
-                SET digest = excluded.digest, resources = excluded.resources, engine = excluded.engine,
-                    deployed_at = now()
-                """,
-                (key, digest, Jsonb([asdict(part) for part in parts]), engine),
-            )
+        if client is not None:
+            return await _deploy(connection, client, files, same_tags)
+        async with ZeebeClient(settings) as own:
+            return await _deploy(connection, own, files, same_tags)
+
+
+async def _deploy(
+    connection: psycopg.AsyncConnection[dict[str, Any]],
+    client: ZeebeClient,
+    files: Mapping[str, bytes],
+    same_tags: bool,
+) -> DeployReport:
+    before = await _last(connection, client.address)
+    kept = _tags_kept(files, before.values())
+    if kept and not same_tags:
+        raise TagKept(_KEPT.format(files=" and ".join(kept)))
+    key, deployed = await _send(client, files)
+    parts = _parts(files, deployed)
+    report = _compare(key, before, parts, kept)
+    if report.changed:
+        digest = hashlib.sha256("".join(f"{part.file} {part.sha256}\n" for part in parts).encode()).hexdigest()
+        await connection.execute(
+            """
+            INSERT INTO runtime.deployments (deployment_key, digest, resources, engine) VALUES (%s, %s, %s, %s)
+            ON CONFLICT (deployment_key) DO UPDATE
+            SET digest = excluded.digest, resources = excluded.resources, engine = excluded.engine,
+                deployed_at = now()
+            """,
+            (key, digest, Jsonb([asdict(part) for part in parts]), client.address),
+        )
     return report
 
 
@@ -183,30 +211,49 @@ def _parts(files: Mapping[str, bytes], deployed: list[Deployed]) -> list[Part]:
     for one in deployed:
         file = one.file or graphs.get(one.parent, "")
         content = files.get(file, b"")
-        sha256 = hashlib.sha256(content).hexdigest()
-        parts.append(Part(one.kind, one.id, one.version, _tag(content, one), one.key, file, sha256))
+        tag = _tag(content, one.kind, one.id)
+        parts.append(Part(one.kind, one.id, one.version, tag, one.key, file, _digest(content)))
     return sorted(parts, key=lambda part: (part.kind != "process", part.kind, part.id))
 
 
-def _tag(content: bytes, one: Deployed) -> str | None:
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def _tags_kept(files: Mapping[str, bytes], before: Iterable[Part]) -> list[str]:
+    """Files that differ from what was deployed last, in which no version tag does, with their tags."""
+    tagged: dict[str, list[Part]] = {}
+    for part in before:
+        if part.version_tag and part.file in files and part.sha256 != _digest(files[part.file]):
+            tagged.setdefault(part.file, []).append(part)
+    found = []
+    for file, parts in sorted(tagged.items()):
+        # What can't be read the engine refuses, and says why.
+        with suppress(ElementTree.ParseError, ValueError):
+            if all(_tag(files[file], part.kind, part.id) == part.version_tag for part in parts):
+                found.append(f"{file} ({', '.join(sorted({str(part.version_tag) for part in parts}))})")
+    return found
+
+
+def _tag(content: bytes, kind: str, part_id: str) -> str | None:
     """The version tag that the file gives to this part."""
-    if one.kind == "form":
+    if kind == "form":
         tag = json.loads(content).get("versionTag")
         return str(tag) if tag else None
-    if one.kind == "decisions":
+    if kind == "decisions":
         return None
-    root = ElementTree.fromstring(content)  # noqa: S314 - our own models, which the engine has just accepted
+    root = ElementTree.fromstring(content)  # noqa: S314 - our own models
     for element in root.iter():
-        if element.get("id") == one.id:
+        if element.get("id") == part_id:
             found = element.find(f"*/{_TAG}")
             return None if found is None else found.get("value")
     return None
 
 
-def _compare(key: int, before: Mapping[tuple[str, str], Part], parts: list[Part]) -> DeployReport:
+def _compare(key: int, before: Mapping[tuple[str, str], Part], parts: list[Part], tags_kept: list[str]) -> DeployReport:
     pairs = [(part, before.get((part.kind, part.id))) for part in parts]
     changes = [Change(part, old.version if old else None, _kind(old, part)) for part, old in pairs]
-    return DeployReport(key, any(change.kind != "unchanged" for change in changes), changes)
+    return DeployReport(key, any(change.kind != "unchanged" for change in changes), changes, tags_kept)
 
 
 def _kind(old: Part | None, part: Part) -> Kind:

@@ -69,7 +69,9 @@ async def test_phases_start_in_order_and_down_ends_all(stack: Stack) -> None:
     order = [line for line in said.lines if line[1] in {"starting", "ready"}]
     assert order == [("first", "starting"), ("first", "ready"), ("second", "starting"), ("second", "ready")]
     assert hooks == [1, 3]
-    assert all(one.problem is None for one in await stack.health())
+    found = await stack.health()
+    assert all(one.problem is None for one in found)
+    assert all(one.memory_bytes for one in found)
     started = stack.supervisor.pids()
     assert {ip for ips in addresses(started).values() for ip in ips} == {"127.0.0.1"}
 

@@ -13,14 +13,14 @@ from pydantic import SecretStr
 
 from tests.unit.runtime.demo.diagram import one_task
 from workers.engine.embedded import EmbeddedEngine
-from workers.runtime.deployment import DeploymentRefused, NothingToDeploy, deploy, versions_beside
+from workers.runtime.deployment import DeploymentRefused, NothingToDeploy, TagKept, deploy, versions_beside
 from workers.runtime.zeebe import ZeebeClient
 from workers.settings import Settings, Zeebe
 
 TABLE = """<?xml version="1.0" encoding="UTF-8"?>
 <definitions xmlns="https://www.omg.org/spec/DMN/20191111/MODEL/" xmlns:zeebe="http://camunda.org/schema/zeebe/1.0"
  id="{id}_rules" name="rules" namespace="fairlead">
-<decision id="{id}" name="answer"><extensionElements><zeebe:versionTag value="2.1.0"/></extensionElements>
+<decision id="{id}" name="answer"><extensionElements><zeebe:versionTag value="{tag}"/></extensionElements>
 <variable name="answer" typeRef="number"/><literalExpression><text>{answer}</text></literalExpression></decision>
 </definitions>"""
 
@@ -38,7 +38,7 @@ async def test_deploys_only_what_changed_and_keeps_what_belongs_together(
     name = f"p{uuid.uuid4().hex}"
     folder = settings.models
     (folder / "bpmn" / f"{name}.bpmn").write_bytes(one_task("look", process_id=name))
-    (folder / "dmn" / f"{name}_answer.dmn").write_text(TABLE.format(id=f"{name}_answer", answer="42"))
+    (folder / "dmn" / f"{name}_answer.dmn").write_text(TABLE.format(id=f"{name}_answer", answer="42", tag="2.1.0"))
     form = {"id": f"{name}_form", "type": "default", "components": [], "versionTag": "3.0.0"}
     (folder / "forms" / f"{name}_form.form").write_text(json.dumps(form))
 
@@ -54,10 +54,10 @@ async def test_deploys_only_what_changed_and_keeps_what_belongs_together(
     assert not again.changed
     assert all("unchanged, version 1" in line for line in again.lines())
 
-    (folder / "dmn" / f"{name}_answer.dmn").write_text(TABLE.format(id=f"{name}_answer", answer="43"))
+    (folder / "dmn" / f"{name}_answer.dmn").write_text(TABLE.format(id=f"{name}_answer", answer="43", tag="2.2.0"))
     third = await deploy(settings, client)
     assert third.changed
-    assert f"decision {name}_answer: changed, version 1 → 2 (tag 2.1.0)" in third.lines()
+    assert f"decision {name}_answer: changed, version 1 → 2 (tag 2.2.0)" in third.lines()
     assert f"process {name}: unchanged, version 1 → 2 with the others (tag 1.0.0)" in third.lines()
     assert (await client.evaluate_decision(f"{name}_answer", {})).output == 43
 
@@ -69,6 +69,34 @@ async def test_deploys_only_what_changed_and_keeps_what_belongs_together(
         assert beside is not None
         assert {part.version for part in beside if part.kind == "decision"} == {2}
         assert await versions_beside(connection, 1) is None
+
+
+async def test_what_changed_but_kept_its_tag_is_refused_or_said(settings: Settings, client: ZeebeClient) -> None:
+    name = f"p{uuid.uuid4().hex}"
+    diagram, table, form = (
+        settings.models / path for path in (f"bpmn/{name}.bpmn", f"dmn/{name}.dmn", f"forms/{name}.form")
+    )
+    content = {"id": f"{name}_form", "type": "default", "components": [], "versionTag": "3.0.0"}
+    diagram.write_bytes(one_task("look", process_id=name))
+    table.write_text(TABLE.format(id=name, answer="42", tag="2.1.0"))
+    form.write_text(json.dumps(content))
+    await deploy(settings, client)
+
+    table.write_text(TABLE.format(id=name, answer="43", tag="2.1.0"))
+    form.write_text(json.dumps(content | {"components": [{"type": "text", "text": "Hello", "id": "hello"}]}))
+    with pytest.raises(TagKept, match=rf"{name}\.dmn \(2\.1\.0\) and {name}\.form \(3\.0\.0\) .*--same-tag"):
+        await deploy(settings, client)
+    assert (await client.evaluate_decision(name, {})).output == 42
+
+    tried = await deploy(settings, client, same_tags=True)
+    assert [line.partition(" ")[0] for line in tried.lines()[-2:]] == [f"{name}.dmn", f"{name}.form"]
+    assert (await client.evaluate_decision(name, {})).output == 43
+    diagram.write_bytes(one_task("look", process_id=name).replace(b'value="1.0.0"', b'value="1.1.0"'))
+    table.write_text(TABLE.format(id=name, answer="44", tag="2.2.0"))
+    assert (await deploy(settings, client)).tags_kept == []
+    table.write_text("<broken")
+    with pytest.raises(DeploymentRefused, match="The engine refused"):
+        await deploy(settings, client)
 
 
 async def test_fresh_engine_beside_an_old_database_gets_everything(settings: Settings, dsn: str) -> None:

@@ -14,7 +14,7 @@ from psycopg.types.json import Jsonb
 from workers.lead_routing.domain.lead import Lead
 from workers.lead_routing.domain.matching import CrmAccount, Enrichment, domains_of
 from workers.lead_routing.domain.text import fold_company
-from workers.lead_routing.ports.crm import CHANNEL, CrmDown, CrmLead, CrmResting
+from workers.lead_routing.ports.crm import CHANNEL, CrmDown, CrmLead, CrmResting, applies
 from workers.runtime.errors import PermanentError
 from workers.runtime.outbox import OutboxRow
 from workers.runtime.outside import OutsideDatabase
@@ -28,6 +28,14 @@ class CrmDatabase(OutsideDatabase):
     dependency = "crm"
     down = CrmDown
     resting = CrmResting
+
+
+async def pending_changes(work: Work, lead_id: str) -> Sequence[dict[str, Any]]:  # Any: JSON
+    """Changes of a lead that are still on their way to the CRM, in their order."""
+    cursor = await work.connection.execute(
+        "SELECT payload FROM runtime.outbox WHERE channel = %s AND business_id = %s ORDER BY id", (CHANNEL, lead_id)
+    )
+    return [row["payload"] for row in await cursor.fetchall() if row["payload"].get("lead_id") == lead_id]
 
 
 class PostgresCrm:
@@ -74,11 +82,7 @@ class PostgresCrm:
     async def lead(self, lead_id: str) -> CrmLead | None:
         """See `Crm.lead`."""
         # First what is under way, then the CRM: a change that arrives in between is seen twice, never missed.
-        cursor = await self._work.connection.execute(
-            "SELECT payload FROM runtime.outbox WHERE channel = %s AND business_id = %s ORDER BY id",
-            (CHANNEL, lead_id),
-        )
-        pending = [row["payload"] for row in await cursor.fetchall()]
+        pending = await pending_changes(self._work, lead_id)
         async with self._database.transaction() as connection:
             found = await connection.execute(
                 "SELECT owner_id, status FROM crm.leads WHERE external_id = %s", (lead_id,)
@@ -88,7 +92,7 @@ class PostgresCrm:
             return None
         state: dict[str, Any] = dict(row or {"owner_id": None, "status": "new"})
         for change in pending:
-            if change["lead_id"] == lead_id and _applies(change, state["owner_id"]):
+            if applies(change, state["owner_id"]):
                 state.update({key: change[key] for key in ("owner_id", "status") if key in change})
         return CrmLead(**state)
 
@@ -149,13 +153,9 @@ class CrmDelivery:
                 )
 
 
-def _applies(change: dict[str, Any], owner_id: str | None) -> bool:
-    return "only_if_owner" not in change or change["only_if_owner"] == owner_id
-
-
 def _changed(before: DictRow, change: dict[str, Any]) -> dict[str, Any]:
     after = dict(before)
-    if _applies(change, before["owner_id"]):
+    if applies(change, before["owner_id"]):
         after.update({key: change[key] for key in ("owner_id", "status", "account_id") if key in change})
         after["fields"] = {**before["fields"], **change.get("fields", {})}
     return after

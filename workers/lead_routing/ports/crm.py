@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from workers.lead_routing.domain.lead import Lead
 from workers.lead_routing.domain.matching import CrmAccount, Enrichment
@@ -32,6 +32,11 @@ class CrmLead:
 
     owner_id: str | None
     status: Status
+
+
+def applies(change: Mapping[str, Any], owner_id: str | None) -> bool:  # Any: JSON
+    """Whether a change is made while the lead has this owner in the CRM."""
+    return "only_if_owner" not in change or change["only_if_owner"] == owner_id
 
 
 class Crm(Protocol):

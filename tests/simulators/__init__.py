@@ -1,0 +1,1 @@
+"""Other systems, simulated strictly to their published contracts, with faults to switch on."""

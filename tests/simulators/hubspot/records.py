@@ -1,0 +1,222 @@
+"""The account's data: records, definitions of properties, owners; and an index that learns of changes later."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from itertools import count
+from typing import Any
+
+Json = dict[str, Any]
+
+EMAIL = re.compile(r"[^@\s,]+@[^@\s,]+\.[^@\s,.]{2,}")
+SINGULAR = {"contacts": "contact", "companies": "company", "deals": "deal"}
+
+
+class Problem(Exception):
+    """An error as HubSpot answers it."""
+
+    def __init__(
+        self, status: int, category: str, message: str, *, errors: list[Json] | None = None, **more: Any
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.body: Json = {
+            "status": "error",
+            "message": message,
+            "correlationId": "aeb5f871-7f07-4993-9211-075dc63e7cbf",
+            "category": category,
+            **({"errors": errors} if errors else {}),
+            **more,
+        }
+
+
+def stamp(moment: float | None = None) -> str:
+    now = datetime.fromtimestamp(time.time() if moment is None else moment, UTC)
+    return now.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def define(name: str, kind: str = "string", *, unique: bool = False, read_only: bool = False, own: bool = True) -> Json:
+    return {
+        "name": name,
+        "label": name.replace("_", " ").title(),
+        "type": kind,
+        "fieldType": {"number": "number", "bool": "booleancheckbox", "enumeration": "select"}.get(kind, "text"),
+        "groupName": "contactinformation",
+        "description": "",
+        "options": [],
+        "hasUniqueValue": unique,
+        "hubspotDefined": own,
+        "calculated": False,
+        "archived": False,
+        "modificationMetadata": {"archivable": not own, "readOnlyDefinition": own, "readOnlyValue": read_only},
+    }
+
+
+def _standard() -> dict[str, dict[str, Json]]:
+    always = [
+        define(name, read_only=True)
+        for name in ("hs_object_id", "createdate", "lastmodifieddate", "hs_lastmodifieddate")
+    ]
+    texts = {
+        "contacts": "email firstname lastname phone company country website industry message jobtitle lifecyclestage "
+        "hs_analytics_source numemployees city zip",
+        "companies": "name domain country phone industry city",
+        "deals": "dealname dealstage pipeline",
+    }
+    numbers = {"contacts": "", "companies": "numberofemployees annualrevenue", "deals": "amount"}
+    return {
+        kind: {
+            one["name"]: one
+            for one in [
+                *always,
+                define("hubspot_owner_id", "enumeration"),
+                *map(define, texts[kind].split()),
+                *(define(name, "number") for name in numbers[kind].split()),
+                *([define("hs_is_closed", "bool", read_only=True)] if kind == "deals" else []),
+            ]
+        }
+        for kind in SINGULAR
+    }
+
+
+@dataclass
+class Stored:
+    id: str
+    properties: dict[str, str]
+    created: float
+    updated: float
+    archived: bool = False
+
+    def shown(self, wanted: list[str], defaults: list[str]) -> Json:
+        own = {"hs_object_id": self.id, "createdate": stamp(self.created), "lastmodifieddate": stamp(self.updated)}
+        values = {**self.properties, **own}
+        names = dict.fromkeys([*defaults, *wanted, *own])
+        return {
+            "id": self.id,
+            "properties": {name: values.get(name) or None for name in names},
+            "createdAt": stamp(self.created),
+            "updatedAt": stamp(self.updated),
+            "archived": self.archived,
+        }
+
+
+@dataclass
+class Account:
+    """One account. `index_seconds`: how much later a search sees a change."""
+
+    index_seconds: float = 0.0
+    clock: Callable[[], float] = time.time
+    records: dict[str, dict[str, Stored]] = field(default_factory=lambda: {kind: {} for kind in SINGULAR})
+    properties: dict[str, dict[str, Json]] = field(default_factory=_standard)
+    owners: list[Json] = field(default_factory=list)
+    links: set[tuple[str, str, str, str]] = field(default_factory=set)
+    created_contacts: list[str] = field(default_factory=list)
+    """In their order, for webhooks."""
+    writes: list[tuple[str, str, Json]] = field(default_factory=list)
+    """Kind, id and properties of each write that was made."""
+    _numbers: Any = field(default_factory=lambda: count(101))
+    _index: list[tuple[float, str, str, Json]] = field(default_factory=list)
+
+    def prepare(self) -> None:
+        """Make the properties that Fairlead keeps for itself, as `fairlead connect check hubspot --create-fields` does."""
+        for name in ("fairlead_lead_id", "fairlead_status", "fairlead_change"):
+            self.properties["contacts"][name] = define(name, unique=name == "fairlead_lead_id", own=False)
+
+    def owner(self, email: str, first: str = "", last: str = "") -> str:
+        number = str(9_000 + len(self.owners))
+        self.owners.append(
+            {"id": number, "email": email, "firstName": first, "lastName": last, "type": "PERSON", "userId": int(number),
+             "createdAt": stamp(), "updatedAt": stamp(), "archived": False}
+        )  # fmt: skip
+        return number
+
+    def find(self, kind: str, key: str, id_property: str | None) -> Stored | None:
+        if id_property is None:
+            found = self.records[kind].get(key)
+            return found if found and not found.archived else None
+        unique = self.properties[kind].get(id_property, {}).get("hasUniqueValue") or (kind, id_property) == (
+            "contacts",
+            "email",
+        )
+        if not unique:
+            raise Problem(400, "VALIDATION_ERROR", f"Property {id_property} is not a unique property")
+        wanted = key.lower() if id_property == "email" else key
+        return next(
+            (
+                one
+                for one in self.records[kind].values()
+                if one.properties.get(id_property) == wanted and not one.archived
+            ),
+            None,
+        )
+
+    def create(self, kind: str, properties: Mapping[str, Any]) -> Stored:
+        values = self.checked(kind, properties, None)
+        now = self.clock()
+        made = Stored(str(next(self._numbers)), {}, now, now)
+        self.records[kind][made.id] = made
+        if kind == "contacts":
+            self.created_contacts.append(made.id)
+        self._keep(kind, made, values)
+        return made
+
+    def change(self, kind: str, record: Stored, properties: Mapping[str, Any]) -> None:
+        self._keep(kind, record, self.checked(kind, properties, record))
+
+    def checked(self, kind: str, properties: Mapping[str, Any], record: Stored | None) -> dict[str, str]:
+        faults: list[Json] = []
+        values: dict[str, str] = {}
+        for name, value in properties.items():
+            definition = self.properties[kind].get(name)
+            if not isinstance(value, str):
+                raise Problem(
+                    400, "VALIDATION_ERROR", f"Invalid input JSON: Cannot deserialize value of property {name}"
+                )
+            values[name] = value.lower() if name == "email" else value
+            if definition is None:
+                faults.append(
+                    {"message": f"Property {name} does not exist", "code": "PROPERTY_DOESNT_EXIST", "name": name}
+                )
+            elif definition["modificationMetadata"]["readOnlyValue"]:
+                faults.append({"message": f"{name} is read only", "code": "READ_ONLY_VALUE", "name": name})
+            elif name == "email" and value and not EMAIL.fullmatch(value):
+                faults.append({"message": f"Email address {value} is invalid", "code": "INVALID_EMAIL", "name": name})
+            elif name == "hubspot_owner_id" and value and value not in {owner["id"] for owner in self.owners}:
+                faults.append({"message": f"{value} is no owner", "code": "INVALID_OWNER_ID", "name": name})
+            elif definition["type"] == "number" and value and not re.fullmatch(r"-?\d+(\.\d+)?", value):
+                faults.append({"message": f"{value} was not a valid number.", "code": "INVALID_INTEGER", "name": name})
+            elif len(value) > 65_536:
+                faults.append({"message": f"{name} is too long", "code": "INVALID_LENGTH", "name": name})
+        if faults:
+            errors = [
+                {"message": one["message"], "code": one["code"], "context": {"propertyName": [one["name"]]}}
+                for one in faults
+            ]
+            raise Problem(400, "VALIDATION_ERROR", f"Property values were not valid: {faults}", errors=errors)
+        for name, value in values.items():
+            unique = self.properties[kind][name]["hasUniqueValue"] or (kind, name) == ("contacts", "email")
+            other = next(
+                (one for one in self.records[kind].values() if one.properties.get(name) == value and not one.archived),
+                None,
+            )
+            if unique and value and other is not None and other is not record:
+                raise Problem(409, "CONFLICT", f"{SINGULAR[kind].title()} already exists. Existing ID: {other.id}")
+        return values
+
+    def _keep(self, kind: str, record: Stored, values: dict[str, str]) -> None:
+        record.properties.update(values)
+        record.updated = self.clock()
+        self.writes.append((kind, record.id, dict(values)))
+        self._index.append((self.clock() + self.index_seconds, kind, record.id, dict(record.properties)))
+
+    def indexed(self, kind: str) -> dict[str, Json]:
+        now = self.clock()
+        return {
+            record_id: values
+            for at, one, record_id, values in self._index
+            if one == kind and at <= now and not self.records[kind][record_id].archived
+        }

@@ -1,0 +1,103 @@
+"""The simulator behaves as HubSpot's own client expects: an independent check, as the client was made from the published API."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.simulators.hubspot.limits import Fault
+from tests.simulators.hubspot.serving import Simulated
+from tests.simulators.hubspot.telling import created, signed
+
+hubspot = pytest.importorskip("hubspot", reason="hubspot-api-client is not installed")
+
+from hubspot.crm import contacts, owners, properties  # noqa: E402 - only where it is installed
+from hubspot.crm.associations.v4 import BatchInputPublicDefaultAssociationMultiPost  # noqa: E402 - likewise
+from hubspot.utils.signature import Signature  # noqa: E402 - likewise
+
+
+@pytest.fixture
+def official(simulated: Simulated) -> Any:
+    client = hubspot.Client.create(access_token=simulated.door.token)
+    client.config["host"] = simulated.url
+    return client
+
+
+def test_objects_are_written_read_and_found(official: Any, simulated: Simulated) -> None:
+    client = official
+    upserted = client.crm.contacts.batch_api.upsert(
+        contacts.BatchInputSimplePublicObjectBatchInputUpsert(
+            inputs=[
+                contacts.SimplePublicObjectBatchInputUpsert(
+                    id="lead-1", id_property="fairlead_lead_id", properties={"email": "ana@acme.es"}
+                )
+            ]
+        )
+    )
+    assert upserted.results[0].new is True
+    record = client.crm.contacts.basic_api.get_by_id("lead-1", id_property="fairlead_lead_id", properties=["email"])
+    assert (record.id, record.properties["email"]) == (upserted.results[0].id, "ana@acme.es")
+    updated = client.crm.contacts.batch_api.update(
+        contacts.BatchInputSimplePublicObjectBatchInput(
+            inputs=[
+                contacts.SimplePublicObjectBatchInput(id=record.id, properties={"city": "Vigo"}),
+                contacts.SimplePublicObjectBatchInput(id="404", properties={"city": "Lugo"}),
+            ]
+        )
+    )
+    assert [one.id for one in updated.results] == [record.id]
+    assert [one.category for one in updated.errors] == ["OBJECT_NOT_FOUND"]
+    found = client.crm.contacts.search_api.do_search(
+        contacts.PublicObjectSearchRequest(
+            filter_groups=[{"filters": [{"propertyName": "email", "operator": "EQ", "value": "ana@acme.es"}]}],
+            properties=["city"],
+            limit=10,
+        )
+    )
+    assert (found.total, found.results[0].properties["city"]) == (1, "Vigo")
+
+
+def test_owners_and_properties(official: Any, simulated: Simulated) -> None:
+    client = official
+    people = client.crm.owners.owners_api.get_page(limit=1)
+    assert isinstance(people.results[0], owners.PublicOwner)
+    assert people.paging.next.after == "1"
+    made = client.crm.properties.core_api.create(
+        "contacts",
+        properties.PropertyCreate(
+            name="x", label="X", type="string", field_type="text", group_name="contactinformation"
+        ),
+    )
+    assert made.name == "x"
+    assert "x" in {one.name for one in client.crm.properties.core_api.get_all("contacts").results}
+
+
+def test_associations(official: Any, simulated: Simulated) -> None:
+    contact = simulated.account.create("contacts", {"email": "ana@acme.es"})
+    company = simulated.account.create("companies", {"name": "Acme"})
+    asked = BatchInputPublicDefaultAssociationMultiPost(inputs=[{"from": {"id": contact.id}, "to": {"id": company.id}}])
+    official.crm.associations.v4.batch_api.create_default("contacts", "companies", asked)
+    assert simulated.account.links == {("contacts", contact.id, "companies", company.id)}
+
+
+@pytest.mark.parametrize(("fault", "status"), [("429_daily", 429), ("401", 401), ("500", 500), (None, 404)])
+def test_errors(official: Any, simulated: Simulated, fault: Fault | None, status: int) -> None:
+    simulated.door.faults = [fault]
+    with pytest.raises(contacts.ApiException) as caught:
+        official.crm.contacts.basic_api.get_by_id("1")
+    assert caught.value.status == status
+
+
+def test_webhooks_are_signed_as_hubspots_own_client_reads_them() -> None:
+    body = created(["101"])
+    headers = signed("app secret", "https://sales.example.com/hook", body)
+    assert Signature.is_valid(
+        headers["X-HubSpot-Signature-v3"],
+        "app secret",
+        body.decode(),
+        "https://sales.example.com/hook",
+        "POST",
+        "v3",
+        headers["X-HubSpot-Request-Timestamp"],
+    )

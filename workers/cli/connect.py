@@ -1,0 +1,94 @@
+"""`fairlead connect …`: whether another system is ready to be worked with."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from psycopg import AsyncConnection
+    from psycopg.rows import DictRow
+
+    from workers.connectors.hubspot.check import Finding
+    from workers.settings import Settings
+
+app = typer.Typer(no_args_is_help=True, help="Whether other systems are ready to be worked with.")
+check = typer.Typer(
+    no_args_is_help=True, help="Rights, fields, people and limits; nothing is changed unless asked for."
+)
+app.add_typer(check, name="check")
+
+SECONDS = 10.0
+"""Of each request."""
+
+
+@check.callback()
+def _group() -> None:
+    """Rights, fields, people and limits; nothing is changed unless asked for."""
+
+
+@check.command()
+def hubspot(
+    create_fields: Annotated[
+        bool, typer.Option("--create-fields", help="First make the properties that Fairlead keeps for itself.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="As a JSON array.")] = False,
+) -> None:
+    """Look at the HubSpot account of FAIRLEAD_HUBSPOT__…; the exit code is 1 if something has to be mended."""
+    import asyncio
+    import json
+    from dataclasses import asdict
+
+    from workers.cli._support import fail, print_table
+    from workers.connectors.hubspot.answers import HubSpotPause
+    from workers.connectors.hubspot.making import NotConnected
+    from workers.runtime.errors import TaskError
+    from workers.settings import get_settings
+
+    try:
+        made, findings = asyncio.run(_look(get_settings(), create_fields))
+    except (NotConnected, HubSpotPause, TaskError) as error:
+        fail(str(error))
+    if as_json:
+        typer.echo(json.dumps([asdict(one) for one in findings], indent=2))
+    else:
+        if made:
+            typer.echo(f"Made: {', '.join(made)}")
+        marks = {"ok": "ok", "wrong": "TO MEND", "note": "note"}
+        print_table(
+            "HubSpot", ["", "what", "", "found"], [[one.area, one.what, marks[one.state], one.said] for one in findings]
+        )
+    wrong = sum(one.state == "wrong" for one in findings)
+    if wrong:
+        fail(f"{wrong} to mend; see docs/connect-hubspot.md.")
+
+
+async def _look(settings: Settings, create: bool) -> tuple[list[str], Sequence[Finding]]:
+    from workers.connectors.hubspot import check, making, mapping
+    from workers.connectors.hubspot.pace import Pace
+
+    fields = mapping.load(settings.hubspot.mapping)
+    client = making.client(settings.hubspot, Pace(), seconds=SECONDS)
+    try:
+        made = await check.create_fields(client, fields) if create else []
+        return made, [one async for one in check.check(client, fields, await _reps(settings))]
+    finally:
+        await client.close()
+
+
+async def _reps(settings: Settings) -> list[str] | None:
+    import psycopg
+    from psycopg.rows import dict_row
+
+    try:
+        connection: AsyncConnection[DictRow] = await psycopg.AsyncConnection.connect(
+            settings.dsn, connect_timeout=5, row_factory=dict_row
+        )
+        async with connection:
+            cursor = await connection.execute("SELECT email FROM routing.reps WHERE active ORDER BY email")
+            return [row["email"] for row in await cursor.fetchall()]
+    except psycopg.Error:
+        return None

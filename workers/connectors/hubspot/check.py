@@ -1,0 +1,164 @@
+"""What a newcomer has to know of a HubSpot account before Fairlead works with it: rights, fields, people, limits."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Collection
+from dataclasses import dataclass
+from typing import Literal
+
+from workers.connectors.hubspot.answers import HubSpotRefused, Json
+from workers.connectors.hubspot.client import HubSpotClient, Kind
+from workers.connectors.hubspot.mapping import OWNER, FieldMapping
+from workers.connectors.hubspot.people import email_of
+
+State = Literal["ok", "wrong", "note"]
+
+SCOPES = {
+    "crm.objects.contacts.read": "reads contacts: a lead's owner, new contacts",
+    "crm.objects.contacts.write": "writes a lead's owner and status",
+    "crm.objects.companies.read": "finds the account of a lead",
+    "crm.objects.companies.write": "associates a contact with its company",
+    "crm.objects.deals.read": "counts an account's open deals",
+    "crm.objects.owners.read": "knows who is who",
+}
+"""The rights that a token needs, and what for."""
+
+GROUP = "contactinformation"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line of the report."""
+
+    area: Literal["account", "rights", "fields", "people", "limits"]
+    state: State
+    what: str
+    """What was looked at."""
+    said: str
+    """What was found, and what to do."""
+
+
+async def check(client: HubSpotClient, mapping: FieldMapping, reps: Collection[str] | None) -> AsyncIterator[Finding]:
+    """Look at the account without changing anything; `reps` are the e-mail addresses of our reps, None: not known.
+
+    Raises:
+        HubSpotDown, HubSpotPause, HubSpotRefused: HubSpot can't be asked at all.
+    """
+    account = await client.ask("GET", "/account-info/v3/details", "read the account") or {}
+    currency = account.get("companyCurrency")
+    yield Finding(
+        "account", "ok", str(account.get("portalId", "?")), f"{account.get('timeZone', '?')}, {currency or '?'}"
+    )
+    if "annual_revenue_eur" in mapping.company and currency != "EUR":
+        said = f"The account counts in {currency}: take annual_revenue_eur out of the mapping."
+        yield Finding("account", "wrong", "currency", said)
+    async for finding in _rights(client):
+        yield finding
+    wanted: dict[Kind, set[str]] = {"contacts": mapping.of_contact(), "companies": mapping.of_company()}
+    for kind, names in wanted.items():
+        async for finding in _fields(client, kind, names, mapping):
+            yield finding
+    async for finding in _people(client, reps):
+        yield finding
+    for finding in _limits(client):
+        yield finding
+
+
+async def create_fields(client: HubSpotClient, mapping: FieldMapping) -> list[str]:
+    """Make the properties of a contact that Fairlead keeps for itself, where they are missing; the names of those made.
+
+    Raises:
+        HubSpotRefused: the token may not; it needs the scope crm.schemas.contacts.write.
+    """
+    there = await _definitions(client, "contacts")
+    made = []
+    for field, name in mapping.keeps.model_dump().items():
+        if name in there:
+            continue
+        asked = {
+            "name": name,
+            "label": f"Fairlead {field.replace('_', ' ')}",
+            "description": "Kept by Fairlead; leave it as it is.",
+            "type": "string",
+            "fieldType": "text",
+            "groupName": GROUP,
+            "hasUniqueValue": field == "lead_id",
+        }
+        await client.ask("POST", "/crm/v3/properties/contacts", "make properties of contacts", json=asked)
+        made.append(name)
+    return made
+
+
+async def _rights(client: HubSpotClient) -> AsyncIterator[Finding]:
+    scopes = await client.scopes()
+    for scope, purpose in SCOPES.items():
+        missing = f"Missing. Give it to the private app: Fairlead {purpose}."
+        yield Finding("rights", "ok", scope, purpose) if scope in scopes else Finding("rights", "wrong", scope, missing)
+
+
+async def _fields(
+    client: HubSpotClient, kind: Kind, names: Collection[str], mapping: FieldMapping
+) -> AsyncIterator[Finding]:
+    try:
+        there = await _definitions(client, kind)
+    except HubSpotRefused as error:
+        yield Finding("fields", "wrong", kind, str(error))
+        return
+    written = {place.property for place in mapping.contact.values() if place.write != "never"} | {OWNER}
+    written |= set(mapping.keeps.model_dump().values())
+    for name in sorted(names):
+        said = ""
+        definition = there.get(name)
+        if definition is None:
+            own = name in mapping.keeps.model_dump().values()
+            said = "Missing. " + ("Make it: --create-fields." if own else "Correct the mapping.")
+        elif kind == "contacts" and name == mapping.keeps.lead_id and not definition.get("hasUniqueValue"):
+            said = "Its values must be unique, which can only be said when it is made. Make another, and name it in the mapping."
+        elif (
+            kind == "contacts"
+            and name in written
+            and (definition.get("modificationMetadata") or {}).get("readOnlyValue")
+        ):
+            said = "It can't be written. Set `write: never` in the mapping."
+        yield Finding(
+            "fields", "wrong" if said else "ok", f"{kind}.{name}", said or str((definition or {}).get("type"))
+        )
+
+
+async def _people(client: HubSpotClient, reps: Collection[str] | None) -> AsyncIterator[Finding]:
+    try:
+        owners = {email_of(owner) for owner in await client.owners()} - {""}
+    except HubSpotRefused as error:
+        yield Finding("people", "wrong", "owners", str(error))
+        return
+    if reps is None:
+        yield Finding(
+            "people", "note", "reps", "The database can't be asked, so they are not compared with the owners."
+        )
+        return
+    for email in sorted(reps):
+        if email.lower() not in owners:
+            yield Finding("people", "wrong", email, "This rep is no owner in HubSpot: invite, or correct the address.")
+    both = sum(email.lower() in owners for email in reps)
+    yield Finding("people", "ok", "reps", f"{both} of {len(reps)} active reps are among the {len(owners)} owners.")
+
+
+def _limits(client: HubSpotClient) -> list[Finding]:
+    known = client.pace.limits
+    found = []
+    if "max" in known:
+        seconds = known.get("interval-milliseconds", 10_000) / 1_000
+        found.append(
+            Finding("limits", "ok", "requests", f"{known['max']} in {seconds:g} s, {known.get('remaining', '?')} left")
+        )
+    if "daily" in known:
+        left, most = known.get("daily-remaining", 0), known["daily"]
+        said = f"{left:,} of {most:,} left today"
+        found.append(Finding("limits", "ok" if left > most / 10 else "note", "requests a day", said))
+    return found or [Finding("limits", "note", "requests", "HubSpot said nothing of its limits.")]
+
+
+async def _definitions(client: HubSpotClient, kind: Kind) -> dict[str, Json]:
+    body = await client.ask("GET", f"/crm/v3/properties/{kind}", f"read the properties of {kind}") or {}
+    found = body.get("results")
+    return {str(one.get("name")): one for one in found if isinstance(one, dict)} if isinstance(found, list) else {}

@@ -1,0 +1,231 @@
+"""HubSpot's CRM API: objects (v3), associations (v4), owners, properties, and what the account allows."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+from urllib.parse import quote
+
+import httpx
+
+from workers import __version__
+from workers.connectors.hubspot import answers
+from workers.connectors.hubspot.answers import Answer, Fault, HubSpotDown, HubSpotPause, Json
+from workers.connectors.hubspot.pace import Pace
+from workers.runtime.outside_http import retry_after
+
+Kind = Literal["contacts", "companies", "deals"]
+
+BATCH = 100
+"""Records that a batch may have."""
+PAGE = 100
+"""Records of a page; searches and owners could have more."""
+MOST_FOUND = 500
+"""Records that a search gives at most; HubSpot would give 10,000."""
+MOST_BYTES = 20_000_000
+"""Of an answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A record of the CRM."""
+
+    id: str
+    properties: Mapping[str, str | None]
+    """As HubSpot has them: all values are text; an empty one is None."""
+
+    def get(self, name: str) -> str | None:
+        """A property's value; None if it is empty or was not asked for."""
+        value = self.properties.get(name)
+        return value if value and isinstance(value, str) else None
+
+
+class HubSpotClient:
+    """Asks HubSpot; no request takes longer than `seconds`, waiting for its turn included.
+
+    Every method raises `HubSpotDown`, `HubSpotPause` and `HubSpotRefused` (see `answers`), and `AddressRefused` of the
+    transport.
+    """
+
+    def __init__(
+        self, base_url: str, token: str, pace: Pace, transport: httpx.AsyncBaseTransport, *, seconds: float
+    ) -> None:
+        self._seconds = seconds
+        self._token = token
+        self.pace = pace
+        self._http = httpx.AsyncClient(
+            base_url=base_url,
+            transport=transport,
+            follow_redirects=False,
+            timeout=httpx.Timeout(seconds),
+            headers={"Authorization": f"Bearer {token}", "User-Agent": f"fairlead/{__version__}"},
+        )
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._http.aclose()
+
+    async def get(
+        self, kind: Kind, record_id: str, properties: Iterable[str], *, id_property: str | None = None
+    ) -> Record | None:
+        """A record by its id, or by a property whose values are unique; None: there is none."""
+        query = {"properties": ",".join(sorted(properties)), **({"idProperty": id_property} if id_property else {})}
+        path = f"/crm/v3/objects/{kind}/{quote(record_id, safe='')}"
+        body = await self.ask("GET", path, f"read {kind}", params=query)
+        return None if body is None else _record(body)
+
+    async def search(self, kind: Kind, groups: Sequence[Sequence[Json]], properties: Iterable[str]) -> list[Record]:
+        """Records for which all filters of one of the groups hold, `MOST_FOUND` at most.
+
+        HubSpot indexes changes some seconds later: what was just written may not be found.
+        """
+        asked: Json = {
+            "filterGroups": [{"filters": list(group)} for group in groups],
+            "properties": sorted(properties),
+            "limit": PAGE,
+        }
+        found: list[Record] = []
+        while len(found) < MOST_FOUND:
+            body = await self._search(kind, asked)
+            found += [_record(one) for one in _results(body)]
+            after = ((body.get("paging") or {}).get("next") or {}).get("after")
+            if not isinstance(after, str):
+                break
+            asked["after"] = after
+        return found[:MOST_FOUND]
+
+    async def count(self, kind: Kind, filters: Sequence[Json]) -> int:
+        """How many records there are for which all filters hold."""
+        body = await self._search(kind, {"filterGroups": [{"filters": list(filters)}], "properties": [], "limit": 1})
+        total = body.get("total")
+        if not isinstance(total, int):
+            raise HubSpotDown(f"HubSpot's answer to a search of {kind} has no total.")
+        return total
+
+    async def upsert(
+        self, kind: Kind, id_property: str, records: Mapping[str, Mapping[str, str]]
+    ) -> dict[str, Record | Fault]:
+        """Write records by a property whose values are unique; a record that is not there is made.
+
+        The outcome of each, by that value; a record that the answer does not name is left out: it is not known what
+        became of it, and it may be sent again.
+        """
+        inputs = [
+            {"id": one, "idProperty": id_property, "properties": {**values, id_property: one}}
+            for one, values in records.items()
+        ]
+        return await self._batch(kind, "upsert", inputs, list(records), id_property)
+
+    async def update(self, kind: Kind, records: Mapping[str, Mapping[str, str]]) -> dict[str, Record | Fault]:
+        """Write records by their ids; the outcome of each, as `upsert`."""
+        inputs = [{"id": one, "properties": dict(values)} for one, values in records.items()]
+        return await self._batch(kind, "update", inputs, list(records), None)
+
+    async def associate(self, kind: Kind, record_id: str, other: Kind, other_id: str) -> None:
+        """Associate two records in the most general way; repeating it changes nothing."""
+        path = f"/crm/v4/associations/{kind}/{other}/batch/associate/default"
+        asked = {"inputs": [{"from": {"id": record_id}, "to": {"id": other_id}}]}
+        what = f"associate {kind} with {other}"
+        body = await self.ask("POST", path, what, json=asked)
+        errors = (body or {}).get("errors")
+        if isinstance(errors, list) and errors and isinstance(errors[0], dict):
+            raise answers.fault_of(errors[0]).raised(what)
+
+    async def owners(self, email: str | None = None) -> list[Json]:
+        """The owners of the account, or those with this e-mail address."""
+        query = {"limit": str(PAGE), **({"email": email} if email else {})}
+        found: list[Json] = []
+        while True:
+            body = _there(await self.ask("GET", "/crm/v3/owners", "read owners", params=query), "read owners")
+            found += [one for one in _results(body) if isinstance(one.get("id"), str)]
+            after = ((body.get("paging") or {}).get("next") or {}).get("after")
+            if not isinstance(after, str):
+                return found
+            query["after"] = after
+
+    async def scopes(self) -> set[str]:
+        """The rights of the token, which must be a private app's."""
+        path, what = "/oauth/v2/private-apps/get/access-token-info", "read the token's rights"
+        body = _there(await self.ask("POST", path, what, json={"tokenKey": self._token}), what)
+        found = body.get("scopes")
+        return {str(one) for one in found} if isinstance(found, list) else set()
+
+    async def ask(
+        self, method: str, path: str, what: str, *, params: Mapping[str, str] | None = None, json: Json | None = None
+    ) -> Json | None:
+        """The JSON that HubSpot answers with; None for 404. `what` says for messages what was to be done."""
+        return await self._ask(method, path, what, search=False, params=params, json=json)
+
+    async def _search(self, kind: Kind, asked: Json) -> Json:
+        what = f"search {kind}"
+        body = await self._ask("POST", f"/crm/v3/objects/{kind}/search", what, search=True, json=asked)
+        return _there(body, what)
+
+    async def _batch(
+        self, kind: Kind, action: str, inputs: Sequence[Json], ids: Sequence[str], key: str | None
+    ) -> dict[str, Record | Fault]:
+        done: dict[str, Record | Fault] = {}
+        for start in range(0, len(inputs), BATCH):
+            part, names = inputs[start : start + BATCH], ids[start : start + BATCH]
+            path = f"/crm/v3/objects/{kind}/batch/{action}"
+            body = _there(await self.ask("POST", path, f"write {kind}", json={"inputs": part}), f"write {kind}")
+            for one, outcome in answers.outcomes(body, names, key).items():
+                done[one] = outcome if isinstance(outcome, Fault) else _record(outcome)
+        return done
+
+    async def _ask(
+        self,
+        method: str,
+        path: str,
+        what: str,
+        *,
+        search: bool,
+        params: Mapping[str, str] | None = None,
+        json: Json | None = None,
+    ) -> Json | None:
+        pause = self.pace.wait(search=search, patience=self._seconds / 2)
+        try:
+            async with asyncio.timeout(self._seconds):
+                await asyncio.sleep(pause)
+                async with self._http.stream(method, path, params=params, json=json) as response:
+                    body = await _body(response)
+            answer = Answer(response.status_code, response.headers, body, retry_after(response))
+            self.pace.told(answer.headers)
+            return answers.read(answer, what)
+        except HubSpotPause as asked:
+            self.pace.close(asked)
+            raise
+        except (httpx.HTTPError, TimeoutError) as error:
+            raise HubSpotDown(f"HubSpot did not answer ({type(error).__name__}); it is asked again.") from error
+
+
+async def _body(response: httpx.Response) -> bytes:
+    """All of an answer, unless it is larger than any could be."""
+    read = bytearray()
+    async for part in response.aiter_bytes():
+        read += part
+        if len(read) > MOST_BYTES:
+            raise HubSpotDown(f"HubSpot's answer has more than {MOST_BYTES} bytes.")
+    return bytes(read)
+
+
+def _record(body: Json) -> Record:
+    record_id, properties = body.get("id"), body.get("properties")
+    if not isinstance(record_id, str) or not isinstance(properties, dict):
+        raise HubSpotDown("HubSpot's answer is no record.")
+    return Record(record_id, properties)
+
+
+def _results(body: Json) -> list[Json]:
+    found = body.get("results")
+    if not isinstance(found, list):
+        raise HubSpotDown("HubSpot's answer has no results.")
+    return [one for one in found if isinstance(one, dict)]
+
+
+def _there(body: Json | None, what: str) -> Json:
+    if body is None:
+        raise answers.HubSpotRefused(f"HubSpot knows no way to {what} (404). Is FAIRLEAD_HUBSPOT__BASE_URL right?")
+    return body

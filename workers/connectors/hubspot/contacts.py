@@ -1,0 +1,58 @@
+"""New contacts of HubSpot become leads. The webhook said only that there is one; here it is read, and taken in."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+import structlog
+from psycopg import AsyncConnection
+from psycopg.rows import DictRow
+
+from workers.connectors.hubspot.crm import HubSpot
+from workers.lead_routing.ports.crm import CrmDown
+from workers.runtime.database import Pool
+from workers.runtime.errors import PermanentError
+from workers.runtime.outbox import OutboxRow
+
+log = structlog.get_logger()
+
+SETTLE_SECONDS = 60.0
+"""So long after the event a contact that can't be read may still be on its way to HubSpot's other servers."""
+
+Take = Callable[[AsyncConnection[DictRow], Mapping[str, Any]], Awaitable[None]]  # Any: JSON
+"""Takes a lead in the connection's transaction; the same source and external id is the same lead."""
+
+
+class ContactIntake:
+    """Delivers rows of channel ``hubspot.contact``."""
+
+    def __init__(self, hubspot: HubSpot, pool: Pool, take: Take) -> None:
+        self._hubspot = hubspot
+        self._pool = pool
+        self._take = take
+
+    async def __call__(self, row: OutboxRow) -> None:
+        """Read a contact and start its lead, unless it is one that Fairlead made itself.
+
+        Raises:
+            CrmDown: HubSpot gave no usable answer, or a pause is asked for (`CrmResting`).
+            PermanentError: HubSpot refuses, or the payload is not ours.
+        """
+        contact_id = row.payload.get("contact_id")
+        if not isinstance(contact_id, str):
+            raise PermanentError("This row names no contact of HubSpot; drop it, or correct its payload.")
+        mapping = self._hubspot.mapping
+        async with self._hubspot.asked() as client:
+            contact = await client.get("contacts", contact_id, mapping.of_contact())
+        if contact is None:
+            if row.age_seconds < SETTLE_SECONDS:
+                raise CrmDown("HubSpot does not know the contact yet; it is asked again.")
+            log.info("contact is gone", action="hubspot_contact_gone", contact=contact_id)
+            return
+        if contact.get(mapping.keeps.lead_id) is not None:
+            log.info("contact is our own", action="hubspot_echo", contact=contact_id)
+            return
+        lead = {"source": "hubspot", "external_id": contact.id, "channel": "crm", **mapping.lead(contact)}
+        async with self._pool.connection() as connection:
+            await self._take(connection, lead)
