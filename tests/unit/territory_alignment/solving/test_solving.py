@@ -180,7 +180,7 @@ def test_a_mip_apart_answers_as_one_here_does_and_ends_with_the_search() -> None
     assert apart.owner.tolist() == here.owner.tolist()
     assert (apart.bound, apart.finished) == (here.bound, True)
     assert solve_apart(problem, pairs, seconds=60, gap=1e-7, over=lambda: True) is None
-    broken = np.ones((1, 1), bool)
+    broken = np.ones((2, 2), bool)
     assert solve_apart(problem, broken, seconds=60, gap=1e-7, over=lambda: False) is None, "its process died"
 
 
