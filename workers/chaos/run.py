@@ -25,7 +25,7 @@ from workers.settings import Settings
 LEDGER = "ledger.jsonl"
 BACK_SECONDS = 300.0
 """The most that is waited until every program is ready again."""
-ANSWERS_SECONDS = 600.0
+ANSWERS_SECONDS = 240.0
 """The most that people go on after all is back: each refusal makes another round, and a long day has many."""
 QUIET_SECONDS = 300.0
 """The most that is waited while it gets no better, until everything adds up."""
@@ -152,18 +152,19 @@ async def _until_answered(load: Load, injector: Injector, patience: float, say: 
     """
     began = since = looked = time.monotonic()
     answers, least = load.answers, float("inf")
-    while (waited := looked - since) < patience and looked - began < ANSWERS_SECONDS:
+    while looked - since < patience and looked - began < ANSWERS_SECONDS:
         with contextlib.suppress(psycopg.OperationalError):
             left = await load.unanswered()
             if not left:
                 return
             if load.answers > answers or left < least:
                 answers, least, since = load.answers, min(least, left), looked
-        if waited > AHEAD_SECONDS:
+        # However many answers trickle in meanwhile: those of leads whose job waits for the clock would take hours.
+        if looked - began > AHEAD_SECONDS:
             await injector.pass_time_outs()
         await asyncio.sleep(LOOK_SECONDS)
         looked = time.monotonic()
-    say(f"people stop after {looked - began:.0f} s; the last answer, or move of a lead, was {waited:.0f} s ago")
+    say(f"people stop after {looked - began:.0f} s; the last answer, or move of a lead, was {looked - since:.0f} s ago")
 
 
 async def _until_clean(

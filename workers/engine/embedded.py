@@ -10,8 +10,10 @@ from __future__ import annotations
 import asyncio
 import json
 import math
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from types import TracebackType
@@ -40,6 +42,7 @@ class EmbeddedEngine:
         self.port = port
         self._engine: Any = None  # a Java object
         self._index = RecordIndex()
+        self._reading = threading.RLock()
 
     def __enter__(self) -> Self:
         self.start(self.port)
@@ -72,8 +75,8 @@ class EmbeddedEngine:
     def stop(self) -> None:
         """Stop the engine and forget its state; the records read so far stay readable."""
         if self._engine is not None:
-            self._read()
-            engine, self._engine = self._engine, None
+            with self._read():
+                engine, self._engine = self._engine, None
             engine.stop()
 
     @property
@@ -152,43 +155,53 @@ class EmbeddedEngine:
 
     def records(self) -> list[Record]:
         """All records so far, oldest first (`workers.engine.records` describes one). Do not change them."""
-        return self._read().records
+        with self._read() as index:
+            return index.records
 
     def open_user_tasks(self, process_instance_key: int | None = None, element_id: str | None = None) -> list[UserTask]:
         """User tasks that wait for a person, oldest first."""
-        return self._read().open_user_tasks(process_instance_key, element_id)
+        with self._read() as index:
+            return index.open_user_tasks(process_instance_key, element_id)
 
     def completed_user_tasks(self) -> list[UserTask]:
         """User tasks that were completed, in that order."""
-        return self._read().completed_user_tasks()
+        with self._read() as index:
+            return index.completed_user_tasks()
 
     def process_instances(self, process_id: str | None = None, *, active_only: bool = False) -> list[Element]:
         """Process instances in the order in which they started."""
-        return self._read().process_instances(process_id, active_only=active_only)
+        with self._read() as index:
+            return index.process_instances(process_id, active_only=active_only)
 
     def elements(self, process_instance_key: int) -> list[Element]:
         """All element instances of a process instance with their present state."""
-        return self._read().elements(process_instance_key)
+        with self._read() as index:
+            return index.elements(process_instance_key)
 
     def variables(self, scope_key: int) -> dict[str, Any]:
         """Variables visible in a process instance, or (by its element instance key) in an element."""
-        return self._read().variables(scope_key)
+        with self._read() as index:
+            return index.variables(scope_key)
 
     def incidents(self, process_instance_key: int | None = None) -> list[Record]:
         """Unresolved incidents, as records."""
-        return self._read().incidents(process_instance_key)
+        with self._read() as index:
+            return index.incidents(process_instance_key)
 
     def rejections(self) -> list[Record]:
         """Commands that the engine refused."""
-        return self._read().rejections()
+        with self._read() as index:
+            return index.rejections()
 
     def completed_elements(self, process_id: str) -> set[str]:
         """Ids of the elements of a process completed at least once, in any instance."""
-        return self._read().completed_elements(process_id)
+        with self._read() as index:
+            return index.completed_elements(process_id)
 
     def taken_flows(self, process_id: str) -> set[str]:
         """Ids of the sequence flows of a process taken at least once, in any instance."""
-        return self._read().taken_flows(process_id)
+        with self._read() as index:
+            return index.taken_flows(process_id)
 
     @property
     def _java(self) -> Any:  # noqa: ANN401 - a Java object
@@ -200,13 +213,19 @@ class EmbeddedEngine:
         store = Store(self.settings.cache, self.settings.maven_repository)
         return store.classpath([self.settings.versions.test_engine])
 
-    def _read(self) -> RecordIndex:
-        """Take in what the engine wrote since the last look; a stopped engine has nothing new."""
-        if self._engine is not None:
-            stream = self._engine.getRecordStreamSource().getRecords()
-            seen, size = len(self._index.records), stream.size()
-            self._index.add(json.loads(str(stream.get(place).toJson())) for place in range(seen, size))
-        return self._index
+    @contextmanager
+    def _read(self) -> Iterator[RecordIndex]:
+        """Take in what the engine wrote since the last look; a stopped engine has nothing new.
+
+        Commands come from threads of their own: two that read side by side would take the same records in twice, and
+        miss as many later on.
+        """
+        with self._reading:
+            if self._engine is not None:
+                stream = self._engine.getRecordStreamSource().getRecords()
+                seen, size = len(self._index.records), stream.size()
+                self._index.add(json.loads(str(stream.get(place).toJson())) for place in range(seen, size))
+            yield self._index
 
     def _wait(self, wait: Callable[[Any], None], within: timedelta, state: str) -> None:
         from jpype import JClass  # noqa: PLC0415 - after the JVM has started

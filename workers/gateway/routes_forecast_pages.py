@@ -6,24 +6,22 @@ from datetime import UTC, datetime, timedelta
 from html import escape
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi import APIRouter, Path, Request, Response
 from fastapi.responses import HTMLResponse
 
 from workers.forecast_review.adapters.pictures import page_path, picture_path
 from workers.gateway import forecast_reading as reading
 from workers.gateway.forecast_answers import ForecastView, SegmentView
 from workers.gateway.html import page
-from workers.gateway.parts import Parts, TheParts
+from workers.gateway.parts import TheParts
 from workers.gateway.problems import Refusal
+from workers.gateway.signed_pages import Signature, Until, let_in, picture_of
 from workers.office import links
 
 router = APIRouter(tags=["people"])
 
 SHOWN = 40
 """Segments that a page lists; sums come first."""
-
-Until = Annotated[str | None, Query(pattern=r"^\d{1,11}$", description="Until when the link opens: part of it.")]
-Signature = Annotated[str | None, Query(max_length=100, description="Part of the link.")]
 
 
 @router.get(
@@ -53,9 +51,7 @@ async def get_picture(
             "`fairlead forecast show` draws any other."
         )
         raise Refusal(404, "no-picture", detail)
-    # A picture belongs to an immutable version; whoever has the link may keep it as long as the link opens.
-    headers = {"Cache-Control": "private, max-age=3600", "Content-Security-Policy": "default-src 'none'"}
-    return Response(bytes(row["png"]), media_type="image/png", headers=headers)
+    return picture_of(row["png"])
 
 
 @router.get("/forecasts/{version}", response_class=HTMLResponse, summary="A version as a page")
@@ -151,18 +147,3 @@ def _row(one: SegmentView) -> str:
 
 def _number(value: float | None, digits: int = 1) -> str:
     return "?" if value is None else f"{value:,.{digits}f}"
-
-
-async def let_in(request: Request, parts: Parts, path: str, until: str | None, signature: str | None) -> None:
-    """Open to a link that we signed, or else to an API client.
-
-    Raises:
-        Refusal: 401 and the others of `Guard.client`; 403, a link that has ended or is not ours; 429.
-    """
-    if until is None or signature is None:
-        await parts.guard.client(request)
-        return
-    await parts.guard.page_visitor(request)
-    if not links.opens(path, until, signature, links.secret_of(parts.settings), datetime.now(UTC)):
-        detail = "This link has ended, or was changed. Open the task or the mail's successor for a new one."
-        raise Refusal(403, "link-ended", detail)

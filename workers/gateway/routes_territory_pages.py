@@ -12,7 +12,7 @@ from fastapi.responses import HTMLResponse
 from workers.gateway.html import page
 from workers.gateway.parts import TheParts
 from workers.gateway.problems import Refusal
-from workers.gateway.routes_forecast_pages import Signature, Until, let_in
+from workers.gateway.signed_pages import Signature, Until, let_in, picture_of
 from workers.office import links
 from workers.territory_alignment.adapters import overview
 from workers.territory_alignment.adapters.pictures import page_path, picture_path
@@ -43,9 +43,7 @@ async def get_picture(
         row = await found.fetchone()
     if row is None:
         raise Refusal(404, "no-picture", "There is no picture of such a plan; `fairlead territory show` draws one.")
-    # A picture belongs to an immutable version; whoever has the link may keep it as long as the link opens.
-    headers = {"Cache-Control": "private, max-age=3600", "Content-Security-Policy": "default-src 'none'"}
-    return Response(bytes(row["png"]), media_type="image/png", headers=headers)
+    return picture_of(row["png"])
 
 
 @router.get("/territories/{version}", response_class=HTMLResponse, summary="A version as a page")

@@ -154,7 +154,8 @@ class Journal:
             await connection.execute(
                 "UPDATE runtime.deliveries SET deliveries = deliveries - 1 WHERE job_key = %s", (job.key,)
             )
-        self._open[job.key] -= 1
+        if job.key in self._open:  # its twin in this process may have been answered meanwhile
+            self._open[job.key] -= 1
 
     async def _count_together(self, connection: AsyncConnection[DictRow], first: _Arrived) -> None:
         """Count `first` and all jobs that arrived while the statement before was under way, by one statement."""

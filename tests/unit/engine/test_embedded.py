@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -49,6 +51,25 @@ async def test_a_completed_user_task_continues_the_process(engine: EmbeddedEngin
         assert {e.element_id: e.state for e in engine.elements(started)}["done"] == "ELEMENT_COMPLETED"
         assert {"to_decide", "to_done"} <= engine.taken_flows("waiting")
         assert not engine.rejections()
+
+
+async def test_threads_that_read_side_by_side_miss_no_record_and_take_none_in_twice(engine: EmbeddedEngine) -> None:
+    ended = threading.Event()
+
+    def read() -> None:
+        while not ended.is_set():
+            engine.open_user_tasks()
+
+    async with client(engine) as zeebe:
+        readers = [asyncio.create_task(asyncio.to_thread(read)) for _ in range(4)]
+        try:
+            await asyncio.gather(*(zeebe.run_process("waiting") for _ in range(30)))
+        finally:
+            ended.set()
+            await asyncio.gather(*readers)
+        await asyncio.to_thread(engine.wait_for_idle)
+    positions = [record["position"] for record in engine.records()]
+    assert positions == sorted(set(positions))
 
 
 async def test_a_timer_fires_when_the_clock_is_moved(engine: EmbeddedEngine) -> None:

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -172,11 +173,20 @@ asyncio.run(main(sys.argv[1], float(sys.argv[2])))
 """
 
 
-async def test_one_that_hangs_or_whose_machine_is_gone_loses_its_place(
-    dsn: str, pool: Pool, repairing: Repairing
-) -> None:
+class Quiet:
+    """A board without incidents; nobody is told of anything."""
+
+    async def open_incidents(self, limit: int) -> list[Incident]:
+        return []
+
+    async def tell(self, found: object) -> int:
+        return 0
+
+
+async def test_one_that_hangs_or_whose_machine_is_gone_loses_its_place(dsn: str, pool: Pool) -> None:
     lost_seconds = 1.5
-    other, stop = repairing(), asyncio.Event()
+    quiet: Any = Quiet()
+    other, stop = Repair(dsn, pool, quiet, quiet, [], {}, quiet.tell), asyncio.Event()
     elsewhere = await asyncio.create_subprocess_exec(sys.executable, "-c", ELSEWHERE, dsn, str(lost_seconds))
     try:
 

@@ -7,6 +7,8 @@ from datetime import timedelta
 
 import pytest
 from prometheus_client import REGISTRY
+from psycopg import AsyncConnection
+from psycopg.rows import DictRow
 
 from tests.unit.runtime.demo.cases import ROOT, Cases
 from tests.unit.runtime.demo.diagram import one_task
@@ -93,6 +95,28 @@ async def test_a_job_that_comes_again_is_not_gone(pool: Pool, cases: Cases) -> N
     assert await cases.rows("SELECT gone_at, look_at > now() + interval '30 s' FROM runtime.deliveries") == [
         (None, True)
     ]
+
+
+@pytest.mark.parametrize("name", ["writing", "reading"])
+async def test_a_suspect_whose_twin_is_answered_while_it_steps_back_runs_in_its_turn(
+    pool: Pool, cases: Cases, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(2):
+        await take(Journal(pool), pool)
+    journal = Journal(pool)
+    taken = journal.taken
+
+    async def taken_when_the_twin_is_answered(
+        connection: AsyncConnection[DictRow], job: JobInfo, timeout_seconds: float
+    ) -> int:
+        deliveries = await taken(connection, job, timeout_seconds)
+        journal.confirmed(job.key)
+        return deliveries
+
+    monkeypatch.setattr(journal, "taken", taken_when_the_twin_is_answered)
+    async with getattr(journal, name)(JOB, 5.0):
+        assert JOB.key in journal._open
+    await journal.close()
 
 
 async def empty(cases: Cases) -> bool:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow, class_row
+
+from workers.office.happened import Happened, timeline
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,17 +57,6 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True)
-class Happened:
-    """An entry of the timeline."""
-
-    at: datetime
-    actor: str
-    action: str
-    why: str
-    facts: dict[str, Any]  # Any: JSON
-
-
-@dataclass(frozen=True, slots=True)
 class ReviewStory:
     """One review with all that happened in it."""
 
@@ -111,10 +101,4 @@ async def story(connection: AsyncConnection[DictRow], forecast_id: str) -> Revie
     async with connection.cursor(row_factory=class_row(AskedSegment)) as asked:
         await asked.execute(_SEGMENTS, (forecast_id,))
         segments = await asked.fetchall()
-    async with connection.cursor(row_factory=class_row(Happened)) as told:
-        await told.execute(
-            "SELECT at, actor, action, why, facts FROM runtime.timeline WHERE business_id = %s ORDER BY at, id",
-            (forecast_id,),
-        )
-        timeline = await told.fetchall()
-    return ReviewStory(line, progress, tuple(segments), tuple(timeline))
+    return ReviewStory(line, progress, tuple(segments), await timeline(connection, forecast_id))

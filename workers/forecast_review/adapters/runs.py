@@ -9,15 +9,14 @@ import asyncio
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, LiteralString
+from typing import TYPE_CHECKING, Any
 
-import psycopg
-import structlog
 from prometheus_client import Gauge
 from psycopg.rows import DictRow
 
 from workers.forecast_review.domain.run import ModelCount, Run
 from workers.forecast_review.ports.runs import ForecastImpossible
+from workers.office.beside import write_beside
 from workers.runtime.children import child
 from workers.runtime.database import Pool
 from workers.runtime.errors import PermanentError, TransientError
@@ -28,7 +27,6 @@ if TYPE_CHECKING:
     from workers.forecast_review.forecasting.incumbents import Incumbent
     from workers.forecast_review.forecasting.order import Order
 
-log = structlog.get_logger()
 
 CHILD = "workers.forecast_review.forecasting.child"
 PROGRESS = Gauge("fairlead_forecast_progress", "Share of the present step of a fit that is done.", ["organisation"])
@@ -97,23 +95,19 @@ class ProcessForecaster:
         finally:
             FITTING.dec()
             gauge.set(0.0)
-            await self._beside("DELETE FROM forecasting.progress WHERE forecast_id = %(id)s", {"id": forecast_id})
+            await write_beside(
+                self._pool, "DELETE FROM forecasting.progress WHERE forecast_id = %(id)s", {"id": forecast_id}
+            )
 
     async def _tell(self, forecast_id: str, said: Mapping[str, Any]) -> None:  # Any: JSON
-        await self._beside(
+        await write_beside(
+            self._pool,
             "INSERT INTO forecasting.progress (forecast_id, done, total, doing)"
             " VALUES (%(forecast_id)s, %(done)s, %(total)s, %(doing)s)"
             " ON CONFLICT (forecast_id) DO UPDATE SET done = excluded.done, total = excluded.total,"
             " doing = excluded.doing, at = clock_timestamp()",
             {"forecast_id": forecast_id, **said},
         )
-
-    async def _beside(self, query: LiteralString, values: Mapping[str, Any]) -> None:  # Any: JSON
-        try:
-            async with self._pool.connection() as connection:
-                await connection.execute(query, values)
-        except psycopg.OperationalError as error:  # the fit is worth more than a word on it
-            log.info("progress not told", action="progress_untold", reason=type(error).__name__)
 
     async def _collection(self, history_id: str) -> DictRow:
         cursor = await self._work.connection.execute(

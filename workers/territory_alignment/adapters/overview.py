@@ -9,6 +9,8 @@ from typing import Any
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow, class_row
 
+from workers.office.happened import Happened, timeline
+
 Connection = AsyncConnection[DictRow]
 
 
@@ -56,17 +58,6 @@ class ScenarioLine:
     label: str
     card: dict[str, Any]  # Any: JSON
     """Score, bound, gap and figures."""
-
-
-@dataclass(frozen=True, slots=True)
-class Happened:
-    """An entry of the timeline."""
-
-    at: datetime
-    actor: str
-    action: str
-    why: str
-    facts: dict[str, Any]  # Any: JSON
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,13 +158,7 @@ async def story(connection: Connection, alignment_id: str) -> AlignmentStory | N
             (alignment_id,),
         )
         said = await looks.fetchall()
-    async with connection.cursor(row_factory=class_row(Happened)) as told:
-        await told.execute(
-            "SELECT at, actor, action, why, facts FROM runtime.timeline WHERE business_id = %s ORDER BY at, id",
-            (alignment_id,),
-        )
-        timeline = await told.fetchall()
-    return AlignmentStory(line, tuple(planned), tuple(said), tuple(timeline))
+    return AlignmentStory(line, tuple(planned), tuple(said), await timeline(connection, alignment_id))
 
 
 async def history(connection: Connection, organisation: str, limit: int = 50) -> list[PublishedVersion]:

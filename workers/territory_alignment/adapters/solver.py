@@ -10,13 +10,12 @@ import json
 import signal
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from typing import TYPE_CHECKING, Any, LiteralString
+from typing import TYPE_CHECKING, Any
 
-import psycopg
-import structlog
 from prometheus_client import Gauge
 from psycopg.rows import DictRow
 
+from workers.office.beside import write_beside
 from workers.runtime import children
 from workers.runtime.database import Pool
 from workers.runtime.errors import PermanentError, TransientError
@@ -30,7 +29,6 @@ if TYPE_CHECKING:
     from workers.territory_alignment.solving.order import Order
     from workers.territory_alignment.solving.plan import Plan
 
-log = structlog.get_logger()
 
 CHILD = "workers.territory_alignment.solving.child"
 PLANNING = Gauge("fairlead_territories_planning", "Searches for territories that this process runs.")
@@ -182,23 +180,19 @@ class ProcessSolver:
             raise TransientError(ended) from error
         finally:
             PLANNING.dec()
-            await self._beside("DELETE FROM territories.progress WHERE alignment_id = %(id)s", {"id": alignment_id})
+            await write_beside(
+                self._pool, "DELETE FROM territories.progress WHERE alignment_id = %(id)s", {"id": alignment_id}
+            )
 
     async def _tell(self, alignment_id: str, said: Mapping[str, Any]) -> None:  # Any: JSON
-        await self._beside(
+        await write_beside(
+            self._pool,
             "INSERT INTO territories.progress (alignment_id, stage, seconds, score, bound)"
             " VALUES (%(alignment_id)s, %(stage)s, %(seconds)s, %(score)s, %(bound)s)"
             " ON CONFLICT (alignment_id) DO UPDATE SET stage = excluded.stage, seconds = excluded.seconds,"
             " score = excluded.score, bound = excluded.bound, at = clock_timestamp()",
             {"alignment_id": alignment_id, **said},
         )
-
-    async def _beside(self, query: LiteralString, values: Mapping[str, Any]) -> None:  # Any: JSON
-        try:
-            async with self._pool.connection() as connection:
-                await connection.execute(query, values)
-        except psycopg.OperationalError as error:  # the search is worth more than a word on it
-            log.info("progress not told", action="progress_untold", reason=type(error).__name__)
 
     async def _collection(self, collection_id: str) -> DictRow:
         cursor = await self._work.connection.execute(
