@@ -14,6 +14,7 @@ from workers.bench.planning_quotas import QuotaFigures
 from workers.territory_alignment.solving.exactly import solve_exactly
 from workers.territory_alignment.solving.model import Model
 from workers.territory_alignment.solving.running import Limits, gap, solve
+from workers.territory_alignment.solving.warming import warm
 
 OURS, PLAIN, CPSAT = "Fairlead", "plain MIP, HiGHS", "CP-SAT"
 MIB = 2_048.0
@@ -72,10 +73,12 @@ def missing() -> str | None:
 def bench(
     cases: Sequence[Case], *, alternatives: bool, say: Callable[[str], object], done: Callable[[Outcome], object]
 ) -> list[Outcome]:
-    """All sides on each instance, ours first; each in a process of its own, so that memory is its own.
+    """All sides on each instance, ours first; each in a process of its own, so that memory is its own. What a machine compiles
+    once is compiled before.
 
     OR-Tools and scipy bring a HiGHS each, so CP-SAT's process loads no other solver.
     """
+    warm()
     works: dict[str, Work] = {OURS: _ours}
     if alternatives:
         works |= {PLAIN: _plain} | ({} if missing() else {CPSAT: solve_with_cpsat})

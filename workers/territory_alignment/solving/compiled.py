@@ -42,15 +42,17 @@ class Arrays(NamedTuple):
 
 
 def arrays(model: Model, cost: Floats, *, reps_first: bool = False) -> Arrays:
-    """The arrays of a model, with other costs than its own if they are other."""
+    """The arrays of a model, with other costs than its own if they are other; always of the same types, so that what is
+    compiled fits every model.
+    """
     accounts, reps = model.size
     balances = model.balances
     return Arrays(
-        np.ascontiguousarray(cost.T if reps_first else cost),
-        np.ascontiguousarray(model.work.T if reps_first else model.work),
+        np.ascontiguousarray(cost.T if reps_first else cost, float),
+        np.ascontiguousarray(model.work.T if reps_first else model.work, float),
         np.where(np.isfinite(model.limit), model.limit * (1 + SLACK) + SLACK, np.inf),
-        np.array([one.amount for one in balances]).reshape(-1, accounts),
-        np.array([one.target for one in balances]).reshape(-1, reps),
-        np.array([one.tolerance for one in balances]).reshape(-1, reps),
+        np.array([one.amount for one in balances], float).reshape(-1, accounts),
+        np.array([one.target for one in balances], float).reshape(-1, reps),
+        np.array([one.tolerance for one in balances], float).reshape(-1, reps),
         np.array([one.price for one in balances], float),
     )

@@ -62,18 +62,19 @@ def test_any_prices_give_a_bound(seed: int, pairs: bool, scale: float) -> None:
         assert excess(state, prices, costs).sum() == pytest.approx(gap, abs=1e-6)
 
 
-@few
+@settings(few, max_examples=8)
 @given(seed=seeds, pairs=st.booleans())
 def test_the_search_never_loses_and_its_sums_stay_true(seed: int, pairs: bool) -> None:
-    problem = model(seed, 30, 5, pairs=pairs, tight=1.3)
+    # Small, as nothing but nodes ends HiGHS here: with 30 accounts it takes minutes on a crowded machine.
+    problem = model(seed, 15, 4, pairs=pairs, tight=1.3)
     random = np.random.default_rng(seed)
     relaxed = relax(problem, Prices.zero(problem), left=lambda: None)
     state = State(problem, made_whole(problem, relaxed.share, reduced(problem, relaxed.prices)))
     values = [problem.value(state.owner)]
     around = Neighbourhoods(relaxed.prices, reduced(problem, relaxed.prices), relaxed.bound, random)
-    improve(state, random, np.arange(5), over=lambda: False)
+    improve(state, random, np.arange(4), over=lambda: False)
     values.append(problem.value(state.owner))
-    for _ in range(4):
+    for _ in range(3):
         around.try_one(state, values[-1], None)
         values.append(problem.value(state.owner))
     assert values == sorted(values, reverse=True)
@@ -146,7 +147,9 @@ def test_the_relaxation_agrees_with_the_lp_over_all_pairs() -> None:
 def test_prices_of_neighbours_raise_the_bound() -> None:
     problem = model(8, 40, 6, pairs=True)
     relaxed = relax(problem, Prices.zero(problem), left=lambda: None)
-    value = solve(problem, QUICK).value
+    owner = made_whole(problem, relaxed.share, reduced(problem, relaxed.prices))
+    value = problem.value(owner)
+    assert problem.overload(owner) == 0
     priced = bound(problem, price_pairs(problem, relaxed.prices, value, over=lambda: False))
     assert relaxed.bound + 1 < priced <= value
 
