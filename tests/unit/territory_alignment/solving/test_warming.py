@@ -30,7 +30,7 @@ def compiled() -> list[int]:
         build(sample_organisation(4, 30, 1), Weights(contiguity=2.0)),
         model(1, 12, 3, pairs=True),
         gap_instance("d", 3, 12),
-        Model(np.array([[1, 2], [2, 1]]), np.array([[1, 1], [2, 2]]), np.array([3, 3])),  # type: ignore[arg-type] # whole numbers, as somebody may give them
+        Model(np.array([[1, 2], [2, 1]]), np.array([[1, 1], [2, 2]]), np.array([3, 3])),
     ],
     ids=["sample", "neighbours", "limits", "assignment", "whole numbers"],
 )
