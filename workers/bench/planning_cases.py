@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from workers.bench.gap_instances import KINDS, gap_instance
 from workers.territory_alignment.solving.errors import InputError
@@ -109,5 +110,9 @@ def cpu_seconds() -> float:
 
 def peak_mib() -> float:
     """The most that this process, or one that it started, had resident."""
-    most = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-    return most / 2**20 if sys.platform == "darwin" else most / 2**10
+    started = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    if sys.platform == "darwin":
+        return max(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, started) / 2**20
+    # Linux counts in `ru_maxrss` what the process that started this one held.
+    (own,) = re.findall(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
+    return max(int(own), started) / 2**10

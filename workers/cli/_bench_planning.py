@@ -85,8 +85,8 @@ def study(
     from workers.settings import get_settings
 
     with support.plain_errors():
-        from workers.bench.study.bench import NotDone, bench
-        from workers.bench.study.cases import CASES
+        from workers.bench.study.bench import bench
+        from workers.bench.study.cases import CASES, NotDone
 
     if unknown := set(task or []) - {case.name for case in CASES}:
         typer.echo(f"There is no task {min(unknown)!r}; there are {', '.join(case.name for case in CASES)}.")

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,7 +10,7 @@ import pytest
 
 from workers.bench.gap_instances import gap_instance, write_instance
 from workers.bench.planning import OURS, Outcome, as_json, bench, own_gap
-from workers.bench.planning_cases import Answer, Case, Side, case_of
+from workers.bench.planning_cases import Answer, Case, Side, case_of, peak_mib
 from workers.bench.planning_quotas import QuotaFigures, bench_quotas
 from workers.territory_alignment.solving.errors import InputError
 from workers.territory_alignment.solving.gap import read_gap
@@ -63,6 +65,13 @@ def test_published_types_are_made_by_their_formulas_and_written_in_their_format(
     assert made.limit == pytest.approx(0.8 * made.work.sum(axis=0) / 5, abs=1)
     together = np.corrcoef(made.cost.ravel(), made.work.ravel())[0, 1]
     assert (together < -0.3) == (kind != "c"), "in d and e what is cheap takes much"
+
+
+def test_a_process_is_charged_with_its_own_memory_and_not_with_that_of_who_started_it() -> None:
+    held = bytearray(300 * 2**20)
+    command = [sys.executable, "-c", "from workers.bench.planning_cases import peak_mib; print(peak_mib())"]
+    alone = float(subprocess.run(command, capture_output=True, check=True).stdout)
+    assert peak_mib() > len(held) / 2**20 > alone > 10
 
 
 @pytest.mark.slow

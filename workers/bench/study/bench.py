@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 
 from workers.bench.lead_routing import unlimited_reps
 from workers.bench.serving import ready
-from workers.bench.study.cases import Asked, Case, until
+from workers.bench.study.cases import Asked, Case, NotDone, until
 from workers.engine.supervision import Supervisor
 from workers.runtime.database import Pool, open_pool
 from workers.runtime.zeebe.client import ZeebeClient
@@ -32,10 +32,6 @@ ARRIVING_SECONDS = 3.0
 """Until all that was sent waits for the first script; not counted."""
 
 Tell = Callable[[str], object]
-
-
-class NotDone(Exception):
-    """A task did not come to its end; the message says how far it was."""
 
 
 @dataclass

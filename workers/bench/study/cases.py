@@ -29,6 +29,10 @@ QUOTAS, PERIOD = "field", "2027"
 Finished = Callable[[], Awaitable[bool]]
 
 
+class NotDone(Exception):
+    """A task did not come to its end; the message says how far it was."""
+
+
 @dataclass(frozen=True)
 class Asked:
     """Work that was asked for."""
@@ -62,7 +66,7 @@ async def _leads(settings: Settings, pool: Pool) -> Asked:
         sent = await open_loop(poster(http), bodies, [0.0] * LEADS)
     taken = sum(count for answer, count in sent.answers.items() if answer.startswith("2"))
     if taken < LEADS:
-        raise RuntimeError(f"the gateway took {taken} of {LEADS} leads: {dict(sent.answers)}")
+        raise NotDone(f"the gateway took {taken} of {LEADS} leads: {dict(sent.answers)}")
 
     async def finished() -> bool:
         return not await unsettled(pool, source.prefix)
