@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from playwright.async_api import Locator, Page, Route, async_playwright, expect
+from playwright.async_api import TimeoutError as PlaywrightTimeout
 
 from workers.settings import Settings
 
@@ -73,7 +74,10 @@ class Tasklist:
     async def complete(self) -> None:
         """Complete the open task; the form must be whole."""
         await self.page.get_by_role("button", name="Complete Task").click()
-        await self.page.get_by_text("Task completed").first.wait_for()
+        try:
+            await self.page.get_by_text("Task completed").first.wait_for()
+        except PlaywrightTimeout:
+            raise AssertionError(f"Not completed, see {await self.picture('not_completed')}") from None
 
     @property
     def form(self) -> Locator:

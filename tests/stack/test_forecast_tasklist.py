@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
 
 import pytest
 from playwright.async_api import expect
 
-from tests.process.planning import redrawn, texas
-from tests.stack.browser import Tasklist, open_tasklist
-from tests.stack.conftest import LocalStack, running_stack
+from tests.process.planning import texas
+from tests.stack.browser import Tasklist
+from tests.stack.conftest import LocalStack
 from tests.stack.office import open_office
 from workers.engine.rest import FoundTask
 
@@ -19,28 +17,18 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 
 @pytest.fixture(scope="module")
-def planning_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
-    """A stack with an organisation of five cities, and quick models."""
-    folder = tmp_path_factory.mktemp("planning")
-    models = redrawn(folder / "models")
-    sales = folder / "sales.csv"
+def planning_stack(local_stack: LocalStack, tmp_path_factory: pytest.TempPathFactory) -> LocalStack:
+    """The shared stack with an organisation of five cities."""
+    sales = tmp_path_factory.mktemp("planning") / "sales.csv"
     with sales.open("w") as file:
         rows = csv.writer(file)
         rows.writerow(["city", "month", "homes"])
         rows.writerows((city, f"{month:%Y-%m}", value) for city, one in texas().items() for month, value in one.items())
-    with running_stack(folder / "home", "--no-sample", FAIRLEAD_MODELS=str(models)) as stack:
-        load = ("forecast", "load", "texas", "--data", str(sales), "--hierarchy", "city", "--horizon", "6")
-        for command in (load, ("forecast", "review", "start", "texas")):
-            done = stack.fairlead(*command)
-            assert done.returncode == 0, done.stderr
-        yield stack
-
-
-@pytest.fixture
-async def tasklist(planning_stack: LocalStack, tmp_path: Path) -> AsyncIterator[Tasklist]:
-    async with open_tasklist(planning_stack.settings, tmp_path) as opened:
-        await opened.log_in("demo", "demo")
-        yield opened
+    load = ("forecast", "load", "texas", "--data", str(sales), "--hierarchy", "city", "--horizon", "6")
+    for command in (load, ("forecast", "review", "start", "texas")):
+        done = local_stack.fairlead(*command)
+        assert done.returncode == 0, done.stderr
+    return local_stack
 
 
 async def test_a_change_is_made_rejected_and_looked_at_again_in_tasklist(

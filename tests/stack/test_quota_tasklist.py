@@ -5,7 +5,7 @@ else; and by whom is what Camunda knows.
 from __future__ import annotations
 
 import csv
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +16,8 @@ from playwright.async_api import expect
 from psycopg.rows import dict_row
 
 from tests.process.quotas import PERIOD, rules, tables
-from tests.stack.browser import Tasklist, open_tasklist
-from tests.stack.conftest import LocalStack, running_stack
+from tests.stack.browser import Tasklist
+from tests.stack.conftest import LocalStack
 from tests.stack.office import open_office
 from workers.engine.rest import FoundTask
 
@@ -39,25 +39,17 @@ def _write(file: Path, rows: Sequence[Mapping[str, str]]) -> None:
 
 
 @pytest.fixture(scope="module")
-def quota_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
-    """A stack in which the quotas of two teams wait."""
+def quota_stack(local_stack: LocalStack, tmp_path_factory: pytest.TempPathFactory) -> LocalStack:
+    """The shared stack, in which the quotas of two teams wait."""
     folder = tmp_path_factory.mktemp("quotas")
     for name, rows in tables().items():
         _write(folder / f"{name}.csv", rows)
     _write(folder / "people.csv", PEOPLE)
     (folder / "rules.yaml").write_text(yaml.safe_dump(rules() | {"currency": "EUR", "period": PERIOD}))
-    with running_stack(folder / "home", "--no-sample") as stack:
-        for command in (("quota", "load", "field", str(folder)), ("quota", "review", "start", "field", PERIOD)):
-            done = stack.fairlead(*command)
-            assert done.returncode == 0, done.stderr
-        yield stack
-
-
-@pytest.fixture
-async def tasklist(quota_stack: LocalStack, tmp_path: Path) -> AsyncIterator[Tasklist]:
-    async with open_tasklist(quota_stack.settings, tmp_path) as opened:
-        await opened.log_in("demo", "demo")
-        yield opened
+    for command in (("quota", "load", "field", str(folder)), ("quota", "review", "start", "field", PERIOD)):
+        done = local_stack.fairlead(*command)
+        assert done.returncode == 0, done.stderr
+    return local_stack
 
 
 async def test_a_quota_is_set_sent_back_and_given_to_somebody_else_in_tasklist(

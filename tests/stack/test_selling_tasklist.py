@@ -4,16 +4,13 @@ comes back as a task of its own.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
-
 import psycopg
 import pytest
 from playwright.async_api import expect
 
-from tests.stack.browser import Tasklist, open_tasklist
-from tests.stack.conftest import LocalStack, running_stack
-from tests.stack.office import furnish, open_office
+from tests.stack.browser import Tasklist
+from tests.stack.conftest import LocalStack
+from tests.stack.office import open_office
 from workers.engine.rest import FoundTask
 from workers.sample.opportunities import ORGANISATION
 
@@ -21,22 +18,13 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 
 @pytest.fixture(scope="module")
-def selling_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
-    """A stack with the sample organisation at work, one territory of it with ranked opportunities."""
-    with running_stack(tmp_path_factory.mktemp("selling") / "home", "--no-sample") as stack:
-        furnish(stack)
-        with psycopg.connect(stack.settings.dsn) as connection:
-            connection.execute("UPDATE selling.organisations SET territories = '{dach}', minutes_a_day = 70")
-        asked = stack.fairlead("opportunities", "rank", ORGANISATION)
-        assert asked.returncode == 0, asked.stderr
-        yield stack
-
-
-@pytest.fixture
-async def tasklist(selling_stack: LocalStack, tmp_path: Path) -> AsyncIterator[Tasklist]:
-    async with open_tasklist(selling_stack.settings, tmp_path) as opened:
-        await opened.log_in("demo", "demo")
-        yield opened
+def selling_stack(furnished_stack: LocalStack) -> LocalStack:
+    """The shared stack, one territory of the sample organisation with ranked opportunities."""
+    with psycopg.connect(furnished_stack.settings.dsn) as connection:
+        connection.execute("UPDATE selling.organisations SET territories = '{dach}', minutes_a_day = 70")
+    asked = furnished_stack.fairlead("opportunities", "rank", ORGANISATION)
+    assert asked.returncode == 0, asked.stderr
+    return furnished_stack
 
 
 async def test_a_list_is_worked_through_and_the_promise_comes_back(

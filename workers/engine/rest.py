@@ -156,17 +156,27 @@ class CamundaRest:
             answer = await self._send_again(method, path, body)
         return answer
 
-    async def element_state(self, key: int) -> str | None:
-        """State of an element instance: ACTIVE, COMPLETED or TERMINATED; None if the search does not know it (yet)."""
+    async def element_state(self, key: int, process_instance_key: int, element_id: str) -> str | None:
+        """State of that instance of an element: ACTIVE, COMPLETED or TERMINATED; None if the search knows none (yet)."""
+        where = {"processInstanceKey": str(process_instance_key)}
+        return await self._state(
+            ("flownode-instances", {"key": key, "processInstanceKey": process_instance_key, "flowNodeId": element_id}),
+            ("element-instances", {"elementInstanceKey": str(key), "elementId": element_id} | where),
+        )
+
+    async def instance_state(self, key: int) -> str | None:
+        """State of a process instance: ACTIVE, COMPLETED or CANCELED; None if the search does not know it (yet)."""
+        name = "process-instances"
+        return await self._state((name, {"key": key}), (name, {"processInstanceKey": str(key)}))
+
+    async def _state(self, operate: tuple[str, Json], newer: tuple[str, Json]) -> str | None:
         await self._logged()
-        if self._session:  # 8.6 has it in Operate's API only
-            body: Json = {"filter": {"key": key}, "size": 1}
-            answer = await self._request(
-                f"search element instance {key}", "POST", "/v1/flownode-instances/search", body
-            )
+        if self._session:  # 8.6 tells it in Operate's API only
+            what, wanted = operate
+            answer = await self._request(f"search {what}", "POST", f"/v1/{what}/search", {"filter": wanted, "size": 1})
             items: list[Json] = answer.json()["items"]
         else:
-            items = await self._search("element-instances", {"elementInstanceKey": str(key)}, 1)
+            items = await self._search(*newer, 1)
         return str(items[0]["state"]) if items else None
 
     async def _search(self, what: str, wanted: Json, limit: int, sort: list[Json] | None = None) -> list[Json]:
