@@ -19,7 +19,7 @@ from tests.process.quotas import PERIOD, rules, tables
 from tests.stack.browser import Tasklist
 from tests.stack.conftest import LocalStack
 from tests.stack.office import open_office
-from workers.engine.rest import FoundTask
+from workers.engine.found import FoundTask
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 

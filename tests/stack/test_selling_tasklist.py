@@ -11,7 +11,7 @@ from playwright.async_api import expect
 from tests.stack.browser import Tasklist
 from tests.stack.conftest import LocalStack
 from tests.stack.office import open_office
-from workers.engine.rest import FoundTask
+from workers.engine.found import FoundTask
 from workers.sample.opportunities import ORGANISATION
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]

@@ -9,7 +9,7 @@ from playwright.async_api import expect
 from tests.stack.browser import Tasklist
 from tests.stack.conftest import LocalStack
 from tests.stack.office import Office, open_office
-from workers.engine.rest import FoundTask
+from workers.engine.found import FoundTask
 from workers.territory_alignment.loading import SAMPLE, load_sample
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
