@@ -37,9 +37,9 @@ async def test_a_list_is_worked_through_and_the_promise_comes_back(
             return found[0] if found else None
 
         work = await office.until(lambda: open_task("work_through_list"), "a list", within=180)
-        await tasklist.open(work.key, "Why in this order")
+        await tasklist.open(work.key, "expected from acting now")
         form = tasklist.form
-        for said in ("Today's opportunities:", "EUR expected from acting now", "Worth now", "to win", "expected value"):
+        for said in ("Today's opportunities:", "Why in this order", "Worth now", "to win", "expected value"):
             await expect(form).to_contain_text(said)
         await tasklist.take()
         await form.get_by_text("Not yet: tomorrow again").first.click()
