@@ -14,12 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.process.planning import redrawn
 from workers.bench.own_stack import own_environment
 from workers.settings import Settings
 
 if TYPE_CHECKING:
-    from tests.stack.browser import Tasklist
     from tests.stack.office import Office
 
 START_SECONDS = 400
@@ -96,9 +94,7 @@ def local_stack(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPat
     """A running stack without sample; parameter ``"engine"`` leaves Fairlead's own processes out, default ``"whole"``."""
     whole = getattr(request, "param", "whole") == "whole"
     options = ("--no-sample",) if whole else ("--engine-only",)
-    folder = tmp_path_factory.mktemp("stack")
-    models = redrawn(folder / "models")  # forecasts by quick models; all else as it is
-    with running_stack(folder / "home", *options, FAIRLEAD_MODELS=str(models)) as stack:
+    with running_stack(tmp_path_factory.mktemp("stack") / "home", *options) as stack:
         yield stack
 
 
@@ -117,14 +113,4 @@ async def office(furnished_stack: LocalStack) -> AsyncIterator[Office]:
     from tests.stack.office import open_office  # noqa: PLC0415 - it imports this module
 
     async with open_office(furnished_stack) as opened:
-        yield opened
-
-
-@pytest.fixture
-async def tasklist(local_stack: LocalStack, tmp_path: Path) -> AsyncIterator[Tasklist]:
-    """Tasklist of the shared stack in a real Chromium, with `demo` logged in."""
-    from tests.stack.browser import open_tasklist  # noqa: PLC0415 - Playwright, which the other tests do without
-
-    async with open_tasklist(local_stack.settings, tmp_path) as opened:
-        await opened.log_in("demo", "demo")
         yield opened

@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import re
+from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 from playwright.async_api import expect
 
-from tests.stack.browser import Tasklist
+from tests.stack.browser import Tasklist, open_tasklist
 from tests.stack.office import Office, new_lead
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+
+
+@pytest.fixture
+async def tasklist(office: Office, tmp_path: Path) -> AsyncIterator[Tasklist]:
+    async with open_tasklist(office.settings, tmp_path) as opened:
+        await opened.log_in("demo", "demo")
+        yield opened
 
 
 async def test_a_lead_is_triaged_in_tasklist(office: Office, tasklist: Tasklist) -> None:

@@ -39,7 +39,7 @@ def _write(file: Path, rows: Sequence[Mapping[str, str]]) -> None:
 
 
 @pytest.fixture(scope="module")
-def quota_stack(local_stack: LocalStack, tmp_path_factory: pytest.TempPathFactory) -> LocalStack:
+def quota_stack(planning_stack: LocalStack, tmp_path_factory: pytest.TempPathFactory) -> LocalStack:
     """The shared stack, in which the quotas of two teams wait."""
     folder = tmp_path_factory.mktemp("quotas")
     for name, rows in tables().items():
@@ -47,9 +47,9 @@ def quota_stack(local_stack: LocalStack, tmp_path_factory: pytest.TempPathFactor
     _write(folder / "people.csv", PEOPLE)
     (folder / "rules.yaml").write_text(yaml.safe_dump(rules() | {"currency": "EUR", "period": PERIOD}))
     for command in (("quota", "load", "field", str(folder)), ("quota", "review", "start", "field", PERIOD)):
-        done = local_stack.fairlead(*command)
+        done = planning_stack.fairlead(*command)
         assert done.returncode == 0, done.stderr
-    return local_stack
+    return planning_stack
 
 
 async def test_a_quota_is_set_sent_back_and_given_to_somebody_else_in_tasklist(

@@ -31,10 +31,10 @@ async def task_of(office: Office, element_id: str, after: int = 0) -> FoundTask 
 
 
 async def test_a_manager_edits_refuses_another_accepts_and_the_director_publishes_in_tasklist(
-    local_stack: LocalStack, tasklist: Tasklist
+    planning_stack: LocalStack, tasklist: Tasklist
 ) -> None:
-    await start(local_stack)
-    async with open_office(local_stack) as office:
+    await start(planning_stack)
+    async with open_office(planning_stack) as office:
         first = await office.until(lambda: task_of(office, "look_at_territories"), "a look", within=300)
         other = await office.until(lambda: task_of(office, "look_at_territories", first.key), "the other look")
         await tasklist.open(first.key, "Accounts that change hands")

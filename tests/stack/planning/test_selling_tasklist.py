@@ -10,7 +10,7 @@ from playwright.async_api import expect
 
 from tests.stack.browser import Tasklist
 from tests.stack.conftest import LocalStack
-from tests.stack.office import open_office
+from tests.stack.office import furnish, open_office
 from workers.engine.found import FoundTask
 from workers.sample.opportunities import ORGANISATION
 
@@ -18,13 +18,14 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 
 @pytest.fixture(scope="module")
-def selling_stack(furnished_stack: LocalStack) -> LocalStack:
+def selling_stack(planning_stack: LocalStack) -> LocalStack:
     """The shared stack, one territory of the sample organisation with ranked opportunities."""
-    with psycopg.connect(furnished_stack.settings.dsn) as connection:
+    furnish(planning_stack)
+    with psycopg.connect(planning_stack.settings.dsn) as connection:
         connection.execute("UPDATE selling.organisations SET territories = '{dach}', minutes_a_day = 70")
-    asked = furnished_stack.fairlead("opportunities", "rank", ORGANISATION)
+    asked = planning_stack.fairlead("opportunities", "rank", ORGANISATION)
     assert asked.returncode == 0, asked.stderr
-    return furnished_stack
+    return planning_stack
 
 
 async def test_a_list_is_worked_through_and_the_promise_comes_back(

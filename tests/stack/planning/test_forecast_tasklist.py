@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 
 @pytest.fixture(scope="module")
-def planning_stack(local_stack: LocalStack, tmp_path_factory: pytest.TempPathFactory) -> LocalStack:
+def forecast_stack(planning_stack: LocalStack, tmp_path_factory: pytest.TempPathFactory) -> LocalStack:
     """The shared stack with an organisation of five cities."""
     sales = tmp_path_factory.mktemp("planning") / "sales.csv"
     with sales.open("w") as file:
@@ -26,15 +26,15 @@ def planning_stack(local_stack: LocalStack, tmp_path_factory: pytest.TempPathFac
         rows.writerows((city, f"{month:%Y-%m}", value) for city, one in texas().items() for month, value in one.items())
     load = ("forecast", "load", "texas", "--data", str(sales), "--hierarchy", "city", "--horizon", "6")
     for command in (load, ("forecast", "review", "start", "texas")):
-        done = local_stack.fairlead(*command)
+        done = planning_stack.fairlead(*command)
         assert done.returncode == 0, done.stderr
-    return local_stack
+    return planning_stack
 
 
 async def test_a_change_is_made_rejected_and_looked_at_again_in_tasklist(
-    planning_stack: LocalStack, tasklist: Tasklist
+    forecast_stack: LocalStack, tasklist: Tasklist
 ) -> None:
-    async with open_office(planning_stack) as office:
+    async with open_office(forecast_stack) as office:
 
         async def open_task(element_id: str, after: int = 0) -> FoundTask | None:
             found = await office.camunda.user_tasks(element_id=element_id)
