@@ -73,18 +73,27 @@ class Tasklist:
         await self.page.get_by_role("button", name="Assign to me").click()
         await self.page.get_by_role("button", name="Unassign").wait_for()
 
+    async def fill(self, label: str, text: str) -> None:
+        """Write into the first field of that label, and leave it: until then the form may not have taken the text."""
+        field = self.form.get_by_label(label).first
+        await field.fill(text)
+        await field.press("Tab")
+
     async def complete(self) -> None:
         """Complete the open task; the form must be whole. Where Camunda is too busy to take it, once more."""
         done = self.page.get_by_text("Task completed").first
-        button = self.page.get_by_role("button", name="Complete Task")
+        busy = self.page.get_by_text("Task could not be completed").first
+        faults = self.page.get_by_text("Please review").first
         for _ in range(TRIES):
-            await button.click()
+            await self.page.get_by_role("button", name="Complete Task").click()
             try:
-                await done.or_(self.page.get_by_text("Task could not be completed").first).first.wait_for()
+                await done.or_(busy).or_(faults).first.wait_for()
             except PlaywrightTimeout:
                 break
             if await done.is_visible():
                 return
+            if await faults.is_visible():
+                break
             await self.page.get_by_role("button", name="close notification").first.click()
         raise AssertionError(f"Not completed, see {await self.picture('not_completed')}")
 

@@ -50,7 +50,7 @@ async def test_a_manager_edits_refuses_another_accepts_and_the_director_publishe
         moved = rows[0]
         await tasklist.take()
         await form.get_by_text("Plan again around my edits").click()
-        await form.get_by_label("Your log-in").fill("sam")
+        await tasklist.fill("Your log-in", "sam")
         await form.get_by_role("textbox", name="Account").fill(moved["account"])
         await form.get_by_role("textbox", name="Rep").fill(moved["owner"])
         await tasklist.picture("tasklist_territories")
@@ -62,13 +62,13 @@ async def test_a_manager_edits_refuses_another_accepts_and_the_director_publishe
         await tasklist.open(again.key, "Accounts that change hands")
         await tasklist.take()
         await form.get_by_text("I refuse them, for the reason below").click()
-        await form.get_by_label("Your log-in").fill("sam")
-        await form.get_by_label("Reason or note").fill("Two reps are ill.")
+        await tasklist.fill("Your log-in", "sam")
+        await tasklist.fill("Reason or note", "Two reps are ill.")
         await tasklist.complete()
         await tasklist.open(other.key, "Accounts that change hands")
         await tasklist.take()
         await form.get_by_text("I accept these territories").click()
-        await form.get_by_label("Your log-in").fill("mona")
+        await tasklist.fill("Your log-in", "mona")
         await tasklist.complete()
 
         async def decided() -> FoundTask | None:
@@ -82,7 +82,7 @@ async def test_a_manager_edits_refuses_another_accepts_and_the_director_publishe
         await tasklist.open(approval.key, "Two reps are ill.")
         await tasklist.take()
         await form.get_by_text("Publish them to the CRM and to lead routing").click()
-        await form.get_by_label("Your log-in").fill("dora")
+        await tasklist.fill("Your log-in", "dora")
         await tasklist.picture("tasklist_territory_approval")
         await tasklist.complete()
 
