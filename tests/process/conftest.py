@@ -42,13 +42,6 @@ REPORT: list[str] = []
 """What is said of it at the end, also where pytest-xdist has the tests run in processes of their own."""
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        if Path(__file__).parent in item.path.parents:
-            item.add_marker(pytest.mark.xdist_group("process"))  # one process runs them all, and sees what all covered
-
-
 def pytest_sessionfinish(session: pytest.Session) -> None:
     report = [*SEEN.report.values()] or ["not judged, as not all process tests ran and passed"] * (SEEN.tests > 0)
     REPORT.extend(report)
