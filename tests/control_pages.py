@@ -54,32 +54,37 @@ async def look_through(browser: Browser, url: str, addresses: Mapping[str, str],
 
     Keeps pictures of each.
     """
-    npm.install()
-    axe = (npm.MODULES / "axe-core/axe.min.js").read_text()
-    pictures = Path(PICTURES) if PICTURES else folder
-    pictures.mkdir(parents=True, exist_ok=True)
     page, faults = await open_page(browser, url, width=width)
-    serious: list[tuple[str, str, str, list[str]]] = []
     for name, address in addresses.items():
         await page.goto(url + address)
         if await page.locator("#diagram").count():
             await drawn(page)
         await expect(page.locator("#live-state")).to_have_text("live")
-        fits = await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-        assert fits, f"{name} is too wide for {width} px"
-        # Evaluated, not added: the page's own policy refuses foreign scripts.
-        await page.evaluate(axe)
-        for theme in THEMES:
-            await page.emulate_media(color_scheme=theme)
-            found: list[dict[str, Any]] = await page.evaluate(
-                "async () => (await axe.run(document, {resultTypes: ['violations']})).violations"
-            )
-            serious += [
-                (f"{name}, {theme}", one["id"], one["help"], [node["html"][:200] for node in one["nodes"][:3]])
-                for one in found
-                if one["impact"] in {"serious", "critical"}
-            ]
-            await page.screenshot(path=pictures / f"control_{name}_{width}_{theme}.png", full_page=True)
+        await look_at(page, name, folder)
     await page.close()
-    assert not serious, serious
     assert not faults
+
+
+async def look_at(page: Page, name: str, folder: Path) -> None:
+    """What a page shows now fits its width, and has no fault that axe calls serious in either theme. Keeps pictures."""
+    npm.install()
+    pictures = Path(PICTURES) if PICTURES else folder
+    pictures.mkdir(parents=True, exist_ok=True)
+    width = page.viewport_size["width"] if page.viewport_size else 0
+    fits = await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert fits, f"{name} is too wide for {width} px"
+    # Evaluated, not added: the page's own policy refuses foreign scripts.
+    await page.evaluate((npm.MODULES / "axe-core/axe.min.js").read_text())
+    serious: list[tuple[str, str, str, list[str]]] = []
+    for theme in THEMES:
+        await page.emulate_media(color_scheme=theme)
+        found: list[dict[str, Any]] = await page.evaluate(
+            "async () => (await axe.run(document, {resultTypes: ['violations']})).violations"
+        )
+        serious += [
+            (f"{name}, {theme}", one["id"], one["help"], [node["html"][:200] for node in one["nodes"][:3]])
+            for one in found
+            if one["impact"] in {"serious", "critical"}
+        ]
+        await page.screenshot(path=pictures / f"control_{name}_{width}_{theme}.png", full_page=True)
+    assert not serious, serious

@@ -10,6 +10,9 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, Field, SecretStr, model_validator
 
 _SOURCE = re.compile(r"[a-z0-9_-]{1,50}")
+_QUICKER_FEEL = {"8.6": "org.camunda.feel:feel-engine:1.18.5"}
+"""By Camunda's minor version, a later patch of the FEEL engine in it: 1.18.0 builds all its functions anew for each cell
+of a table (camunda/feel-scala, pull request 1108)."""
 
 
 class Versions(BaseModel):
@@ -21,6 +24,17 @@ class Versions(BaseModel):
     zipkin: str = "io.zipkin:zipkin-server:3.5.1"
     """Its `exec` jar; fetched only when the local stack is to show traces."""
     test_engine: str = "io.camunda:zeebe-process-test-engine:8.8.21"
+
+    @property
+    def decisions(self) -> tuple[str, ...]:
+        """The parts of that Camunda which evaluate decision tables."""
+        version = self.camunda.rpartition(":")[2]
+        return tuple(f"io.camunda:{part}:{version}" for part in ("zeebe-dmn", "zeebe-protocol-impl"))
+
+    @property
+    def feel_engine(self) -> str | None:
+        """The FEEL engine in a later patch than `decisions` bring, if that one is slow."""
+        return _QUICKER_FEEL.get(self.camunda.rpartition(":")[2].rpartition(".")[0])
 
 
 class Ports(BaseModel):

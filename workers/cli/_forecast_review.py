@@ -9,7 +9,6 @@ import typer
 from workers.cli import _cases as cases
 from workers.cli import _forecast_support as support
 from workers.cli._support import database, print_table
-from workers.cli._versions import print_problems
 
 if TYPE_CHECKING:
     from psycopg import AsyncConnection
@@ -66,7 +65,7 @@ def load(
         async def write(connection: AsyncConnection[DictRow]) -> tuple[Organisation, Stored]:
             return await loading.load(connection, organisation, reading.history, wishes, source=data)
 
-        print_problems([problem.text for problem in reading.problems])
+        support.print_left_out(reading)
         loaded, stored = database(write)
     typer.echo(
         f"{loaded.name} ({loaded.id}): {reading.history.describe()}; {stored.new:,} values are new, "

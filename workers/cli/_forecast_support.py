@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from workers.cli._support import database, plainly, print_table
-from workers.cli._versions import LATEST, Shelf
+from workers.cli._versions import LATEST, Shelf, print_problems
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -50,6 +50,11 @@ def read(data: str, layout: str | None, hierarchy: str | None) -> Reading:
     columns = [name.strip() for name in (hierarchy or "").split(",")]
     declared = load_layout(layout) if layout is not None else infer_layout(data, columns)
     return read_history(data, declared, today=dt.datetime.now(dt.UTC).date())
+
+
+def print_left_out(reading: Reading) -> None:
+    """What of the input is not forecast: file, row, why, and the rule's name."""
+    print_problems([f"{problem.text} ({problem.rule})" for problem in reading.problems])
 
 
 def sample(history: History, count: int | None, seed: int) -> History:
@@ -167,6 +172,28 @@ def print_accuracy(table: pd.DataFrame) -> None:
     first = table.iloc[0]
     title = f"Mean of {first['series']} series at {first['origins']} rolling origins; nothing later was known"
     print_table(title, ["model", "sMAPE %", "MASE", "WAPE %", "bias %", "in 80 %", "in 95 %"], body)
+
+
+def print_findings(forecast: Forecast, *, rows: int, segments: Sequence[str] | None, csv: Path | None) -> None:
+    """What the checks found and what was left out, the worst first; as CSV too, all of it."""
+    import pandas as pd
+
+    found = forecast.report()
+    if segments:
+        found = found[found["series"].isin(segments)]
+    if csv is not None:
+        found.to_csv(csv, index=False)
+        typer.echo(f"Written to {csv}.", err=True)
+    if found.empty:
+        typer.echo(f"{forecast.version}: nothing was found.")
+        return
+    body = [
+        [row["severity"], row["rule"], "" if pd.isna(row["month"]) else f"{row['month']:%Y-%m}", row["text"], "" if isnan(row["repaired"]) else f"{row['repaired']:,.4g}"]
+        for row in found.head(rows).to_dict("records")
+    ]  # fmt: skip
+    more = f"; {len(found) - rows:,} more with --rows or --csv" if len(found) > rows else ""
+    head = ["severity", "rule", "month", "what", "repaired to"]
+    print_table(f"{forecast.version}: {len(found):,} finding(s){more}", head, body)
 
 
 def print_judged(forecast: Forecast, actuals: History, rows: int) -> None:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from workers.cli._bench_what_if import what_if
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
     from workers.bench.lead_routing import Plan, Report
 
 app = typer.Typer(no_args_is_help=True, help="Measurements that anybody can repeat.")
+app.command("what-if")(what_if)
 
 
 @app.callback()
@@ -125,6 +128,7 @@ def forecast(
     faults: Annotated[
         float | None, typer.Option(min=0.0, max=0.5, help="Share of months to spoil: what cleaning gives, by model.")
     ] = None,
+    lstm: Annotated[bool, typer.Option("--lstm", help="Let the LSTM compete too (extra forecasting-lstm).")] = False,
     seed: Annotated[int, typer.Option(help="Of the draw, the faults and the models.")] = 1,
     processes: Annotated[int | None, typer.Option(min=1, help="Default: one for each core.")] = None,
 ) -> None:
@@ -138,7 +142,7 @@ def forecast(
         from workers.bench.forecast import faults as with_faults
 
         history = support.sample(support.read(data, layout, hierarchy).history, series, seed)
-        plan = support.plan(horizon=horizon, models=None, lstm=False, origins=5, seed=seed, processes=processes)
+        plan = support.plan(horizon=horizon, models=None, lstm=lstm, origins=5, seed=seed, processes=processes)
         here = machine()
         with progress("fitting") as tell:
             report = bench(history, plan, tell=tell)
@@ -154,7 +158,7 @@ def forecast(
     if faults is not None:
         with support.plain_errors(), progress("with faults") as tell:
             table = with_faults(history, plan, faults, report.forecast, tell=tell)
-        rows = [[str(name), *(f"{value:.3f}" for value in row)] for name, row in zip(table.index, table.to_numpy(), strict=True)]  # fmt: skip
+        rows = [[str(name), *(f"{value:.3f}" for value in row[:-1]), f"{row[-1]:.1f}"] for name, row in zip(table.index, table.to_numpy(), strict=True)]  # fmt: skip
         print_table(f"MASE with {faults:.1%} of the months spoilt", ["model", *map(str, table.columns)], rows)
 
 

@@ -10,7 +10,6 @@ import typer
 from workers.cli import _forecast_review as review
 from workers.cli import _forecast_support as support
 from workers.cli._support import print_table, progress
-from workers.cli._versions import print_problems
 
 app = typer.Typer(no_args_is_help=True, help="Forecast monthly series, look at versions, measure and compare them.")
 app.command()(review.load)
@@ -55,7 +54,7 @@ def run(
             horizon=horizon, models=models, lstm=lstm, origins=origins, seed=seed, processes=processes, clean=not as_is
         )
         typer.echo(f"{data}: {reading.history.describe()}", err=True)
-        print_problems([problem.text for problem in reading.problems])
+        support.print_left_out(reading)
         with progress("checking") as tell:
             forecast = run_forecast(reading.history, plan, problems=reading.problems, tell=tell)
         file = support.keep(forecast, out, store=store)
@@ -79,6 +78,18 @@ def show(
         forecast = support.find(version)
         support.show(forecast, rows=rows, segments=segment)
         support.export(forecast, csv=csv, parquet=parquet, chart=chart, segments=segment)
+
+
+@app.command()
+def findings(
+    version: Version = "latest",
+    segment: Segment = None,
+    csv: Annotated[Path | None, typer.Option("--csv", help="Write all findings there as CSV.")] = None,
+    rows: Rows = 20,
+) -> None:
+    """What the checks of a version's data found, what was put in its place, and what was left out."""
+    with support.plain_errors():
+        support.print_findings(support.find(version), rows=rows, segments=segment, csv=csv)
 
 
 @app.command()

@@ -155,8 +155,8 @@ class Store:
             archive.unlink()
             return folder
 
-    def jar(self, coordinate: str, classifier: str) -> Path:
-        """One jar alone, a program with all it needs inside.
+    def jar(self, coordinate: str, classifier: str = "") -> Path:
+        """One jar alone, without what it needs.
 
         Raises `DownloadError`.
         """
@@ -166,7 +166,7 @@ class Store:
             component = context.project(group, artifact).at_version(version)
             return [component.artifact(classifier=classifier)]
 
-        return self._fetched(f"{coordinate}:{classifier}", found)[0]
+        return self._fetched(f"{coordinate}:{classifier or 'jar'}", found)[0]
 
     def _resolved(self, coordinate: str) -> list[Path]:
         def found(context: MavenContext) -> list[Artifact]:

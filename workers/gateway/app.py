@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from functools import partial
 from typing import Any
 
@@ -28,6 +29,7 @@ from workers.gateway import (
     routes_territories,
     routes_territory_pages,
     routes_webhooks,
+    routes_what_if,
 )
 from workers.gateway.backlog import EngineQueue
 from workers.gateway.contracts import LeadIn, Outcome, Withdrawal
@@ -42,6 +44,7 @@ from workers.gateway.parts import Parts
 from workers.gateway.prioritisation_contracts import PrioritisationIn, PrioritisationWithdrawal
 from workers.gateway.problems import Problem
 from workers.gateway.quota_contracts import AdjustmentIn, QuotasIn, QuotasWithdrawal
+from workers.gateway.routes_what_if import WhatIfIn
 from workers.gateway.sessions import SignInFirst, to_sign_in
 from workers.gateway.territory_contracts import AlignmentIn, TerritoryWithdrawal
 from workers.runtime.database import Pool
@@ -65,6 +68,7 @@ ROUTES = (
     routes_control,
     routes_control_operations,
     routes_control_processes,
+    routes_what_if,
 )
 BODIES = (
     LeadIn,
@@ -83,6 +87,7 @@ BODIES = (
     QuotasIn,
     AdjustmentIn,
     QuotasWithdrawal,
+    WhatIfIn,
 )
 """Models of bodies that the routes read themselves."""
 
@@ -110,6 +115,7 @@ def create_app(settings: Settings, pool: Pool, board: TaskBoard, desk: OpenDesk 
         live=Live(pool),
         shared=Shared(),
         desk=desk or partial(open_desk, settings),
+        replaying=asyncio.Lock(),
     )
     problems.install(app)
     app.add_exception_handler(SignInFirst, to_sign_in)

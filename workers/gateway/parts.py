@@ -49,6 +49,8 @@ class Parts:
     live: Live
     shared: Shared
     desk: OpenDesk
+    replaying: asyncio.Lock
+    """Held while leads are replayed."""
 
 
 def _parts(request: Request) -> Parts:

@@ -101,6 +101,22 @@ async def get_review(forecast_id: ForecastId, parts: TheParts, _client: TheClien
     return found
 
 
+@router.get("/reviews/{forecast_id}/findings", summary="What was found in the sales of a review")
+async def get_findings(
+    forecast_id: ForecastId,
+    parts: TheParts,
+    _client: TheClient,
+    limit: Annotated[int, Query(ge=1, le=2_000)] = 200,
+    cursor: Annotated[int, Query(ge=0, le=10**6, description="From `next_cursor`.")] = 0,
+) -> overview.ReviewFindings:
+    """What was left out, and each finding of the checks, the worst first, with its repair and who decided it."""
+    async with parts.pool.connection() as connection:
+        found = await overview.findings(connection, forecast_id, limit=limit, cursor=cursor)
+    if found is None:
+        raise Refusal(404, "unknown-forecast", f"No sales were collected in a review {forecast_id}.")
+    return found
+
+
 @router.get("/forecasts/{version}", summary="One version with its segments")
 async def get_forecast(
     version: Version,

@@ -6,23 +6,29 @@ import asyncio
 import re
 import socket
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from unittest.mock import AsyncMock
 
 import pytest
 import uvicorn
 from playwright.async_api import Browser, expect
+from pydantic import SecretStr
 
 from tests.bindings import npm
-from tests.control_pages import drawn, look_through, open_browser, open_page
+from tests.control_pages import drawn, look_at, look_through, open_browser, open_page
 from tests.unit.control_room.engine_log import EngineLog
 from tests.unit.control_room.town import Case, live, settle
 from tests.unit.gateway.helpers import Board
+from tests.unit.what_if.leads import LEADS, fill_past
 from workers.control_room.following import Follower
 from workers.control_room.rendering import STATIC
+from workers.gateway import routes_what_if
 from workers.gateway.app import create_app
 from workers.runtime.database import Pool
 from workers.settings import Gateway, Settings
+from workers.what_if.errors import Refused
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -48,14 +54,21 @@ async def room(pool: Pool, log: EngineLog) -> AsyncIterator[Room]:
     log.deploy("scorer_upkeep", diagram=(ROOT / "bpmn/scorer_upkeep.bpmn").read_text())
     cases = await live(pool, log, leads=60, diagram=(ROOT / "bpmn/lead_routing.bpmn").read_text())
     await Follower(pool, log).catch_up()
+    async with served(pool, Settings(gateway=Gateway(rate_per_second=10_000))) as url:
+        yield Room(url, cases, log, pool)
+
+
+@asynccontextmanager
+async def served(pool: Pool, settings: Settings) -> AsyncIterator[str]:
+    """A gateway's address, while it serves."""
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
         listening.listen(64)
-        app = create_app(Settings(gateway=Gateway(rate_per_second=10_000)), pool, Board())
+        app = create_app(settings, pool, Board())
         server = uvicorn.Server(uvicorn.Config(app, lifespan="off", log_config=None, timeout_graceful_shutdown=5))
         serving = asyncio.create_task(server.serve([listening]))
         try:
-            yield Room(f"http://127.0.0.1:{listening.getsockname()[1]}", cases, log, pool)
+            yield f"http://127.0.0.1:{listening.getsockname()[1]}"
         finally:
             await app.state.parts.live.close()
             server.should_exit = True
@@ -193,6 +206,36 @@ async def test_a_finger_moves_a_diagram_and_buttons_size_it(room: Room, browser:
     whole = await task.bounding_box()
     assert whole is not None
     assert whole["width"] < before["width"]
+
+
+async def test_a_chosen_table_is_replayed_and_compared(
+    pool: Pool, dsn: str, browser: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await fill_past(pool)
+    table = tmp_path / "lead_routing_rules.dmn"
+    text = (ROOT / "dmn/lead_routing_rules.dmn").read_text()
+    table.write_text(text.replace("<text>&gt;= 100</text>", "<text>&gt;= 50</text>"))
+    async with served(pool, Settings(database_url=SecretStr(dsn))) as url:
+        page, faults = await open_page(browser, url)
+        await page.goto(f"{url}/control")
+        await page.get_by_role("link", name="What if").click()
+        await page.get_by_label("Changed").set_input_files(table)
+        await page.get_by_label("Last leads").fill(str(LEADS))
+        await page.get_by_role("button", name="Replay").click()
+        await expect(page.locator("#result")).to_contain_text("Replaying")
+        cases = page.locator("section", has=page.locator("#cases")).locator("li")
+        await expect(cases.first).to_contain_text("small_business → mid_market", timeout=120_000)
+        sides = page.locator("section", has=page.locator("#sides")).locator("tbody tr")
+        before, after = await sides.filter(has_text="mid_market").locator("td").all_inner_texts()
+        assert int(after) - int(before) == await cases.count() > 1
+        for width in (1440, 360):
+            await page.set_viewport_size({"width": width, "height": 900})
+            await look_at(page, "what_if_replayed", tmp_path)
+
+        monkeypatch.setattr(routes_what_if, "ask", AsyncMock(side_effect=Refused("No table: <b>bold</b>")))
+        await page.get_by_role("button", name="Replay").click()
+        await expect(page.get_by_role("alert")).to_have_text("No table: <b>bold</b>")
+        assert not [fault for fault in faults if "422" not in fault], faults
 
 
 def test_the_viewer_is_the_published_one() -> None:

@@ -27,7 +27,14 @@ from workers.settings import Gateway, Settings
 
 TOKEN = "a-token-of-some-length"
 BROWSER = {"accept": "text/html,application/xhtml+xml"}
-PAGES = ("/control", "/control/leads/open", "/control/tasks", "/control/processes", "/control/operations")
+PAGES = (
+    "/control",
+    "/control/leads/open",
+    "/control/tasks",
+    "/control/processes",
+    "/control/what-if",
+    "/control/operations",
+)
 
 
 @pytest.fixture

@@ -111,6 +111,38 @@ async def test_a_review_with_all_that_happened(client: Client, shops: Pool) -> N
     assert (await client.get("/v1/reviews/none")).status_code == 404
 
 
+async def test_what_was_found_in_the_sales_of_a_review(client: Client, shops: Pool) -> None:
+    for collection in ("a/1", "a/2"):
+        await sql(
+            shops,
+            "INSERT INTO forecasting.collections (history_id, forecast_id, organisation, raw_digest, content, problems)"
+            " VALUES (%s, 'a', 'shops', '', '', %s)",
+            *(collection, Jsonb([["sales of shops, row 7", "not_finite", "row 7: no number", "north/a"]] * 3)),
+        )
+    for place, (rule, proposal) in enumerate([("negative", 5.0), ("outlier", 7.0), ("level_shift", None)]):
+        await sql(
+            shops,
+            "INSERT INTO forecasting.findings VALUES ('a/2', %s, 'north/a', '2025-03-01', %s, 'warning', 'odd', -1, %s)",
+            *(place, rule, proposal),
+        )
+    await sql(
+        shops,
+        "INSERT INTO forecasting.repairs VALUES ('a/2', 'north/a', '2025-03-01', 'negative', -1, 5, 'repair_by_rule')",
+    )
+    first = (await client.get("/v1/reviews/a/findings", params={"limit": 2})).json()
+    assert (first["history_id"], first["left_out_count"], first["next_cursor"]) == ("a/2", 3, 2)
+    where = "sales of shops, row 7"
+    assert first["left_out"] == [{"where": where, "rule": "not_finite", "text": "row 7: no number", "segment": "north/a"}] * 2  # fmt: skip
+    negative, outlier = first["findings"]
+    assert (negative["rule"], negative["month"], negative["value"]) == ("negative", "2025-03", -1)
+    assert (negative["repaired"], negative["decided_by"]) == (5, "repair_by_rule")
+    assert (outlier["proposal"], outlier["repaired"], outlier["decided_by"]) == (7, None, None)
+    rest = (await client.get("/v1/reviews/a/findings", params={"cursor": first["next_cursor"]})).json()
+    assert [one["rule"] for one in rest["findings"]] == ["level_shift"]
+    assert rest["next_cursor"] is None
+    assert (await client.get("/v1/reviews/none/findings")).status_code == 404
+
+
 async def test_a_version_shows_what_the_models_and_what_people_said(client: Client, shops: Pool) -> None:
     version = await publish(shops, "a", factor=1.5)
     found = (await client.get(f"/v1/forecasts/{version}")).json()

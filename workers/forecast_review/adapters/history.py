@@ -186,14 +186,12 @@ def _read(rows: Sequence[DictRow], organisation: Organisation, today: date) -> R
         raise NoUsableHistory(why, variables={"history_why": why}) from error
 
 
-_HARM = {"error": 0, "warning": 1, "info": 2}
-
-
 def _check(series: Series) -> list[checks.Finding]:
     """All findings, the worst first."""
     from workers.forecast_review.forecasting.checks import check  # noqa: PLC0415 - see the module's docstring
+    from workers.forecast_review.forecasting.history import HARM  # noqa: PLC0415
 
-    return sorted(check(series), key=lambda found: _HARM[found.severity])
+    return sorted(check(series), key=lambda found: HARM[found.severity])
 
 
 def _findings(found: Sequence[checks.Finding], history: Series) -> Findings:

@@ -66,6 +66,50 @@ class ReviewStory:
     timeline: tuple[Happened, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """Something that was sold and is not forecast, and why."""
+
+    where: str
+    """The source and the row."""
+    rule: str
+    text: str
+    segment: str
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a check found, and what the rule put in its place."""
+
+    place: int
+    segment: str
+    month: str | None
+    """None: it holds of the whole segment."""
+    rule: str
+    severity: str
+    text: str
+    value: float | None
+    proposal: float | None
+    """What the rule would put there."""
+    repaired: float | None
+    """What was put there; None: it was left as it came."""
+    decided_by: str | None
+    """The decision table's rule, or a person's log-in."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewFindings:
+    """What was found in the sales of a review that were collected last."""
+
+    history_id: str
+    left_out_count: int
+    left_out: tuple[LeftOut, ...]
+    """The first of them."""
+    findings: tuple[Found, ...]
+    next_cursor: int | None
+    """Place that the next page begins with; None: there is none."""
+
+
 _LINE = """
     SELECT forecast_id, organisation, reason, asked_by, state, opened_at, closed_at, version,
         (SELECT count(*) FROM forecasting.segment_facts f
@@ -83,6 +127,12 @@ _SEGMENTS = """
         WHERE forecast_id = f.forecast_id AND segment = f.segment ORDER BY decided_at DESC LIMIT 1) a ON true
     LEFT JOIN forecasting.overrides o ON o.forecast_id = f.forecast_id AND o.review_key = a.review_key
     WHERE r.forecast_id = %s ORDER BY f.priority DESC, f.segment
+"""
+_FOUND = """
+    SELECT f.place, f.series AS segment, to_char(f.month, 'YYYY-MM') AS month, f.rule, f.severity, f.text, f.value,
+        f.proposal, r.after AS repaired, r.decided_by
+    FROM forecasting.findings f LEFT JOIN forecasting.repairs r USING (history_id, series, month, rule)
+    WHERE f.history_id = %s AND f.place >= %s ORDER BY f.place LIMIT %s
 """
 
 
@@ -102,3 +152,26 @@ async def story(connection: AsyncConnection[DictRow], forecast_id: str) -> Revie
         await asked.execute(_SEGMENTS, (forecast_id,))
         segments = await asked.fetchall()
     return ReviewStory(line, progress, tuple(segments), await timeline(connection, forecast_id))
+
+
+async def findings(
+    connection: AsyncConnection[DictRow], forecast_id: str, *, limit: int, cursor: int
+) -> ReviewFindings | None:
+    """At most `limit` findings from place `cursor` on, the worst first; None: no sales were collected in such a review."""
+    rows = await connection.execute(
+        "SELECT history_id, problems FROM forecasting.collections WHERE forecast_id = %s ORDER BY collected_at DESC LIMIT 1",
+        (forecast_id,),
+    )
+    collection = await rows.fetchone()
+    if collection is None:
+        return None
+    async with connection.cursor(row_factory=class_row(Found)) as found:
+        await found.execute(_FOUND, (collection["history_id"], cursor, limit + 1))
+        page = await found.fetchall()
+    return ReviewFindings(
+        collection["history_id"],
+        len(collection["problems"]),
+        tuple(LeftOut(*problem) for problem in collection["problems"][:limit]),
+        tuple(page[:limit]),
+        page[limit].place if len(page) > limit else None,
+    )

@@ -9,15 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from statsmodels.tsa.seasonal import STL
 
 from workers.forecast_review.forecasting import months
-from workers.forecast_review.forecasting.history import Floats, History, Mask, Series
+from workers.forecast_review.forecasting.history import Floats, History, Mask, Series, Severity
 
-Severity = Literal["info", "warning", "error"]
 _MAD = 1.4826
 
 

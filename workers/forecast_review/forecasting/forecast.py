@@ -9,6 +9,7 @@ import pandas as pd
 
 from workers.archive import Archived, digest
 from workers.forecast_review.forecasting.errors import DataError
+from workers.forecast_review.forecasting.history import HARM
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,15 @@ class Forecast(Archived):
     def end(self) -> str:
         """The last month of history, ``2018-12``."""
         return str(self.card["end"])
+
+    def report(self) -> pd.DataFrame:
+        """One row for each finding of the checks and for each thing that was left out (a warning), the worst first.
+
+        Columns: series, month, rule, severity, text, value, repaired.
+        """
+        left_out = self.problems[["series", "rule", "text"]].assign(severity="warning")
+        found = pd.concat([left_out, self.findings], ignore_index=True).reindex(columns=self.findings.columns)
+        return found.sort_values("severity", key=lambda part: part.map(HARM), kind="stable")
 
 
 def version_of(name: str, end: str, content: Mapping[str, object]) -> str:

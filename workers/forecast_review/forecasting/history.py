@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,9 @@ from workers.forecast_review.forecasting import months
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
+Severity = Literal["info", "warning", "error"]
+HARM: Mapping[str, int] = {"error": 0, "warning": 1, "info": 2}
+"""A severity's place in a report."""
 
 SEPARATOR = "/"
 """Between the levels of a segment's name."""

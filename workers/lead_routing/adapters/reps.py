@@ -187,9 +187,26 @@ class PostgresRepDesk:
         return await cursor.fetchall()
 
 
+async def roster(connection: AsyncConnection[DictRow], since: datetime) -> list[Rep]:
+    """The active reps by id, with their absences that end after `since`."""
+    cursor = await connection.execute(
+        f"""
+        SELECT {_REPS}, a.away, a.back FROM routing.reps r LEFT JOIN LATERAL (
+            SELECT array_agg(starts_at ORDER BY id) AS away, array_agg(ends_at ORDER BY id) AS back
+            FROM routing.absences WHERE rep_id = r.id AND ends_at > %(since)s) a ON true
+        WHERE active ORDER BY id""".encode(),  # noqa: S608 - a constant
+        {"since": since},
+    )
+    return [_rep(row, _calendar(row), row) for row in await cursor.fetchall()]
+
+
 def _candidate(row: DictRow, calendar: WorkCalendar, load: DictRow) -> Candidate:
-    absences = zip(load["away"] or (), load["back"] or (), strict=True)
-    rep = Rep(
+    return Candidate(_rep(row, calendar, load), load["open_leads"], load["leads_today"], load["credit"])
+
+
+def _rep(row: DictRow, calendar: WorkCalendar, absent: DictRow) -> Rep:
+    absences = zip(absent["away"] or (), absent["back"] or (), strict=True)
+    return Rep(
         id=row["id"],
         name=row["name"],
         email=row["email"],
@@ -203,7 +220,6 @@ def _candidate(row: DictRow, calendar: WorkCalendar, load: DictRow) -> Candidate
         active=row["active"],
         calendar=calendar.with_absences(absences),
     )
-    return Candidate(rep, load["open_leads"], load["leads_today"], load["credit"])
 
 
 def _calendar(row: DictRow) -> WorkCalendar:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal
 
 from workers.lead_routing.domain.assignment import (
@@ -21,6 +21,10 @@ from workers.lead_routing.domain.assignment import (
 
 SHOWN = 8
 """How many are suggested: what one takes in at a glance."""
+SOONEST = timedelta(minutes=1)
+"""Somebody became free while we looked: again soon, but not in a circle."""
+LATEST = timedelta(minutes=60)
+"""Absences end and leads are closed at any time: look again at least this often."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,3 +114,8 @@ def next_chance(candidates: Sequence[Candidate], demand: Demand, moment: datetim
             after = candidate.rep.calendar.next_midnight(moment)
         soonest.append(candidate.rep.calendar.next_start(after))
     return min(soonest, default=None)
+
+
+def look_again(chance: datetime | None, moment: datetime) -> datetime:
+    """When a lead that nobody could have at `moment` is tried again, by its `next_chance`."""
+    return moment + LATEST if chance is None else min(max(chance, moment + SOONEST), moment + LATEST)

@@ -33,7 +33,11 @@ async def match_account(given: MatchAccountInput, ports: LeadRoutingPorts) -> Ma
     await ports.leads.set_account(given.lead_id, account.id if account else None)
     if account:
         await ports.work.note(
-            "matched", f"It belongs to a known account, seen by {account.match}.", account=account.id, by=account.match
+            "matched",
+            f"It belongs to a known account, seen by {account.match}.",
+            account=account.id,
+            by=account.match,
+            owner=account.owner_id,
         )
     else:
         await ports.work.note("matched", "No known account fits.", account=None)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Literal
 
 from pydantic import AwareDatetime
@@ -12,13 +11,9 @@ from workers.lead_routing.domain.lead import Lead
 from workers.lead_routing.domain.matching import Account
 from workers.lead_routing.domain.routing import Routing, demand_of
 from workers.lead_routing.domain.score import Score
+from workers.lead_routing.domain.suggestions import look_again
 from workers.lead_routing.ports import LeadRoutingPorts
 from workers.runtime.task import Contract, task
-
-_SOONEST = timedelta(minutes=1)
-"""Somebody became free while we looked: again soon, but not in a circle."""
-_LATEST = timedelta(minutes=60)
-"""Absences end and leads are closed at any time: look again at least this often."""
 
 
 class QueueLeadInput(Contract):
@@ -55,8 +50,7 @@ async def queue_lead(given: QueueLeadInput, ports: LeadRoutingPorts) -> QueueLea
         chosen_owner=given.chosen_owner,
         chosen_by=given.chosen_by,
     )
-    chance = await ports.reps.next_chance(demand, now)
-    retry_at = now + _LATEST if chance is None else min(max(chance, now + _SOONEST), now + _LATEST)
+    retry_at = look_again(await ports.reps.next_chance(demand, now), now)
     await book_decision(ports, given.lead_id, given.routing, given.score)
     await ports.leads.set_state(given.lead_id, "queued")
     await ports.work.note(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 from workers.lead_routing.domain.lead import Lead
 from workers.lead_routing.domain.matching import Enrichment
 from workers.lead_routing.domain.score import Score
@@ -40,5 +42,7 @@ async def score_lead(given: ScoreLeadInput, ports: LeadRoutingPorts) -> ScoreLea
         value=round(score.value, 4),
         model_version=score.model_version,
         moved_by=[reason.feature for reason in score.reasons],
+        # The tables read it next, and the CRM may say otherwise tomorrow: a replay needs what was known now.
+        company=asdict(given.enrichment) if given.enrichment else None,
     )
     return ScoreLeadOutput(score=score)

@@ -45,13 +45,17 @@ def write(path: Path, made: History, more: str = "") -> str:
     return str(path)
 
 
-def test_run_show_accuracy_compare_and_list(tmp_path: Path) -> None:
+def test_run_show_accuracy_compare_and_list(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")  # as on a terminal
+    monkeypatch.setenv("TERM", "xterm")
     old = write(tmp_path / "old.csv", history().until(START + 116), "r0,s0,2010-01,€ 5\n")
-    out = {name: tmp_path / f"points.{name}" for name in ("csv", "parquet", "png")}
+    out = {name: tmp_path / f"points.{name}" for name in ("csv", "parquet", "png", "html")}
     options = ["--csv", str(out["csv"]), "--parquet", str(out["parquet"]), "--chart", str(out["png"])]
     done = run(app, ["run", "--data", old, *QUICK, *options])
     assert done.exit_code == 0, done.output
     assert "old.csv, row 470: '€ 5' carries '€'" in done.output
+    assert "(currency)" in done.output
+    assert "choosing and adding up" in done.stderr  # the bar, as it was drawn last
     assert "published" in done.output
     assert len(pd.read_csv(out["csv"])) == len(pd.read_parquet(out["parquet"])) == 7 * 3
     assert out["png"].read_bytes().startswith(b"\x89PNG")
@@ -72,6 +76,9 @@ def test_run_show_accuracy_compare_and_list(tmp_path: Path) -> None:
     done = run(app, ["show", "latest", "--segment", "r1/s0"])
     assert done.exit_code == 0, done.output
     assert "2018-03" in done.output
+    done = run(app, ["show", "latest", "--segment", "r1", "--segment", "total", "--chart", str(out["html"])])
+    assert done.exit_code == 0, done.output
+    assert out["html"].read_text().count("data:image/png") == 2
     done = run(app, ["hindsight", "latest"])
     assert done.exit_code == 1
     assert "The engine at 127.0.0.1:1 can't be reached" in done.output
@@ -95,6 +102,27 @@ def test_what_a_user_can_mend_is_said_in_a_sentence(tmp_path: Path, arguments: l
     assert done.exit_code == 1
     assert said in done.output
     assert "Traceback" not in done.output
+
+
+def test_each_finding_is_told_with_its_rule_and_repair(tmp_path: Path) -> None:
+    made = history()
+    made.series["r0/s0"].values[70] = -3.0
+    made.series["r0/s1"].values[50] *= 9
+    data, found = write(tmp_path / "sales.csv", made, "r0,s0,2010-01,€ 5\n"), tmp_path / "findings.csv"
+    assert run(app, ["run", "--data", data, *QUICK]).exit_code == 0
+    done = run(app, ["findings", "latest", "--csv", str(found)])
+    assert done.exit_code == 0, done.output
+    assert "3 finding(s)" in done.output
+    rows = pd.read_csv(found)
+    assert rows[["severity", "rule", "series"]].fillna("").to_numpy().tolist() == [
+        ["error", "negative", "r0/s0"],
+        ["warning", "currency", ""],
+        ["warning", "outlier", "r0/s1"],
+    ]
+    assert rows["month"].tolist()[0] == "2013-11-01"
+    assert rows["repaired"].tolist()[2] == pytest.approx(made.series["r0/s1"].values[50] / 9, rel=0.25)
+    done = run(app, ["findings", "latest", "--segment", "r1/s0"])
+    assert "nothing was found" in done.output
 
 
 def test_faults_are_put_in_at_the_rate_stated_and_found() -> None:

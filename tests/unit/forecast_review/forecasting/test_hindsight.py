@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 
 from tests.unit.forecast_review.forecasting.helpers import history
+from workers.cli._forecast_hindsight import print_choices
 from workers.forecast_review.domain.needs import Fact
 from workers.forecast_review.forecasting import frames
 from workers.forecast_review.forecasting.errors import NoForecastError
 from workers.forecast_review.forecasting.facts import segment_facts
 from workers.forecast_review.forecasting.forecast import Forecast
-from workers.forecast_review.forecasting.hindsight import Past, found, past_facts
+from workers.forecast_review.forecasting.hindsight import Found, Past, found, past_facts
 from workers.forecast_review.forecasting.history import History
 from workers.forecast_review.forecasting.plan import Plan
 from workers.forecast_review.forecasting.running import run_forecast
@@ -75,6 +76,19 @@ def test_large_errors_are_the_fewest_that_make_up_half() -> None:
     assert (seen.large_bottom, seen.found_bottom) == (1, 1)
     assert seen.money == pytest.approx(0.55)
     assert Past("2016-06", [], {}, frozenset()).large == set()
+
+
+def test_origins_are_printed_one_by_one_and_together(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    print_choices("v", [Found("2016-06", 10, 1, 2, 1, 1, 0, 0.5), Found("2016-12", 10, 2, 3, 3, 0, 0, 0.75)])
+    first, second, together = [
+        [cell.strip() for cell in line.split("│")[1:-1]] for line in capsys.readouterr().out.splitlines() if "│" in line
+    ]
+    assert first == ["2016-06", "10", "1 (10.0%)", "1 of 2 (50%)", "0 of 1 (0%)", "50%"]
+    assert second[4] == "none came"
+    assert together == ["all", "20", "3 (15.0%)", "4 of 5 (80%)", "0 of 1 (0%)", "62%"]
 
 
 def test_a_version_without_backtests_says_so(forecast: Forecast) -> None:

@@ -14,6 +14,7 @@ from workers.forecast_review.forecasting.forecast import Forecast
 from workers.forecast_review.forecasting.history import Floats, History
 from workers.forecast_review.forecasting.incumbents import Incumbent
 from workers.forecast_review.forecasting.plan import Plan
+from workers.forecast_review.forecasting.reading import MANY
 from workers.forecast_review.forecasting.running import run_forecast
 
 QUICK = Plan(horizon=6, models=("theta", "ces"), origins=3, earlier=2, processes=1)
@@ -172,6 +173,11 @@ def test_a_plan_that_cannot_be_done_is_refused() -> None:
         Plan(models=("magic",))
     gone = History("h", ("s",), {"a": series("a", values(40)), "b": series("b", np.full(90, np.nan))})
     assert Plan().months_of_origins(gone)[-1] == START + 89
+
+
+def test_above_a_stated_number_of_series_only_the_quick_models_compete() -> None:
+    assert Plan().models_for(MANY + 1) == models.QUICK
+    assert {"arima", "ets", "prophet", "median_5"} <= set(Plan().models_for(MANY))
 
 
 def test_a_year_of_history_gets_a_plain_forecast() -> None:
