@@ -27,10 +27,13 @@ reset: $(VENV)/.ready ## stop everything and forget the data
 	$(RUN) workers reset --yes
 
 test: $(VENV)/.ready ## all tests: unit, bindings, process (embedded engine), stack (full local Camunda)
-	$(RUN) pytest tests $(ARGS)
+	@failed=0; \
+	$(RUN) pytest tests/process tests/unit tests/bindings -n 2 --dist loadscope --no-loadscope-reorder $(ARGS) || failed=$$?; \
+	$(RUN) pytest tests/stack tests/chaos $(ARGS) || failed=$$?; \
+	exit $$failed
 
 check: $(VENV)/.ready lint ## the fast part: lint, types, import rules, unit and binding tests
-	$(RUN) pytest tests/unit tests/bindings -q -m "not slow" $(ARGS)
+	$(RUN) pytest tests/unit tests/bindings -q -n 2 --dist loadscope -m "not slow" $(ARGS)
 
 lint: $(VENV)/.ready ## ruff, mypy strict, import rules, contracts
 	$(RUN) ruff check .

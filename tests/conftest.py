@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -16,6 +17,19 @@ from psycopg.conninfo import make_conninfo
 from workers.runtime.database import Pool, open_pool, upgrade
 
 _numbers = count(1)
+_TOGETHER = "tests/process/"
+"""Where pytest-xdist divides the tests, these are run by one process: it has to see what all of them covered."""
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object:
+    from xdist.scheduler import LoadScopeScheduling  # noqa: PLC0415 - only where the tests are divided
+
+    class ByFile(LoadScopeScheduling):  # type: ignore[misc] # it has no types
+        def _split_scope(self, nodeid: str) -> str:
+            return _TOGETHER if nodeid.startswith(_TOGETHER) else nodeid.partition("::")[0]
+
+    return ByFile(config, log)
 
 
 @pytest.fixture(scope="session")

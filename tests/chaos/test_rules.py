@@ -138,7 +138,8 @@ def _effect_lost(it: Doctored) -> None:
 
 
 def _effect_of_nobody(it: Doctored) -> None:
-    it.one("effects", element_id="note_refusal")["element_instance_key"] = 1
+    row = it.one("effects", element_id="note_refusal")
+    it.steps = [step for step in it.steps if step.key != row["element_instance_key"]]
 
 
 def _effect_twice(it: Doctored) -> None:
@@ -389,6 +390,13 @@ def test_a_mail_that_comes_again_is_no_violation(true_story: Evidence) -> None:
     verdict = check(doctored.evidence())
     assert verdict.violations == []
     assert verdict.counts["mails that came again"] == 1
+
+
+def test_an_effect_on_which_the_engine_relied_under_another_key_is_no_violation(true_story: Evidence) -> None:
+    """It forgot the first instance of the element when it died, and came to it again."""
+    doctored = Doctored.of(true_story)
+    doctored.one("effects", element_id="note_refusal")["element_instance_key"] = 1
+    assert check(doctored.evidence()).violations == []
 
 
 def test_an_explained_incident_stops_its_lead_and_nothing_else(true_story: Evidence) -> None:

@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -37,10 +38,26 @@ class Seen:
 SEEN = Seen()
 
 
+REPORT: list[str] = []
+"""What is said of it at the end, also where pytest-xdist has the tests run in processes of their own."""
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    report = [*SEEN.report.values()] or ["not judged, as not all process tests ran and passed"] * (SEEN.tests > 0)
+    REPORT.extend(report)
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["diagrams"] = report
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    REPORT.extend(getattr(node, "workeroutput", {}).get("diagrams", []))
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    if SEEN.tests:
+    if REPORT:
         terminalreporter.section("coverage of diagrams")
-        for line in SEEN.report.values() or ["not judged, as not all process tests ran and passed"]:
+        for line in REPORT:
             terminalreporter.write_line(line)
 
 

@@ -11,12 +11,15 @@ from pathlib import Path
 
 import pytest
 from playwright.async_api import Locator, Page, Route, async_playwright, expect
+from playwright.async_api import TimeoutError as PlaywrightTimeout
 
 from workers.settings import Settings
 
 ARGUMENTS = ["--no-sandbox", "--disable-background-networking", "--disable-component-update"]
 WINDOW = {"width": 1500, "height": 1140}
 PATIENCE_MS = 60_000
+TRIES = 3
+"""Of completing a task."""
 LOOK_MS = 5_000
 """Before the page is loaded again."""
 PICTURES = "FAIRLEAD_TEST_PICTURES"
@@ -70,10 +73,29 @@ class Tasklist:
         await self.page.get_by_role("button", name="Assign to me").click()
         await self.page.get_by_role("button", name="Unassign").wait_for()
 
+    async def fill(self, label: str, text: str) -> None:
+        """Write into the first field of that label, and leave it: until then the form may not have taken the text."""
+        field = self.form.get_by_label(label).first
+        await field.fill(text)
+        await field.press("Tab")
+
     async def complete(self) -> None:
-        """Complete the open task; the form must be whole."""
-        await self.page.get_by_role("button", name="Complete Task").click()
-        await self.page.get_by_text("Task completed").first.wait_for()
+        """Complete the open task; the form must be whole. Where Camunda is too busy to take it, once more."""
+        done = self.page.get_by_text("Task completed").first
+        busy = self.page.get_by_text("Task could not be completed").first
+        faults = self.page.get_by_text("Please review").first
+        for _ in range(TRIES):
+            await self.page.get_by_role("button", name="Complete Task").click()
+            try:
+                await done.or_(busy).or_(faults).first.wait_for()
+            except PlaywrightTimeout:
+                break
+            if await done.is_visible():
+                return
+            if await faults.is_visible():
+                break
+            await self.page.get_by_role("button", name="close notification").first.click()
+        raise AssertionError(f"Not completed, see {await self.picture('not_completed')}")
 
     @property
     def form(self) -> Locator:

@@ -24,7 +24,8 @@ from psycopg.types.json import Jsonb
 from tests.calendars import country_without_holiday
 from tests.stack.conftest import LocalStack
 from workers.engine.errors import UnreachableError
-from workers.engine.rest import CamundaRest, FoundTask, RestError
+from workers.engine.found import FoundTask
+from workers.engine.rest import CamundaRest, RestError
 from workers.runtime.database import Pool, open_pool
 from workers.sample import door
 from workers.settings import Settings

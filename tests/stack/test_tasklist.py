@@ -76,7 +76,7 @@ async def test_an_owner_rejects_in_tasklist_and_the_lead_goes_on(office: Office,
     await form.get_by_text("No", exact=True).click()
     await form.get_by_role("textbox", name="Why not?").or_(form.get_by_text("Select")).first.click()
     await form.locator(".fjs-dropdownlist-item", has_text="I know them").click()
-    await form.get_by_label("Anything to add?").fill("They work with Ana since the fair.")
+    await tasklist.fill("Anything to add?", "They work with Ana since the fair.")
     await tasklist.picture("tasklist_accept")
     await tasklist.complete()
 

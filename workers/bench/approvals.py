@@ -21,7 +21,8 @@ from pathlib import Path
 from typing import Any
 
 from workers.bench.figures import Spread, spread
-from workers.engine.rest import CamundaRest, FoundTask, RestError
+from workers.engine.found import FoundTask
+from workers.engine.rest import CamundaRest, RestError
 from workers.office import links
 from workers.quota_approval.adapters import loading, overview
 from workers.quota_approval.adapters.asking import ask_quotas

@@ -7,7 +7,7 @@ import contextlib
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from pathlib import Path
 
 import httpx
@@ -69,15 +69,13 @@ def programs(settings: Settings) -> dict[str, int]:
     return {name: state.pid for name, state in Supervisor(settings.home).states().items() if state.running}
 
 
-async def ready(settings: Settings) -> None:
-    """Wait until our workers have all their streams open.
+async def ready(settings: Settings, names: Iterable[str] = OURS) -> None:
+    """Wait until our workers have all their streams open; by default those that serve leads.
 
     Raises:
         NotServed: not within a minute.
     """
-    urls = [
-        f"http://127.0.0.1:{port}/readyz" for port in (settings.ports.worker_metrics, settings.ports.scorer_metrics)
-    ]
+    urls = [f"http://127.0.0.1:{getattr(settings.ports, f'{name}_metrics')}/readyz" for name in names]
     deadline = time.monotonic() + READY_SECONDS
     async with httpx.AsyncClient(timeout=2, trust_env=False) as http:
         while True:

@@ -142,11 +142,10 @@ class Injector:
         """Move the engine's clock past the time-outs of jobs that were taken while it was ahead: once, if it ever was."""
         if self._passed or not self.clock_ahead:
             return
-        self._passed = True
         seconds = self.clock_ahead + CLOCK_SPARE_SECONDS
-        self._say(f"           the clock goes on by {seconds:g} s")
-        with contextlib.suppress(httpx.HTTPError):
-            await self.move_clock(seconds)
+        with contextlib.suppress(httpx.HTTPError):  # then it is tried again
+            self._passed = await self.move_clock(seconds)
+            self._say(f"           the clock goes on by {seconds:g} s")
 
     async def _fill_disk(self, fault: Fault) -> bool:
         if not self._limit(fault.target, FULL):

@@ -9,26 +9,31 @@ from workers.engine.errors import UnreachableError
 from workers.engine.rest import CamundaRest
 from workers.runtime.errors import Unreachable
 from workers.runtime.orphans import ElementStates, Ended
+from workers.runtime.work import JobInfo
 from workers.settings import Settings
+
+_STATES: Mapping[str, Ended] = {"COMPLETED": "completed", "TERMINATED": "terminated"}
 
 
 class _RestView:
     def __init__(self, camunda: CamundaRest) -> None:
         self._camunda = camunda
 
-    async def ended(self, element_instance_keys: Sequence[int]) -> Mapping[int, Ended]:
+    async def ended(self, jobs: Sequence[JobInfo]) -> Mapping[int, Ended]:
         """See `ElementStates.ended`."""
-        found: dict[int, Ended] = {}
         try:
-            for key in element_instance_keys:
-                state = await self._camunda.element_state(key)
-                if state == "COMPLETED":
-                    found[key] = "completed"
-                elif state == "TERMINATED":
-                    found[key] = "terminated"
+            found = {job.element_instance_key: await self._ended(job) for job in jobs}
         except UnreachableError as error:
             raise Unreachable(str(error)) from error
-        return found
+        return {key: ended for key, ended in found.items() if ended is not None}
+
+    async def _ended(self, job: JobInfo) -> Ended | None:
+        # The process instance is asked for first: what the search tells of its end, it tells of its elements, too.
+        over = await self._camunda.instance_state(job.process_instance_key) in {"COMPLETED", "CANCELED", "TERMINATED"}
+        state = await self._camunda.element_state(job.element_instance_key, job.process_instance_key, job.element_id)
+        if state is None:
+            return "unknown" if over else None
+        return _STATES.get(state)
 
 
 @asynccontextmanager

@@ -117,3 +117,18 @@ def fail(reason: str) -> NoReturn:
     """Say on standard error what is wrong, and end with exit code 1."""
     typer.echo(reason, err=True)
     raise typer.Exit(1)
+
+
+def versions(*others: str) -> dict[str, str]:
+    """Of what a report was measured with: these packages and what all reports have."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    from workers.settings import get_settings
+
+    packages = {}
+    for name in ("fairlead", "pyzeebe", "psycopg", *others):
+        try:
+            packages[name] = version(name)
+        except PackageNotFoundError:
+            packages[name] = "not installed"
+    return packages | {"camunda": get_settings().versions.camunda, "opensearch": get_settings().versions.opensearch}

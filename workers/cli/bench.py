@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from workers.cli._bench_what_if import what_if
+from workers.cli import _bench_planning, _bench_what_if
+from workers.cli._support import versions
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,12 +18,16 @@ if TYPE_CHECKING:
     from workers.bench.lead_routing import Plan, Report
 
 app = typer.Typer(no_args_is_help=True, help="Measurements that anybody can repeat.")
-app.command("what-if")(what_if)
 
 
 @app.callback()
 def _group() -> None:
     """Measurements that anybody can repeat."""
+
+
+app.command()(_bench_planning.planning)
+app.command()(_bench_planning.study)
+app.command()(_bench_what_if.what_if)
 
 
 @app.command("lead-routing")
@@ -54,7 +59,7 @@ def lead_routing(
     report = _measure(plan, use_running=use_running, console=console)
     show(report, here, console)
     if out is not None:
-        out.write_text(json.dumps(as_json(report, here, _versions()), indent=2) + "\n")
+        out.write_text(json.dumps(as_json(report, here, versions()), indent=2) + "\n")
         console.print(f"Written to {out}.")
     raise typer.Exit(1 if target_met(report) is False else 0)
 
@@ -113,7 +118,7 @@ def runtime(
         console.print("Interrupted; what was measured until now:")
     show(report, here, console)
     if out is not None:
-        out.write_text(json.dumps(as_json(report, here, _versions("dbos")), indent=2) + "\n")
+        out.write_text(json.dumps(as_json(report, here, versions("dbos")), indent=2) + "\n")
         console.print(f"Written to {out}.")
     raise typer.Exit(1 if missed(report) else 0)
 
@@ -160,41 +165,6 @@ def forecast(
             table = with_faults(history, plan, faults, report.forecast, tell=tell)
         rows = [[str(name), *(f"{value:.3f}" for value in row[:-1]), f"{row[-1]:.1f}"] for name, row in zip(table.index, table.to_numpy(), strict=True)]  # fmt: skip
         print_table(f"MASE with {faults:.1%} of the months spoilt", ["model", *map(str, table.columns)], rows)
-
-
-@app.command()
-def territory(
-    reps: Annotated[int, typer.Option(min=1, help="Of the sample organisation.")] = 200,
-    accounts: Annotated[int, typer.Option(min=1, help="Likewise.")] = 5_000,
-    seconds: Annotated[float, typer.Option(min=1.0, help="Each side has so long.")] = 60.0,
-    seed: Annotated[int, typer.Option(help="Of the organisation and the search.")] = 1,
-    no_alternatives: Annotated[
-        bool, typer.Option("--no-alternatives", help="Leave plain HiGHS and CP-SAT out.")
-    ] = False,
-) -> None:
-    """Measure the solver against a plain MIP with HiGHS and CP-SAT (if ortools is installed), in one run.
-
-    Each side has a process of its own, the same model and the same time. Fails if a target is missed.
-    """
-    from workers.bench.machine import machine
-    from workers.cli import _territory_support as support
-    from workers.cli._support import print_table
-
-    with support.plain_errors():
-        from workers.bench.territory import bench, missed
-
-        here = machine()
-        sides = bench(reps, accounts, seconds, seed, alternatives=not no_alternatives, say=typer.echo)
-    rows = [
-        [one.name, "" if one.first is None else f"{one.first:.1f}", f"{one.seconds:.1f}", f"{one.cpu_seconds:.1f}", *(support.shown("value", value) for value in (one.value, one.bound)), support.shown("gap", one.gap), support.shown("gap", one.above_lp), f"{one.peak_mib:,.0f}", one.note]
-        for one in sides
-    ]  # fmt: skip
-    head = ["side", "first s", "seconds", "CPU s", "score", "own bound", "own gap", "above the LP", "peak MiB", ""]
-    print_table(f"{reps} reps x {accounts:,} accounts, {seconds:g} s each; {here}", head, rows)
-    failed = missed(sides[0], reps, accounts, seconds)
-    for text in failed:
-        typer.echo(f"Missed: {text}")
-    raise typer.Exit(1 if failed else 0)
 
 
 @app.command("control-room")
@@ -303,17 +273,3 @@ def _measure(plan: Plan, *, use_running: bool, console: Console) -> Report:
     except KeyboardInterrupt:
         console.print("Interrupted; what was measured until now:")
     return report
-
-
-def _versions(*others: str) -> dict[str, str]:
-    from importlib.metadata import PackageNotFoundError, version
-
-    from workers.settings import get_settings
-
-    packages = {}
-    for name in ("fairlead", "pyzeebe", "psycopg", *others):
-        try:
-            packages[name] = version(name)
-        except PackageNotFoundError:
-            packages[name] = "not installed"
-    return packages | {"camunda": get_settings().versions.camunda, "opensearch": get_settings().versions.opensearch}

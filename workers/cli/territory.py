@@ -22,9 +22,7 @@ app.add_typer(review.app, name="review")
 
 Version = Annotated[str, typer.Argument(help="A version, a .territories file, or `latest`.")]
 Seconds = Annotated[float | None, typer.Option(min=0.1, help="Stop after so many seconds.")]
-Rounds = Annotated[
-    int | None, typer.Option(min=0, help="Stop after so many neighbourhoods: repeatable to the account.")
-]
+Rounds = Annotated[int | None, typer.Option(min=0, help="Stop after so many rounds: repeatable to the account.")]
 Gap = Annotated[
     float, typer.Option(min=0.0, help="Stop when the plan is proven to be so near to the best; 0.01 is 1 %.")
 ]

@@ -269,7 +269,7 @@ def can_forecast() -> bool:
 
 def can_plan() -> bool:
     """Whether the extras `planning` and `territories` are installed; nothing is imported."""
-    return _installed("clarabel", "fpdf", "matplotlib", "pandas", "pyarrow", "scipy")
+    return _installed("clarabel", "fpdf", "matplotlib", "numba", "pandas", "pyarrow", "scipy")
 
 
 def _installed(*packages: str) -> bool:

@@ -11,18 +11,14 @@ from __future__ import annotations
 import json
 import ssl
 import time
-from dataclasses import dataclass
-from datetime import datetime
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 import httpx
 
 from workers.engine.errors import UnreachableError
+from workers.engine.found import FoundIncident, FoundInstance, FoundTask, Json, incident_of, instance_of, task_of
 from workers.settings import Settings
-
-Json = dict[str, Any]
-"""A JSON object as the API sends it."""
 
 TIMEOUT_SECONDS = 20.0
 TOKEN_SPARE_SECONDS = 30.0
@@ -36,47 +32,6 @@ class RestError(UnreachableError):
         self.status = status
         self.detail = detail
         super().__init__(f"Camunda refused to {what} (HTTP {status}): {detail}")
-
-
-@dataclass(frozen=True)
-class FoundTask:
-    """A user task as the search shows it."""
-
-    key: int
-    element_id: str
-    state: str
-    process_id: str
-    process_instance_key: int
-    assignee: str | None
-    candidate_groups: tuple[str, ...]
-    candidate_users: tuple[str, ...]
-    form_key: int | None
-    created_at: datetime | None
-    due_at: datetime | None
-    """Not told by the search of 8.6, which leaves it out."""
-    completed_at: datetime | None = None
-
-
-@dataclass(frozen=True)
-class FoundIncident:
-    """An incident as the search shows it."""
-
-    key: int
-    process_instance_key: int
-    element_id: str
-    error_type: str
-    message: str
-    job_key: int | None
-
-
-@dataclass(frozen=True)
-class FoundInstance:
-    """A process instance as the search shows it."""
-
-    key: int
-    process_id: str
-    state: str
-    has_incident: bool
 
 
 class CamundaRest:
@@ -118,7 +73,7 @@ class CamundaRest:
             "candidateUser": candidate_user,
         }
         sort = [{"field": "creationDate", "order": "ASC"}]
-        return [_task(one) for one in await self._search("user-tasks", wanted, limit, sort)]
+        return [task_of(one) for one in await self._search("user-tasks", wanted, limit, sort)]
 
     async def assign_user_task(self, key: int, assignee: str) -> None:
         """Give a user task to a person, also if it has another already. Raises `RestError`."""
@@ -133,7 +88,7 @@ class CamundaRest:
     async def incidents(self, process_instance_key: int | None = None, limit: int = 100) -> list[FoundIncident]:
         """Incidents that wait for somebody."""
         wanted = {"state": "ACTIVE", "processInstanceKey": _text(process_instance_key)}
-        return [_incident(one) for one in await self._search("incidents", wanted, limit)]
+        return [incident_of(one) for one in await self._search("incidents", wanted, limit)]
 
     async def process_instances(
         self, process_id: str | None = None, state: str | None = None, limit: int = 100
@@ -145,7 +100,7 @@ class CamundaRest:
             wanted: Json = {"bpmnProcessId": process_id} | dict.fromkeys(names, True)
         else:
             wanted = {"processDefinitionId": process_id, "state": state}
-        found = [_instance(one) for one in await self._search("process-instances", wanted, limit)]
+        found = [instance_of(one) for one in await self._search("process-instances", wanted, limit)]
         return [one for one in found if state in {None, one.state}]
 
     async def pass_on(self, method: str, path: str, body: bytes) -> httpx.Response:
@@ -156,17 +111,27 @@ class CamundaRest:
             answer = await self._send_again(method, path, body)
         return answer
 
-    async def element_state(self, key: int) -> str | None:
-        """State of an element instance: ACTIVE, COMPLETED or TERMINATED; None if the search does not know it (yet)."""
+    async def element_state(self, key: int, process_instance_key: int, element_id: str) -> str | None:
+        """State of that instance of an element: ACTIVE, COMPLETED or TERMINATED; None if the search knows none (yet)."""
+        where = {"processInstanceKey": str(process_instance_key)}
+        return await self._state(
+            ("flownode-instances", {"key": key, "processInstanceKey": process_instance_key, "flowNodeId": element_id}),
+            ("element-instances", {"elementInstanceKey": str(key), "elementId": element_id} | where),
+        )
+
+    async def instance_state(self, key: int) -> str | None:
+        """State of a process instance: ACTIVE, COMPLETED or CANCELED; None if the search does not know it (yet)."""
+        name = "process-instances"
+        return await self._state((name, {"key": key}), (name, {"processInstanceKey": str(key)}))
+
+    async def _state(self, operate: tuple[str, Json], newer: tuple[str, Json]) -> str | None:
         await self._logged()
-        if self._session:  # 8.6 has it in Operate's API only
-            body: Json = {"filter": {"key": key}, "size": 1}
-            answer = await self._request(
-                f"search element instance {key}", "POST", "/v1/flownode-instances/search", body
-            )
+        if self._session:  # 8.6 tells it in Operate's API only
+            what, wanted = operate
+            answer = await self._request(f"search {what}", "POST", f"/v1/{what}/search", {"filter": wanted, "size": 1})
             items: list[Json] = answer.json()["items"]
         else:
-            items = await self._search("element-instances", {"elementInstanceKey": str(key)}, 1)
+            items = await self._search(*newer, 1)
         return str(items[0]["state"]) if items else None
 
     async def _search(self, what: str, wanted: Json, limit: int, sort: list[Json] | None = None) -> list[Json]:
@@ -243,49 +208,6 @@ class CamundaRest:
         token = answer.json()
         self._http.headers["Authorization"] = f"Bearer {token['access_token']}"
         self._token_until = time.monotonic() + float(token.get("expires_in", 60)) - TOKEN_SPARE_SECONDS
-
-
-def _task(one: Json) -> FoundTask:
-    groups = one.get("candidateGroups") or one.get("candidateGroup") or ()
-    users = one.get("candidateUsers") or one.get("candidateUser") or ()
-    return FoundTask(
-        key=int(one.get("userTaskKey") or one["key"]),
-        element_id=one["elementId"],
-        state=one["state"],
-        process_id=one["processDefinitionId"],
-        process_instance_key=int(one["processInstanceKey"]),
-        assignee=one.get("assignee") or None,
-        candidate_groups=tuple(groups),
-        candidate_users=tuple(users),
-        form_key=int(one["formKey"]) if one.get("formKey") else None,
-        created_at=_moment(one.get("creationDate")),
-        due_at=_moment(one.get("dueDate")),
-        completed_at=_moment(one.get("completionDate")),
-    )
-
-
-def _incident(one: Json) -> FoundIncident:
-    return FoundIncident(
-        key=int(one.get("incidentKey") or one["key"]),
-        process_instance_key=int(one["processInstanceKey"]),
-        element_id=str(one.get("elementId") or one.get("flowNodeId") or ""),
-        error_type=str(one.get("errorType") or one.get("type") or ""),
-        message=str(one.get("errorMessage") or one.get("message") or ""),
-        job_key=int(one["jobKey"]) if one.get("jobKey") else None,
-    )
-
-
-def _instance(one: Json) -> FoundInstance:
-    return FoundInstance(
-        key=int(one.get("processInstanceKey") or one["key"]),
-        process_id=str(one.get("processDefinitionId") or one["bpmnProcessId"]),
-        state=one["state"],
-        has_incident=bool(one.get("hasIncident", one.get("incident"))),
-    )
-
-
-def _moment(text: str | None) -> datetime | None:
-    return datetime.fromisoformat(text) if text else None
 
 
 def _text(key: int | None) -> str | None:

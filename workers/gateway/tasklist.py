@@ -7,7 +7,8 @@ import contextlib
 from collections.abc import AsyncIterator
 
 from workers.engine.errors import UnreachableError
-from workers.engine.rest import CamundaRest, FoundTask
+from workers.engine.found import FoundTask
+from workers.engine.rest import CamundaRest
 from workers.gateway.answers import HumanTask
 from workers.gateway.human_tasks import EngineUnavailable, TaskBoard
 from workers.settings import Settings

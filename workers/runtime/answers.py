@@ -7,7 +7,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Literal
+from typing import Literal, Never
 
 import psycopg
 import structlog
@@ -24,9 +24,12 @@ from workers.runtime.errors import (
 )
 from workers.runtime.task import Retry, TaskSpec
 from workers.runtime.zeebe import ZeebeClient
-from workers.runtime.zeebe_types import EngineBusy, Job, Overloaded
+from workers.runtime.zeebe_types import EngineBusy, Job, JobForgotten, Overloaded
 
 log = structlog.get_logger()
+
+AGAIN_SECONDS = 0.5
+"""What is left of its time to a job that is to come again."""
 
 LONGEST_MESSAGE = 1_000
 """Characters of an error message to the engine."""
@@ -65,19 +68,21 @@ class Answers:
         self.overloaded: Callable[[], None] = lambda: None
         """Called for each answer that the engine was too loaded to take."""
 
-    async def complete(self, spec: TaskSpec, job_key: int, variables: str) -> None:
+    async def complete(self, spec: TaskSpec, job: Job, variables: str) -> None:
         """Complete a job with these variables, as `dump` gives them.
 
         Raises:
+            JobForgotten: it was not told, as it may take the job for another one.
             JobGone: the engine no longer waits for it.
             Refused: it will never take it.
         """
-        await self._answer(spec, lambda: self._client.complete(job_key, variables))
+        await self._answer(spec, job, lambda: self._client.complete(job.key, variables))
 
     async def failed(self, spec: TaskSpec, job: Job, error: Exception) -> Outcome:
         """Tell what follows from a failure; which of the outcomes it was.
 
         Raises:
+            JobForgotten: it was not told, as it may take the job for another one.
             JobGone: the engine no longer waits for the job.
             Refused: it takes no such answer.
         """
@@ -120,6 +125,7 @@ class Answers:
         log.info("business error", action="business_error", code=error.code)
         await self._answer(
             spec,
+            job,
             lambda: self._client.throw(
                 job.key, code=error.code, message=plain(str(error))[:LONGEST_MESSAGE], variables=variables
             ),
@@ -183,19 +189,24 @@ class Answers:
     async def _fail(self, spec: TaskSpec, job: Job, retries: int, message: str, seconds: float) -> None:
         text = plain(message)[:LONGEST_MESSAGE]
         await self._answer(
-            spec, lambda: self._client.fail(job.key, retries=retries, message=text, back_off_seconds=seconds)
+            spec,
+            job,
+            lambda: self._client.fail(job.key, retries=retries, message=text, back_off_seconds=seconds),
         )
 
-    async def _answer(self, spec: TaskSpec, send: Callable[[], Awaitable[None]]) -> None:
-        """Send an answer until the engine has taken it; it is never dropped.
+    async def _answer(self, spec: TaskSpec, job: Job, send: Callable[[], Awaitable[None]]) -> None:
+        """Send an answer until the engine has taken it; it is never dropped, unless the job will come again.
 
         Raises:
+            JobForgotten: the engine may not know the job any more, or another one by its key.
             JobGone: the engine no longer waits for it.
-            Refused, TooBig: it will never take it.
+            Refused: it will never take it.
         """
         ceiling = 0.05
         while True:
             try:
+                if self._client.contact.forgotten(job.arrived_ns):
+                    await self._let_come_again(job)
                 return await send()
             except EngineBusy as error:
                 if isinstance(error, Overloaded):
@@ -204,3 +215,11 @@ class Answers:
                 log.debug("engine busy, answering again", action="answer_retry", reason=str(error))
                 await asyncio.sleep(random.uniform(0.01, ceiling))  # noqa: S311 - full jitter
                 ceiling = min(2.0, ceiling * 2)
+
+    async def _let_come_again(self, job: Job) -> Never:
+        """Have a job handed out anew instead of answering it. Should the key be another job's by now, that one is handed
+        out once more than needed, which does no harm.
+        """
+        await self._client.extend(job.key, AGAIN_SECONDS)
+        log.info("not answered: the engine was away since", action="job_forgotten", job_key=job.key)
+        raise JobForgotten(f"The engine was away since it handed out the job {job.key}.")

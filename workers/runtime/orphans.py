@@ -5,6 +5,10 @@ NOT_FOUND; but so is completing a job that a twin, or our own earlier attempt wh
 the engine knows which it was: did the element instance end as completed, or as terminated? So nothing is undone before
 an `ElementStates` has said "terminated"; until then the row in `runtime.deliveries` waits, and shows in
 `fairlead_orphans`. Without one (gRPC alone) only what our own tables prove is settled.
+
+An engine that dies may also forget an element instance whose job it has handed out (`workers.runtime.zeebe.contact`).
+Usually it comes to the element again, under another key, and relies on the effect. If it took another way, the process
+instance ends without the element instance ever having been: then the effect is undone as well.
 """
 
 from __future__ import annotations
@@ -24,9 +28,13 @@ from workers.runtime.work import JobInfo
 
 log = structlog.get_logger()
 
-Ended = Literal["completed", "terminated"]
+Ended = Literal["completed", "terminated", "unknown"]
+"""How an element instance ended; ``unknown``: its process instance is over, and never had it."""
 
 BATCH = 100
+
+CERTAIN_LOOKS = 3
+"""From this look on, about a minute after the first, "unknown" is believed: the view gets its knowledge piece by piece."""
 
 # Rows are put off as they are taken, doubling from 10 s to an hour: so several dispatchers never look at the same one,
 # and one that can't be decided yet costs little.
@@ -40,7 +48,7 @@ _DUE = """
         FROM due WHERE d.job_key = due.job_key RETURNING d.*)
     SELECT taken.job_key AS key, taken.task AS job_type, taken.element_id, taken.business_id, taken.loop_index,
            taken.process_instance_key, taken.element_instance_key, taken.process_definition_key,
-           taken.gone_at IS NOT NULL AS gone, e.task IS NOT NULL AS committed,
+           taken.gone_at IS NOT NULL AS gone, taken.looks, e.task IS NOT NULL AS committed,
            coalesce(e.undone_at IS NOT NULL OR e.completed_at IS NOT NULL
                     OR e.element_instance_key <> taken.element_instance_key, false) AS settled
     FROM taken LEFT JOIN runtime.effects e USING (business_id, element_id, loop_index)
@@ -61,8 +69,9 @@ _HELD = """
 class ElementStates(Protocol):
     """The engine's own view of what became of element instances, for instance its REST search."""
 
-    async def ended(self, element_instance_keys: Sequence[int]) -> Mapping[int, Ended]:
-        """How these ended; those that live, or that the view does not know (yet), are left out.
+    async def ended(self, jobs: Sequence[JobInfo]) -> Mapping[int, Ended]:
+        """How the element instances of these jobs ended, by key; those that live, or of which the view can't tell yet,
+        are left out.
 
         Raises:
             Unreachable: the view can't be asked now.
@@ -75,6 +84,7 @@ class _Left:
     """A job that was taken and whose completion was never confirmed."""
 
     job: JobInfo
+    looks: int
     gone: bool
     committed: bool
     settled: bool
@@ -98,21 +108,22 @@ class Orphans:
         left = await self._due()
         stands = [one.job.key for one in left if one.settled or (one.gone and not one.committed)]
         await self._forget(stands, "stands")
-        open_ = [one.job for one in left if one.committed and one.job.key not in stands]
-        handlers = {job.key: self._handler(job) for job in open_}
+        open_ = [one for one in left if one.committed and one.job.key not in stands]
+        handlers = {one.job.key: self._handler(one.job) for one in open_}
         nothing = [key for key, handler in handlers.items() if handler is None]
         await self._forget(nothing, "nothing_to_undo")
         settled = len(stands) + len(nothing)
-        waiting = [job for job in open_ if handlers[job.key] is not None]
+        waiting = [one for one in open_ if handlers[one.job.key] is not None]
         if self._states is not None and waiting:
-            ended = await self._states.ended([job.element_instance_key for job in waiting])
-            completed = [job.key for job in waiting if ended.get(job.element_instance_key) == "completed"]
+            ended = await self._states.ended([one.job for one in waiting])
+            completed = [one.job.key for one in waiting if ended.get(one.job.element_instance_key) == "completed"]
             await self._forget(completed, "stands")
             settled += len(completed)
-            for job in waiting:
-                handler = handlers[job.key]
-                if handler is not None and ended.get(job.element_instance_key) == "terminated":
-                    settled += await self._undo(handler, job)
+            for one in waiting:
+                handler, how = handlers[one.job.key], ended.get(one.job.element_instance_key)
+                never = how == "unknown" and one.looks >= CERTAIN_LOOKS
+                if handler is not None and (how == "terminated" or never):
+                    settled += await self._undo(handler, one.job)
         await self._count()
         return settled
 
@@ -121,7 +132,7 @@ class Orphans:
             cursor = await connection.execute(_DUE, (BATCH,))
             rows = await cursor.fetchall()
         return [
-            _Left(gone=row.pop("gone"), committed=row.pop("committed"), settled=row.pop("settled"), job=JobInfo(**row))
+            _Left(**{name: row.pop(name) for name in ("looks", "gone", "committed", "settled")}, job=JobInfo(**row))
             for row in rows
         ]
 

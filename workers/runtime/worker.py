@@ -96,7 +96,7 @@ class Worker:
         done: Done | None = None
         try:
             given = validated(spec, job.variables)
-            info = _info(spec, job, given)
+            info = info_of(spec, job, given)
             structlog.contextvars.bind_contextvars(business_id=info.business_id)
             tracing.mark({"fairlead.business_id": info.business_id})
             try:
@@ -111,7 +111,7 @@ class Worker:
             except JobGone:  # somebody else failed it: it comes again, perhaps it has already
                 await self._journal.answered(job.key, committed=True)
                 raise
-            await self._complete(spec, info, done)
+            await self._complete(spec, job, info, done)
         except JobGone:
             raise
         except Exception as error:  # noqa: BLE001 - whatever it was, the engine gets an answer
@@ -121,19 +121,19 @@ class Worker:
             return await self.answers.failed(spec, job, error)
         return "completed"
 
-    async def _complete(self, spec: TaskSpec, job: JobInfo, done: Done) -> None:
+    async def _complete(self, spec: TaskSpec, job: Job, info: JobInfo, done: Done) -> None:
         tracing.mark({"fairlead.deduplicated": done.repeated})
         if done.repeated:
             metrics.JOBS_REPEATED.labels(spec.job_type).inc()
             log.info("done before, answered from the stored result", action="job_repeated")
         try:
-            await self.answers.complete(spec, job.key, done.variables)
+            await self.answers.complete(spec, job, done.variables)
         except JobNotFound:
-            await self._gone(spec, job)
+            await self._gone(spec, info)
             raise
         self._journal.confirmed(job.key)
         if done.repeated:
-            await self._journal.stands(job)
+            await self._journal.stands(info)
 
     async def _gone(self, spec: TaskSpec, job: JobInfo) -> None:
         if spec.effect == "once":
@@ -160,7 +160,8 @@ def _span(spec: TaskSpec, job: Job) -> AbstractContextManager[None]:
     )
 
 
-def _info(spec: TaskSpec, job: Job, given: Contract) -> JobInfo:
+def info_of(spec: TaskSpec, job: Job, given: Contract) -> JobInfo:
+    """Which job it is, as tasks and the journal know it."""
     business_id, loop_index = identify(spec, given)
     return JobInfo(
         job_type=spec.job_type,

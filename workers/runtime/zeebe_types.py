@@ -37,6 +37,10 @@ class JobGone(Refused):
     """The job is no longer ours: completed, cancelled or timed out."""
 
 
+class JobForgotten(JobGone):
+    """The engine was away since it handed the job out, and may know another one by its key: it is not answered."""
+
+
 class JobNotFound(JobGone):
     """The engine does not know the job: it was completed, or its element was ended."""
 

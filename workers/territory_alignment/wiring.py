@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Collection, Mapping
 
 from workers.office import mail, systems
+from workers.runtime.housekeeping import ended
 from workers.runtime.resources import Deliver, Resources
 from workers.runtime.work import Work
 from workers.territory_alignment.adapters.book import PostgresAlignmentBook
@@ -14,12 +16,14 @@ from workers.territory_alignment.adapters.notices import PostgresNoticeDesk
 from workers.territory_alignment.adapters.pictures import SignedPictureShelf
 from workers.territory_alignment.adapters.plans import PostgresPlanDesk
 from workers.territory_alignment.adapters.publication import PostgresPublicationDesk
-from workers.territory_alignment.adapters.solver import ProcessSolver
+from workers.territory_alignment.adapters.solver import ProcessSolver, warm
 from workers.territory_alignment.adapters.targets import OwnerDelivery, RoutingDatabase, RoutingDelivery
 from workers.territory_alignment.ports import TerritoryAlignmentPorts
 from workers.territory_alignment.ports.publication import CHANNELS
 
 _ROUTING = "territory_alignment.routing"
+_WARMING = "territory_alignment.warming"
+_PLANNING = {"adjust_territories", "solve_territories"}
 
 
 def ports(resources: Resources, work: Work) -> TerritoryAlignmentPorts:
@@ -50,11 +54,18 @@ def deliveries(resources: Resources) -> Mapping[str, Deliver]:
 
 
 async def prepare(resources: Resources, tasks: Collection[str]) -> None:
-    """Nothing is slow the first time."""
+    """Where territories are planned, have the search's loops compiled beside the first jobs: it takes ten seconds and more
+    on a machine that has not done it yet.
+    """
+    if _PLANNING & set(tasks):
+        resources.cache[_WARMING] = asyncio.create_task(warm())
 
 
 async def close(resources: Resources) -> None:
     """Close what this context keeps open; call it before the process ends."""
+    warming = resources.cache.pop(_WARMING, None)
+    if warming is not None:
+        await ended([warming])
     database = resources.cache.pop(_ROUTING, None)
     if database is not None:
         await database.close()

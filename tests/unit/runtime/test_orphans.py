@@ -200,3 +200,31 @@ async def test_relied_on_by_a_second_instance_stands(
     assert (await cases.run("book", amount=5)).repeated
     assert await orphans.look() == 1
     assert await cases.booked() == 5
+
+
+async def test_an_instance_that_the_engine_never_had_is_undone_after_a_while(
+    engine: EmbeddedEngine, serving: Serving, book: str, cases: Cases, orphans: Orphans
+) -> None:
+    """The engine died after it had handed out the job, forgot it, and took another way afterwards."""
+    await orphan(engine, serving, cases)
+    for table in ("deliveries", "effects"):
+        await cases.run_sql(f"UPDATE runtime.{table} SET element_instance_key = 1")
+    for looks, settled in ((0, 0), (1, 0), (2, 1)):
+        assert await cases.booked() == 5
+        assert await cases.rows("SELECT looks FROM runtime.deliveries") == [(looks,)]
+        await cases.run_sql("UPDATE runtime.deliveries SET look_at = clock_timestamp()")
+        assert await orphans.look() == settled
+    assert await cases.booked() == 0
+
+
+async def test_an_instance_that_the_engine_does_not_know_yet_waits(
+    engine: EmbeddedEngine, client: ZeebeClient, serving: Serving, book: str, cases: Cases, orphans: Orphans
+) -> None:
+    await orphan(engine, serving, cases)
+    living = await client.start(book, {"case_id": "c2"})
+    for table in ("deliveries", "effects"):
+        await cases.run_sql(f"UPDATE runtime.{table} SET element_instance_key = 1, process_instance_key = {living}")
+    await cases.run_sql("UPDATE runtime.deliveries SET look_at = clock_timestamp(), looks = 9")
+    assert await orphans.look() == 0
+    assert await cases.booked() == 5
+    await client.cancel(living)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
+from datetime import timedelta
 from typing import Any
 
 import psycopg
@@ -23,6 +25,8 @@ from workers.runtime.zeebe_types import EngineBusy, Refused
 from workers.settings import Settings, Zeebe
 
 Serving = Callable[..., AbstractAsyncContextManager[Feed]]
+NANOSECONDS = 1_000_000_000
+"""A second."""
 
 
 def ended(engine: EmbeddedEngine, instance: int) -> bool:
@@ -311,3 +315,24 @@ def test_pause_grows_and_is_capped() -> None:
     longest = [pause(retry, left, lambda _low, high: high) for left in (5, 4, 3, 2, 1)]
     assert longest == [1, 2, 3, 3, 3]
     assert all(0 <= pause(retry, 3) <= 3 for _ in range(100))
+
+
+async def test_a_job_from_before_the_engine_was_away_is_not_answered_but_comes_again(
+    engine: EmbeddedEngine, client: ZeebeClient, serving: Serving, book: str, cases: Cases
+) -> None:
+    """Its key may be another job's by now."""
+    cases.resources.cache["gate"] = gate = asyncio.Event()
+    async with serving("book"):
+        instance = await client.start(book, {"case_id": "c1", "amount": 7})
+        await until(lambda: cases.resources.cache.get("runs"), "the job to run")
+        client.contact.lost(time.time_ns() - 3 * NANOSECONDS)
+        client.contact.had()
+        gate.set()
+        await until(lambda: cases.rows("SELECT FROM runtime.effects WHERE result IS NOT NULL"), "the commit")
+        assert not ended(engine, instance)
+        while not ended(engine, instance):  # until its time is over by the engine's clock
+            engine.increase_time(timedelta(seconds=1))
+            await asyncio.sleep(0.1)
+    assert cases.resources.cache["runs"] == 1
+    assert await cases.booked() == 7
+    assert engine.variables(instance)["booked"] == 7

@@ -49,7 +49,8 @@ async def prepare_list(given: PrepareListInput, ports: PrioritisationPorts) -> P
             title=f"Today's opportunities: {rep.name}",
             summary=f"**{len(rows)}** opportunities, about **{minutes:.0f}** minutes, **{value:,.0f}** EUR expected from "
             "acting now.",
-            why="\n".join(f"{row.place}. **{row.name}**\n{_indented(row.why)}" for row in rows),
+            # No list within a list: Tasklist numbers the lines of both through.
+            why="\n\n".join(f"**{row.place}. {row.name}**\n\n{row.why}" for row in rows),
             problem=given.list_problem or "",
             rows=[_shown(row) for row in rows],
             answers=[AnswerRow(row.opportunity_id, row.name, row.action) for row in rows],
@@ -67,7 +68,3 @@ def _shown(row: Row) -> ShownRow:
         action=row.action,
         minutes=f"{row.minutes:.0f}",
     )
-
-
-def _indented(text: str) -> str:
-    return "\n".join(f"   {line}" for line in text.splitlines())

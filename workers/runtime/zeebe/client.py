@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Self, cast
 
 import grpc
@@ -18,6 +18,7 @@ from pyzeebe.proto.gateway_pb2_grpc import GatewayStub
 
 from workers.runtime.zeebe.calls import job_reply, reply, translated
 from workers.runtime.zeebe.channel import channel
+from workers.runtime.zeebe.contact import Contact
 from workers.runtime.zeebe.messages import Json, deployed, dump, job_of
 from workers.runtime.zeebe_types import Decision, Deployed, EngineBusy, Job, Refused, Topology
 from workers.settings import Settings
@@ -38,6 +39,8 @@ class ZeebeClient:
     def __init__(self, settings: Settings) -> None:
         self.address = settings.zeebe_address
         self._tenant = settings.zeebe.tenant or ""
+        self.contact = Contact()
+        """When the engine was away, as streams, polls and answers of jobs met it."""
         self._channel = channel(settings)
         self._stub = cast("GatewayAsyncStub", GatewayStub(self._channel))
 
@@ -157,9 +160,11 @@ class ZeebeClient:
         try:
             on_open()
             async for raw in call:
+                self.contact.had()
                 yield job_of(raw)
         except grpc.aio.AioRpcError as error:
             if error.code() is not grpc.StatusCode.DEADLINE_EXCEEDED:
+                self.contact.met(error)
                 raise translated(error) from error
         finally:
             call.cancel()
@@ -180,32 +185,48 @@ class ZeebeClient:
         jobs: list[Job] = []
         try:
             async for response in self._stub.ActivateJobs(request, timeout=20):
+                self.contact.had()
                 jobs += [job_of(raw) for raw in response.jobs]
         except grpc.aio.AioRpcError as error:
+            self.contact.met(error)
             if not jobs:  # what was activated before the error is ours and must be worked on
                 raise translated(error) from error
+        else:
+            self.contact.had()
         return jobs
 
     async def complete(self, job_key: int, variables: str) -> None:
         """Complete a job with these variables, as `dump` gives them: who stores a result first has it serialised."""
-        await job_reply(self._stub.CompleteJob(pb.CompleteJobRequest(jobKey=job_key, variables=variables), timeout=10))
+        await self._answered(
+            self._stub.CompleteJob(pb.CompleteJobRequest(jobKey=job_key, variables=variables), timeout=10)
+        )
 
     async def fail(self, job_key: int, *, retries: int, message: str, back_off_seconds: float = 0.0) -> None:
         """Fail a job, leaving it so many `retries`; with 0 an incident with this message is raised."""
         request = pb.FailJobRequest(
             jobKey=job_key, retries=retries, errorMessage=message, retryBackOff=int(back_off_seconds * 1000)
         )
-        await job_reply(self._stub.FailJob(request, timeout=10))
+        await self._answered(self._stub.FailJob(request, timeout=10))
 
     async def throw(self, job_key: int, *, code: str, message: str, variables: Json) -> None:
         """Throw a BPMN error."""
         request = pb.ThrowErrorRequest(jobKey=job_key, errorCode=code, errorMessage=message, variables=dump(variables))
-        await job_reply(self._stub.ThrowError(request, timeout=10))
+        await self._answered(self._stub.ThrowError(request, timeout=10))
 
     async def extend(self, job_key: int, timeout_seconds: float) -> None:
         """Give a job that long from now."""
         request = pb.UpdateJobTimeoutRequest(jobKey=job_key, timeout=int(timeout_seconds * 1000))
-        await job_reply(self._stub.UpdateJobTimeout(request, timeout=10))
+        await self._answered(self._stub.UpdateJobTimeout(request, timeout=10))
+
+    async def _answered(self, call: Awaitable[object]) -> None:
+        """Wait for the engine's answer to what was said of a job; see `job_reply`."""
+        try:
+            await job_reply(call)
+        except (EngineBusy, Refused) as error:
+            if isinstance(error.__cause__, grpc.aio.AioRpcError):
+                self.contact.met(error.__cause__)
+            raise
+        self.contact.had()
 
     async def _connected(self) -> None:
         """Wait until the channel is connected; it tries by itself, for ever."""

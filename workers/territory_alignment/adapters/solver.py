@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING, Any
 
+import structlog
 from prometheus_client import Gauge
 from psycopg.rows import DictRow
 
@@ -30,10 +31,21 @@ if TYPE_CHECKING:
     from workers.territory_alignment.solving.plan import Plan
 
 
+log = structlog.get_logger()
 CHILD = "workers.territory_alignment.solving.child"
+WARMING = "workers.territory_alignment.solving.warming"
 PLANNING = Gauge("fairlead_territories_planning", "Searches for territories that this process runs.")
 GRACE_SECONDS = 120.0
 """Beyond the search's own limit: starting, reading, explaining clashes, drawing."""
+
+
+async def warm() -> None:
+    """Compile what searches need in a child process, so that the first one finds it."""
+    async with children.child(WARMING) as process:
+        assert process.stdout is not None
+        said = await process.stdout.readline()
+    if not said:  # each search compiles for itself
+        log.info("not warmed", action="search_not_warmed")
 
 
 class _Refused(Exception):

@@ -5,22 +5,20 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from concurrent.futures import Future
-from contextlib import suppress
 from dataclasses import dataclass, field
-from threading import Thread
 
 import numpy as np
 
+from workers.territory_alignment.solving.annealing import Annealing
 from workers.territory_alignment.solving.bounding import Prices, bound, reduced
 from workers.territory_alignment.solving.errors import InputError, NoTimeError, NoWayError
-from workers.territory_alignment.solving.exactly import Exact, solve_exactly
 from workers.territory_alignment.solving.geography import Floats, Ints
 from workers.territory_alignment.solving.improving import State, improve
 from workers.territory_alignment.solving.model import SLACK, Model
 from workers.territory_alignment.solving.neighbourhoods import Neighbourhoods
 from workers.territory_alignment.solving.pair_prices import price_pairs
-from workers.territory_alignment.solving.relaxing import Relaxation, relax
+from workers.territory_alignment.solving.proving import Proof
+from workers.territory_alignment.solving.relaxing import relax
 from workers.territory_alignment.solving.starting import made_whole
 
 
@@ -30,7 +28,7 @@ class Limits:
 
     seconds: float | None = 60.0
     rounds: int | None = None
-    """Neighbourhoods planned anew. Where they end the search and not the time, the same seed gives the same plan."""
+    """Of annealing, each with neighbourhoods after it. Where they end the search and not the time, the same seed gives the same plan."""
     gap: float = 1e-4
     """A plan that is proven to be so near to the best is good enough."""
     seed: int = 1
@@ -81,13 +79,14 @@ class Solution:
         return gap(self.value, self.bound)
 
 
-SMALL, LARGE = 2_000, 30_000
-"""Pairs that are solved as a whole, without and with a clock."""
-DEARER = 10
-"""Times that neighbours make it larger."""
-SMALL_NODES = 500
-ENOUGH = 0.85
-"""Of the time left, for that."""
+MOVES = 1_500
+"""Moves that the first round of annealing tries for each account; each round tries twice as many as the one before."""
+USUAL = 0.02
+"""How far above the bound plans usually are, relative; the first one may be much farther."""
+NEIGHBOURHOODS = 0.5
+"""Time for neighbourhoods after a round, in shares of the round's."""
+AFTER = 3
+"""Neighbourhoods after a round, without a clock."""
 
 Tell = Callable[[Progress], None]
 
@@ -140,89 +139,94 @@ class _Search:
         improve(
             state, self._random, np.arange(model.size[1]), over=lambda: self.over() or not state.overloaded(), most=1
         )
-        self.note("first plan", state)
-        if start is not None:
-            self._search(state)
+        self.note("first plan", state.owner)
         relaxed = relax(model, Prices.zero(model), left=self.left)
         self.prove("relaxation", relaxed.bound)
-        if relaxed.share.any() and not self.over():
-            state = self._from_relaxation(state, relaxed)
-        prices = relaxed.prices
+        owner, prices = state.owner, relaxed.prices
+        if relaxed.share.any():
+            whole = made_whole(model, relaxed.share, reduced(model, prices))
+            self.note("relaxation", whole)
+            owner = whole if start is None else owner
         if len(model.pairs) and self.best is not None:
             prices = price_pairs(model, prices, self.value, over=self.over)
             self.prove("contiguity", bound(model, prices))
-        costs = reduced(model, prices)
-        lowest = bound(model, prices, costs)
-        proof = self._proof(costs, lowest)
-        self._neighbourhoods(state, Neighbourhoods(prices, costs, lowest, self._random), proof)
+        owner = self._rounds(owner, prices)
         if self.best is None:
-            raise NoTimeError(self.seconds, np.flatnonzero(state.load > model.limit * (1 + SLACK) + SLACK).tolist())
+            over = model.loads(owner) > model.limit * (1 + SLACK) + SLACK
+            raise NoTimeError(self.seconds, np.flatnonzero(over).tolist())
         return Solution(self.best, self.value, self.bound, relaxed.bound, self.seconds, self.rounds, tuple(self.trace))
 
-    def _search(self, state: State) -> None:
-        for most in (1, 2):
-            improve(state, self._random, np.arange(self.model.size[1]), over=self.over, most=most)
-            self.note("search", state)
-
-    def _from_relaxation(self, state: State, relaxed: Relaxation) -> State:
-        costs = reduced(self.model, relaxed.prices)
-        other = State(self.model, made_whole(self.model, relaxed.share, costs))
-        self._search(other)
-        return (
-            other
-            if other.overloaded() <= state.overloaded()
-            and self.model.value(other.owner) <= self.model.value(state.owner)
-            else state
+    def _rounds(self, owner: Ints, prices: Prices) -> Ints:
+        """Rounds of annealing and neighbourhoods, proofs beside them; the last plan, which may break limits."""
+        costs = reduced(self.model, prices)
+        lowest = bound(self.model, prices, costs)
+        proof = Proof(
+            self.model,
+            prices,
+            costs,
+            lowest,
+            gap=self.limits.gap,
+            value=lambda: self.value,
+            left=self.left,
+            over=self.over,
         )
+        proof.begin()
+        try:
+            owner = self._until_over(owner, prices, costs, lowest, proof)
+        finally:
+            proof.end()
+        self._take(proof)
+        return owner
 
-    def _proof(self, costs: Floats, lowest: float) -> Future[Exact] | None:
-        """The whole as a MIP beside the search, if no better plan needs more than so many pairs.
+    def _until_over(self, owner: Ints, prices: Prices, costs: Floats, lowest: float, proof: Proof) -> Ints:
+        def over() -> bool:
+            self._take(proof)
+            return self.over()
 
-        A pair is left out if its reduced cost alone exceeds the distance of the best plan to `lowest`, the prices' bound.
-        """
-        regret = costs - costs.min(axis=1, keepdims=True)
-        pairs = (regret <= self.value - lowest + 1e-9) & np.isfinite(costs)
-        left = self.left()
-        most = SMALL if left is None else LARGE
-        if pairs.sum() > (most / DEARER if len(self.model.pairs) else most) or self.over():
-            return None
-        proof: Future[Exact] = Future()
-        nodes, seconds = (SMALL_NODES, None) if left is None else (None, ENOUGH * left)
-
-        def run() -> None:
-            proof.set_result(solve_exactly(self.model, pairs, seconds=seconds, nodes=nodes, gap=self.limits.gap))
-
-        if left is None:
-            # Without a clock the answer must not depend on which of two threads is faster.
-            run()
-        else:
-            Thread(target=run, name="territory-proof", daemon=True).start()
-        return proof
-
-    def _accept(self, proof: Exact) -> None:
-        """Take over what the MIP found and proved."""
-        if math.isinf(proof.bound) and proof.bound > 0 and self.best is None:
-            raise NoWayError("no plan keeps all limits; HiGHS has looked at all")
-        # Over these pairs it proves something only of plans that are better than ours.
-        self.prove("whole", min(proof.bound, self.value))
-        if proof.owner is not None:
-            self.note("whole", State(self.model, proof.owner))
-
-    def _neighbourhoods(self, state: State, around: Neighbourhoods, proof: Future[Exact] | None) -> None:
-        while not self.over() and (self.limits.rounds is None or self.rounds < self.limits.rounds):
-            if proof is not None and proof.done():
-                self._accept(proof.result())
-                proof = None
-                continue
+        around = Neighbourhoods(prices, costs, lowest, self._random)
+        moves, speed = float(MOVES * len(owner)), math.inf
+        while not over() and (self.limits.rounds is None or self.rounds < self.limits.rounds):
             self.rounds += 1
+            usual = USUAL * abs(lowest)
+            gap = min(self.value - lowest, usual) if self.rounds == 1 or self.best is None else self.value - lowest
+            annealing = Annealing(self.model, costs, gap, self.limits.seed * 1_000_003 + self.rounds * 1_009)
+            left = self.left()
+            if left is not None and 1.5 * moves > speed * left:
+                moves = speed * left
+            began = self.seconds
+            owner = annealing.round(
+                owner if self.best is None else self.best, prices, int(moves), over=over,
+                better=lambda plan: self.note("annealing", plan),
+            )  # fmt: skip
+            took = self.seconds - began
+            speed, moves = moves / max(took, 1e-3), 2 * moves
+            owner = self._around(owner if self.best is None else self.best, around, took, over)
+        if not over():
+            proof.wait()
+        return owner
+
+    def _around(self, owner: Ints, around: Neighbourhoods, seconds: float, over: Callable[[], bool]) -> Ints:
+        state, until, done = State(self.model, owner), self.seconds + NEIGHBOURHOODS * seconds, 0
+        while not over() and (done < AFTER if self.limits.seconds is None else self.seconds < until):
+            done += 1
             changed = around.try_one(state, min(self.value, 1e9), self.left())
             if changed is not None:
-                improve(state, self._random, changed, over=self.over)
-                self.note("neighbourhoods", state)
-        if proof is not None and (proof.done() or not self.over()):
-            # A MIP that doesn't look at the clock in time is left to end by itself.
-            with suppress(TimeoutError):
-                self._accept(proof.result(self.left()))
+                improve(state, self._random, changed, over=over)
+                self.note("neighbourhoods", state.owner)
+        return state.owner
+
+    def _take(self, proof: Proof) -> None:
+        """Take over what was found and proven meanwhile."""
+        self.prove("decomposition", proof.bound)
+        if (exact := proof.exact) is None:
+            return
+        proof.exact = None
+        if math.isinf(exact.bound) and exact.bound > 0 and self.best is None:
+            raise NoWayError("no plan keeps all limits; HiGHS has looked at all")
+        # Over these pairs it proves something only of plans that are better than ours.
+        self.prove("whole", min(exact.bound, self.value))
+        if exact.owner is not None:
+            self.note("whole", exact.owner)
 
     @property
     def seconds(self) -> float:
@@ -240,11 +244,11 @@ class _Search:
             or (self._stop is not None and self._stop())
         )
 
-    def note(self, stage: str, state: State) -> None:
+    def note(self, stage: str, owner: Ints) -> None:
         """Keep a plan if it is the best."""
-        value = self.model.value(state.owner)
+        value = self.model.value(owner)
         if value < self.value:
-            self.best, self.value = state.owner.copy(), value
+            self.best, self.value = owner.copy(), value
             self._say(stage)
 
     def prove(self, stage: str, bound: float) -> None:

@@ -7,7 +7,7 @@ import sys
 
 from workers.runtime import discovery
 
-HEAVY = ("numpy", "pandas", "scipy", "pyarrow", "matplotlib")
+HEAVY = ("numba", "numpy", "pandas", "scipy", "pyarrow", "matplotlib")
 TASKS = [name.split(".")[1] for name in discovery.all_job_types() if name.startswith("territory_alignment.")]
 
 

@@ -2,33 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
-
 import psycopg
 import pytest
 from playwright.async_api import expect
 
-from tests.stack.browser import Tasklist, open_tasklist
-from tests.stack.conftest import LocalStack, running_stack
+from tests.stack.browser import Tasklist
+from tests.stack.conftest import LocalStack
 from tests.stack.office import Office, open_office
-from workers.engine.rest import FoundTask
+from workers.engine.found import FoundTask
 from workers.territory_alignment.loading import SAMPLE, load_sample
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
-
-
-@pytest.fixture(scope="module")
-def territory_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
-    """A stack without sample work."""
-    with running_stack(tmp_path_factory.mktemp("territories") / "home", "--no-sample") as stack:
-        yield stack
-
-
-@pytest.fixture
-async def tasklist(territory_stack: LocalStack, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Tasklist]:
-    async with open_tasklist(territory_stack.settings, tmp_path_factory.mktemp("pictures")) as opened:
-        await opened.log_in("demo", "demo")
-        yield opened
 
 
 async def start(stack: LocalStack) -> None:
@@ -47,10 +31,10 @@ async def task_of(office: Office, element_id: str, after: int = 0) -> FoundTask 
 
 
 async def test_a_manager_edits_refuses_another_accepts_and_the_director_publishes_in_tasklist(
-    territory_stack: LocalStack, tasklist: Tasklist
+    planning_stack: LocalStack, tasklist: Tasklist
 ) -> None:
-    await start(territory_stack)
-    async with open_office(territory_stack) as office:
+    await start(planning_stack)
+    async with open_office(planning_stack) as office:
         first = await office.until(lambda: task_of(office, "look_at_territories"), "a look", within=300)
         other = await office.until(lambda: task_of(office, "look_at_territories", first.key), "the other look")
         await tasklist.open(first.key, "Accounts that change hands")
@@ -66,7 +50,7 @@ async def test_a_manager_edits_refuses_another_accepts_and_the_director_publishe
         moved = rows[0]
         await tasklist.take()
         await form.get_by_text("Plan again around my edits").click()
-        await form.get_by_label("Your log-in").fill("sam")
+        await tasklist.fill("Your log-in", "sam")
         await form.get_by_role("textbox", name="Account").fill(moved["account"])
         await form.get_by_role("textbox", name="Rep").fill(moved["owner"])
         await tasklist.picture("tasklist_territories")
@@ -78,13 +62,13 @@ async def test_a_manager_edits_refuses_another_accepts_and_the_director_publishe
         await tasklist.open(again.key, "Accounts that change hands")
         await tasklist.take()
         await form.get_by_text("I refuse them, for the reason below").click()
-        await form.get_by_label("Your log-in").fill("sam")
-        await form.get_by_label("Reason or note").fill("Two reps are ill.")
+        await tasklist.fill("Your log-in", "sam")
+        await tasklist.fill("Reason or note", "Two reps are ill.")
         await tasklist.complete()
         await tasklist.open(other.key, "Accounts that change hands")
         await tasklist.take()
         await form.get_by_text("I accept these territories").click()
-        await form.get_by_label("Your log-in").fill("mona")
+        await tasklist.fill("Your log-in", "mona")
         await tasklist.complete()
 
         async def decided() -> FoundTask | None:
@@ -98,7 +82,7 @@ async def test_a_manager_edits_refuses_another_accepts_and_the_director_publishe
         await tasklist.open(approval.key, "Two reps are ill.")
         await tasklist.take()
         await form.get_by_text("Publish them to the CRM and to lead routing").click()
-        await form.get_by_label("Your log-in").fill("dora")
+        await tasklist.fill("Your log-in", "dora")
         await tasklist.picture("tasklist_territory_approval")
         await tasklist.complete()
 

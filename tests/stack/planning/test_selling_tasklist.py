@@ -4,39 +4,28 @@ comes back as a task of its own.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
-
 import psycopg
 import pytest
 from playwright.async_api import expect
 
-from tests.stack.browser import Tasklist, open_tasklist
-from tests.stack.conftest import LocalStack, running_stack
+from tests.stack.browser import Tasklist
+from tests.stack.conftest import LocalStack
 from tests.stack.office import furnish, open_office
-from workers.engine.rest import FoundTask
+from workers.engine.found import FoundTask
 from workers.sample.opportunities import ORGANISATION
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 
 @pytest.fixture(scope="module")
-def selling_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
-    """A stack with the sample organisation at work, one territory of it with ranked opportunities."""
-    with running_stack(tmp_path_factory.mktemp("selling") / "home", "--no-sample") as stack:
-        furnish(stack)
-        with psycopg.connect(stack.settings.dsn) as connection:
-            connection.execute("UPDATE selling.organisations SET territories = '{dach}', minutes_a_day = 70")
-        asked = stack.fairlead("opportunities", "rank", ORGANISATION)
-        assert asked.returncode == 0, asked.stderr
-        yield stack
-
-
-@pytest.fixture
-async def tasklist(selling_stack: LocalStack, tmp_path: Path) -> AsyncIterator[Tasklist]:
-    async with open_tasklist(selling_stack.settings, tmp_path) as opened:
-        await opened.log_in("demo", "demo")
-        yield opened
+def selling_stack(planning_stack: LocalStack) -> LocalStack:
+    """The shared stack, one territory of the sample organisation with ranked opportunities."""
+    furnish(planning_stack)
+    with psycopg.connect(planning_stack.settings.dsn) as connection:
+        connection.execute("UPDATE selling.organisations SET territories = '{dach}', minutes_a_day = 70")
+    asked = planning_stack.fairlead("opportunities", "rank", ORGANISATION)
+    assert asked.returncode == 0, asked.stderr
+    return planning_stack
 
 
 async def test_a_list_is_worked_through_and_the_promise_comes_back(
@@ -49,16 +38,16 @@ async def test_a_list_is_worked_through_and_the_promise_comes_back(
             return found[0] if found else None
 
         work = await office.until(lambda: open_task("work_through_list"), "a list", within=180)
-        await tasklist.open(work.key, "Why in this order")
+        await tasklist.open(work.key, "expected from acting now")
         form = tasklist.form
-        for said in ("Today's opportunities:", "EUR expected from acting now", "Worth now", "to win", "expected value"):
+        for said in ("Today's opportunities:", "Why in this order", "Worth now", "to win", "expected value"):
             await expect(form).to_contain_text(said)
         await tasklist.take()
         await form.get_by_text("Not yet: tomorrow again").first.click()
         await form.locator(".fjs-dropdownlist-item", has_text="Contact promised").first.click()
-        await form.get_by_label("Promised in working days").first.fill("2")
-        await form.get_by_label("Why, or what was promised").first.fill("Send the contract")
-        await form.get_by_label("Your log-in").fill("demo")
+        await tasklist.fill("Promised in working days", "2")
+        await tasklist.fill("Why, or what was promised", "Send the contract")
+        await tasklist.fill("Your log-in", "demo")
         await tasklist.picture("tasklist_opportunities")
         await tasklist.complete()
 
@@ -66,8 +55,8 @@ async def test_a_list_is_worked_through_and_the_promise_comes_back(
         await tasklist.open(contact.key, "Send the contract")
         await tasklist.take()
         await form.get_by_text("Another day").click()
-        await form.get_by_label("Your log-in").fill("demo")
-        await form.get_by_label("Working days later").fill("1")
+        await tasklist.fill("Your log-in", "demo")
+        await tasklist.fill("Working days later", "1")
         await form.get_by_text("Select", exact=True).click()
         await form.locator(".fjs-dropdownlist-item", has_text="The customer asked for it").click()
         await tasklist.picture("tasklist_follow_up")

@@ -5,7 +5,7 @@ else; and by whom is what Camunda knows.
 from __future__ import annotations
 
 import csv
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +16,10 @@ from playwright.async_api import expect
 from psycopg.rows import dict_row
 
 from tests.process.quotas import PERIOD, rules, tables
-from tests.stack.browser import Tasklist, open_tasklist
-from tests.stack.conftest import LocalStack, running_stack
+from tests.stack.browser import Tasklist
+from tests.stack.conftest import LocalStack
 from tests.stack.office import open_office
-from workers.engine.rest import FoundTask
+from workers.engine.found import FoundTask
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -39,25 +39,17 @@ def _write(file: Path, rows: Sequence[Mapping[str, str]]) -> None:
 
 
 @pytest.fixture(scope="module")
-def quota_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
-    """A stack in which the quotas of two teams wait."""
+def quota_stack(planning_stack: LocalStack, tmp_path_factory: pytest.TempPathFactory) -> LocalStack:
+    """The shared stack, in which the quotas of two teams wait."""
     folder = tmp_path_factory.mktemp("quotas")
     for name, rows in tables().items():
         _write(folder / f"{name}.csv", rows)
     _write(folder / "people.csv", PEOPLE)
     (folder / "rules.yaml").write_text(yaml.safe_dump(rules() | {"currency": "EUR", "period": PERIOD}))
-    with running_stack(folder / "home", "--no-sample") as stack:
-        for command in (("quota", "load", "field", str(folder)), ("quota", "review", "start", "field", PERIOD)):
-            done = stack.fairlead(*command)
-            assert done.returncode == 0, done.stderr
-        yield stack
-
-
-@pytest.fixture
-async def tasklist(quota_stack: LocalStack, tmp_path: Path) -> AsyncIterator[Tasklist]:
-    async with open_tasklist(quota_stack.settings, tmp_path) as opened:
-        await opened.log_in("demo", "demo")
-        yield opened
+    for command in (("quota", "load", "field", str(folder)), ("quota", "review", "start", "field", PERIOD)):
+        done = planning_stack.fairlead(*command)
+        assert done.returncode == 0, done.stderr
+    return planning_stack
 
 
 async def test_a_quota_is_set_sent_back_and_given_to_somebody_else_in_tasklist(
@@ -83,14 +75,14 @@ async def test_a_quota_is_set_sent_back_and_given_to_somebody_else_in_tasklist(
         await tasklist.open(second.key, "Ali")
         await tasklist.take()
         await form.get_by_text("Send it back").click()
-        await form.get_by_label("Comment").fill("Not before the plant opens.")
+        await tasklist.fill("Comment", "Not before the plant opens.")
         await tasklist.complete()
 
         again = await office.until(lambda: open_task("demo", "a2", second.key), "the quota of Ali again")
         await tasklist.open(again.key, "Not before the plant opens.")
         await tasklist.take()
         await form.get_by_text("Somebody else decides").click()
-        await form.get_by_label("Log-in of who decides").fill("act")
+        await tasklist.fill("Log-in of who decides", "act")
         await tasklist.complete()
         await office.until(lambda: open_task("act", "a2", again.key), "it to be Act's")
 
@@ -104,7 +96,7 @@ async def test_a_quota_is_set_sent_back_and_given_to_somebody_else_in_tasklist(
             await expect(form).to_contain_text(said)
         await tasklist.take()
         await form.get_by_text("Set another quota").click()
-        await form.get_by_label("The quota, in money").fill("50000")
+        await tasklist.fill("The quota, in money", "50000")
         await form.get_by_text("Select", exact=True).click()
         await form.locator(".fjs-dropdownlist-item", has_text="A key account was won or lost").click()
         await tasklist.picture("tasklist_quota_approval")

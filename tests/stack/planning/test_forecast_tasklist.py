@@ -3,50 +3,38 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
 
 import pytest
 from playwright.async_api import expect
 
-from tests.process.planning import redrawn, texas
-from tests.stack.browser import Tasklist, open_tasklist
-from tests.stack.conftest import LocalStack, running_stack
+from tests.process.planning import texas
+from tests.stack.browser import Tasklist
+from tests.stack.conftest import LocalStack
 from tests.stack.office import open_office
-from workers.engine.rest import FoundTask
+from workers.engine.found import FoundTask
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 
 @pytest.fixture(scope="module")
-def planning_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
-    """A stack with an organisation of five cities, and quick models."""
-    folder = tmp_path_factory.mktemp("planning")
-    models = redrawn(folder / "models")
-    sales = folder / "sales.csv"
+def forecast_stack(planning_stack: LocalStack, tmp_path_factory: pytest.TempPathFactory) -> LocalStack:
+    """The shared stack with an organisation of five cities."""
+    sales = tmp_path_factory.mktemp("planning") / "sales.csv"
     with sales.open("w") as file:
         rows = csv.writer(file)
         rows.writerow(["city", "month", "homes"])
         rows.writerows((city, f"{month:%Y-%m}", value) for city, one in texas().items() for month, value in one.items())
-    with running_stack(folder / "home", "--no-sample", FAIRLEAD_MODELS=str(models)) as stack:
-        load = ("forecast", "load", "texas", "--data", str(sales), "--hierarchy", "city", "--horizon", "6")
-        for command in (load, ("forecast", "review", "start", "texas")):
-            done = stack.fairlead(*command)
-            assert done.returncode == 0, done.stderr
-        yield stack
-
-
-@pytest.fixture
-async def tasklist(planning_stack: LocalStack, tmp_path: Path) -> AsyncIterator[Tasklist]:
-    async with open_tasklist(planning_stack.settings, tmp_path) as opened:
-        await opened.log_in("demo", "demo")
-        yield opened
+    load = ("forecast", "load", "texas", "--data", str(sales), "--hierarchy", "city", "--horizon", "6")
+    for command in (load, ("forecast", "review", "start", "texas")):
+        done = planning_stack.fairlead(*command)
+        assert done.returncode == 0, done.stderr
+    return planning_stack
 
 
 async def test_a_change_is_made_rejected_and_looked_at_again_in_tasklist(
-    planning_stack: LocalStack, tasklist: Tasklist
+    forecast_stack: LocalStack, tasklist: Tasklist
 ) -> None:
-    async with open_office(planning_stack) as office:
+    async with open_office(forecast_stack) as office:
 
         async def open_task(element_id: str, after: int = 0) -> FoundTask | None:
             found = await office.camunda.user_tasks(element_id=element_id)
@@ -61,10 +49,10 @@ async def test_a_change_is_made_rejected_and_looked_at_again_in_tasklist(
         await expect(picture).to_be_visible()
         assert await picture.evaluate("image => image.complete && image.naturalWidth") == 1000
         await tasklist.take()
-        await form.get_by_label("Your log-in").fill("ana")
+        await tasklist.fill("Your log-in", "ana")
         await form.get_by_text("Change it").click()
         await form.get_by_text("By a percentage, all months alike").click()
-        await form.get_by_label("Change in %").fill("40")
+        await tasklist.fill("Change in %", "40")
         await form.get_by_text("Select", exact=True).click()
         await form.locator(".fjs-dropdownlist-item", has_text="Promotion or campaign").click()
         await tasklist.picture("tasklist_forecast_review")
@@ -74,15 +62,15 @@ async def test_a_change_is_made_rejected_and_looked_at_again_in_tasklist(
         await tasklist.open(approval.key, "+40.0 % by ana")
         await tasklist.take()
         await form.get_by_text("Reject it, back to the reviewer").click()
-        await form.get_by_label("Your log-in").fill("dora")
-        await form.get_by_label("Comment for the reviewer").fill("Not before the plant opens.")
+        await tasklist.fill("Your log-in", "dora")
+        await tasklist.fill("Comment for the reviewer", "Not before the plant opens.")
         await tasklist.picture("tasklist_forecast_approval")
         await tasklist.complete()
 
         again = await office.until(lambda: open_task("review_forecast", approval.key), "the review again")
         await tasklist.open(again.key, "Not before the plant opens.")
         await tasklist.take()
-        await form.get_by_label("Your log-in").fill("ana")
+        await tasklist.fill("Your log-in", "ana")
         await form.get_by_text("Change it").click()
         await form.get_by_text("Month by month").click()
         figures = form.get_by_role("textbox", name="Your figure")
