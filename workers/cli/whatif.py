@@ -14,9 +14,7 @@ if TYPE_CHECKING:
 def whatif(
     file: Annotated[
         Path,
-        typer.Argument(
-            help="A changed lead_routing_rules.dmn or lead_fallback_score.dmn.", exists=True, dir_okay=False
-        ),
+        typer.Argument(help="A changed lead_routing_rules.dmn or lead_fallback_score.dmn."),
     ],
     last: Annotated[int, typer.Option(min=1, max=100_000, help="So many leads, the last that were routed.")] = 10_000,
     cases: Annotated[int, typer.Option(min=0, help="List so many leads that are decided otherwise.")] = 20,
@@ -36,7 +34,11 @@ def whatif(
 
     listed = last if out is not None else cases
     try:
-        found = asyncio.run(ask(get_settings(), file.read_bytes(), last=last, cases=listed))
+        table = file.read_bytes()
+    except OSError as error:
+        fail(f"{file} can't be read: {error.strerror}.")
+    try:
+        found = asyncio.run(ask(get_settings(), table, last=last, cases=listed))
     except WhatIfError as error:
         fail(str(error))
     if out is not None:

@@ -67,6 +67,9 @@ def test_the_command_finds_exactly_the_leads_that_a_changed_rule_concerns(
     refused = runner.invoke(app, ["whatif", str(table)])
     assert refused.exit_code == 1
     assert "not UTF-8" in refused.output
+    missing = runner.invoke(app, ["whatif", str(tmp_path / "missing.dmn")])
+    assert missing.exit_code == 1
+    assert "can't be read: No such file" in missing.output
 
 
 async def test_people_asked_more_and_what_a_table_cannot_decide_are_said(past: Settings) -> None:
