@@ -133,6 +133,7 @@ def forecast(
     faults: Annotated[
         float | None, typer.Option(min=0.0, max=0.5, help="Share of months to spoil: what cleaning gives, by model.")
     ] = None,
+    models: Annotated[str | None, typer.Option(help="Models that compete, a comma between them; default: all.")] = None,
     lstm: Annotated[bool, typer.Option("--lstm", help="Let the LSTM compete too (extra forecasting-lstm).")] = False,
     seed: Annotated[int, typer.Option(help="Of the draw, the faults and the models.")] = 1,
     processes: Annotated[int | None, typer.Option(min=1, help="Default: one for each core.")] = None,
@@ -147,7 +148,7 @@ def forecast(
         from workers.bench.forecast import faults as with_faults
 
         history = support.sample(support.read(data, layout, hierarchy).history, series, seed)
-        plan = support.plan(horizon=horizon, models=None, lstm=lstm, origins=5, seed=seed, processes=processes)
+        plan = support.plan(horizon=horizon, models=models, lstm=lstm, origins=5, seed=seed, processes=processes)
         here = machine()
         with progress("fitting") as tell:
             report = bench(history, plan, tell=tell)
