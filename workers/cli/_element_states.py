@@ -12,7 +12,9 @@ from workers.runtime.orphans import ElementStates, Ended
 from workers.runtime.work import JobInfo
 from workers.settings import Settings
 
-_STATES: Mapping[str, Ended] = {"COMPLETED": "completed", "TERMINATED": "terminated"}
+_STATES: Mapping[str, Ended] = {"COMPLETED": "completed", "TERMINATED": "terminated", "UNKNOWN": "unknown"}
+_OVER = {"COMPLETED", "CANCELED", "TERMINATED"}
+"""States of a process instance that has ended: 8.6 says CANCELED, later versions TERMINATED."""
 
 
 class _RestView:
@@ -28,12 +30,14 @@ class _RestView:
         return {key: ended for key, ended in found.items() if ended is not None}
 
     async def _ended(self, job: JobInfo) -> Ended | None:
-        # The process instance is asked for first: what the search tells of its end, it tells of its elements, too.
-        over = await self._camunda.instance_state(job.process_instance_key) in {"COMPLETED", "CANCELED", "TERMINATED"}
-        state = await self._camunda.element_state(job.element_instance_key, job.process_instance_key, job.element_id)
-        if state is None:
-            return "unknown" if over else None
-        return _STATES.get(state)
+        state = await self._element(job)
+        if state is None and await self._camunda.instance_state(job.process_instance_key) in _OVER:
+            # Asked for once more: where the search tells of the instance's end, it tells of all that was in it, too.
+            state = await self._element(job) or "UNKNOWN"
+        return None if state is None else _STATES.get(state)
+
+    async def _element(self, job: JobInfo) -> str | None:
+        return await self._camunda.element_state(job.element_instance_key, job.process_instance_key, job.element_id)
 
 
 @asynccontextmanager
