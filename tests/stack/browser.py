@@ -77,7 +77,7 @@ class Tasklist:
         """Write into the first field of that label, and leave it: until then the form may not have taken the text."""
         field = self.form.get_by_label(label).first
         await field.fill(text)
-        await field.press("Tab")
+        await field.blur()
 
     async def complete(self) -> None:
         """Complete the open task; the form must be whole. Where Camunda is too busy to take it, once more."""
