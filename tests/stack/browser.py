@@ -79,6 +79,11 @@ class Tasklist:
         await field.fill(text)
         await field.blur()
 
+    async def choose(self, item: str) -> None:
+        """Choose an item in the form's one list of which nothing was chosen yet."""
+        await self.form.get_by_text("Select", exact=True).click()
+        await self.form.locator(".fjs-dropdownlist-item", has_text=item).click()
+
     async def complete(self) -> None:
         """Complete the open task; the form must be whole. Where Camunda is too busy to take it, once more."""
         done = self.page.get_by_text("Task completed").first

@@ -117,6 +117,11 @@ class Office:
 
         return await self.until(there, f"the task {element_id} of {lead_id}")
 
+    async def open_task(self, element_id: str, *, after: int = 0) -> FoundTask | None:
+        """The oldest open task of any case at that element, as the search has it; newer than the one with key ``after``."""
+        found = await self.camunda.user_tasks(element_id=element_id)
+        return next((one for one in sorted(found, key=lambda one: one.key) if one.key > after), None)
+
     async def complete(self, lead_id: str, element_id: str, **variables: object) -> FoundTask:
         """Complete the lead's task as its form would."""
         task = await self.task(lead_id, element_id)

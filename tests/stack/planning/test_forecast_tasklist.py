@@ -11,7 +11,6 @@ from tests.process.planning import texas
 from tests.stack.browser import Tasklist
 from tests.stack.conftest import LocalStack
 from tests.stack.office import open_office
-from workers.engine.found import FoundTask
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -35,12 +34,7 @@ async def test_a_change_is_made_rejected_and_looked_at_again_in_tasklist(
     forecast_stack: LocalStack, tasklist: Tasklist
 ) -> None:
     async with open_office(forecast_stack) as office:
-
-        async def open_task(element_id: str, after: int = 0) -> FoundTask | None:
-            found = await office.camunda.user_tasks(element_id=element_id)
-            return next((one for one in found if one.key > after), None)
-
-        first = await office.until(lambda: open_task("review_forecast"), "a review", within=300)
+        first = await office.until(lambda: office.open_task("review_forecast"), "a review", within=300)
         await tasklist.open(first.key, "2015-08")
         form = tasklist.form
         for said in ("Why you are asked", "Months ahead", "Next 6 months", "80 % interval"):
@@ -53,12 +47,11 @@ async def test_a_change_is_made_rejected_and_looked_at_again_in_tasklist(
         await form.get_by_text("Change it").click()
         await form.get_by_text("By a percentage, all months alike").click()
         await tasklist.fill("Change in %", "40")
-        await form.get_by_text("Select", exact=True).click()
-        await form.locator(".fjs-dropdownlist-item", has_text="Promotion or campaign").click()
+        await tasklist.choose("Promotion or campaign")
         await tasklist.picture("tasklist_forecast_review")
         await tasklist.complete()
 
-        approval = await office.until(lambda: open_task("approve_override"), "the approval")
+        approval = await office.until(lambda: office.open_task("approve_override"), "the approval")
         await tasklist.open(approval.key, "+40.0 % by ana")
         await tasklist.take()
         await form.get_by_text("Reject it, back to the reviewer").click()
@@ -67,7 +60,7 @@ async def test_a_change_is_made_rejected_and_looked_at_again_in_tasklist(
         await tasklist.picture("tasklist_forecast_approval")
         await tasklist.complete()
 
-        again = await office.until(lambda: open_task("review_forecast", approval.key), "the review again")
+        again = await office.until(lambda: office.open_task("review_forecast", after=approval.key), "the review again")
         await tasklist.open(again.key, "Not before the plant opens.")
         await tasklist.take()
         await tasklist.fill("Your log-in", "ana")

@@ -11,7 +11,6 @@ from playwright.async_api import expect
 from tests.stack.browser import Tasklist
 from tests.stack.conftest import LocalStack
 from tests.stack.office import furnish, open_office
-from workers.engine.found import FoundTask
 from workers.sample.opportunities import ORGANISATION
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
@@ -32,12 +31,7 @@ async def test_a_list_is_worked_through_and_the_promise_comes_back(
     selling_stack: LocalStack, tasklist: Tasklist
 ) -> None:
     async with open_office(selling_stack) as office:
-
-        async def open_task(element_id: str) -> FoundTask | None:
-            found = await office.camunda.user_tasks(element_id=element_id)
-            return found[0] if found else None
-
-        work = await office.until(lambda: open_task("work_through_list"), "a list", within=180)
+        work = await office.until(lambda: office.open_task("work_through_list"), "a list", within=180)
         await tasklist.open(work.key, "expected from acting now")
         form = tasklist.form
         for said in ("Today's opportunities:", "Why in this order", "Worth now", "to win", "expected value"):
@@ -51,20 +45,17 @@ async def test_a_list_is_worked_through_and_the_promise_comes_back(
         await tasklist.picture("tasklist_opportunities")
         await tasklist.complete()
 
-        contact = await office.until(lambda: open_task("make_contact"), "the promised contact")
+        contact = await office.until(lambda: office.open_task("make_contact"), "the promised contact")
         await tasklist.open(contact.key, "Send the contract")
         await tasklist.take()
         await form.get_by_text("Another day").click()
         await tasklist.fill("Your log-in", "demo")
         await tasklist.fill("Working days later", "1")
-        await form.get_by_text("Select", exact=True).click()
-        await form.locator(".fjs-dropdownlist-item", has_text="The customer asked for it").click()
+        await tasklist.choose("The customer asked for it")
         await tasklist.picture("tasklist_follow_up")
         await tasklist.complete()
 
-        async def put_off() -> FoundTask | None:
-            again = await open_task("make_contact")
-            return again if again and again.key > contact.key else None
-
-        again = await office.until(put_off, "the contact on another day")
+        again = await office.until(
+            lambda: office.open_task("make_contact", after=contact.key), "the contact on another day"
+        )
         await tasklist.open(again.key, "put off by demo")

@@ -8,7 +8,7 @@ from playwright.async_api import expect
 
 from tests.stack.browser import Tasklist
 from tests.stack.conftest import LocalStack
-from tests.stack.office import Office, open_office
+from tests.stack.office import open_office
 from workers.engine.found import FoundTask
 from workers.territory_alignment.loading import SAMPLE, load_sample
 
@@ -25,18 +25,13 @@ async def start(stack: LocalStack) -> None:
     assert done.returncode == 0, done.stderr
 
 
-async def task_of(office: Office, element_id: str, after: int = 0) -> FoundTask | None:
-    found = await office.camunda.user_tasks(element_id=element_id)
-    return next((one for one in sorted(found, key=lambda one: one.key) if one.key > after), None)
-
-
 async def test_a_manager_edits_refuses_another_accepts_and_the_director_publishes_in_tasklist(
     planning_stack: LocalStack, tasklist: Tasklist
 ) -> None:
     await start(planning_stack)
     async with open_office(planning_stack) as office:
-        first = await office.until(lambda: task_of(office, "look_at_territories"), "a look", within=300)
-        other = await office.until(lambda: task_of(office, "look_at_territories", first.key), "the other look")
+        first = await office.until(lambda: office.open_task("look_at_territories"), "a look", within=300)
+        other = await office.until(lambda: office.open_task("look_at_territories", after=first.key), "the other look")
         await tasklist.open(first.key, "Accounts that change hands")
         form = tasklist.form
         for said in ("Why you are asked", "Your reps: today → by the plan", "The whole organisation"):
@@ -57,7 +52,7 @@ async def test_a_manager_edits_refuses_another_accepts_and_the_director_publishe
         await tasklist.complete()
 
         again = await office.until(
-            lambda: task_of(office, "look_at_territories", other.key), "the look again", within=120
+            lambda: office.open_task("look_at_territories", after=other.key), "the look again", within=120
         )
         await tasklist.open(again.key, "Accounts that change hands")
         await tasklist.take()
@@ -73,10 +68,10 @@ async def test_a_manager_edits_refuses_another_accepts_and_the_director_publishe
 
         async def decided() -> FoundTask | None:
             """The approval; who accepted is asked again if the edit changed what she saw."""
-            looked = await task_of(office, "look_at_territories", again.key)
+            looked = await office.open_task("look_at_territories", after=again.key)
             if looked is not None:
                 await office.camunda.complete_user_task(looked.key, {"look_choice": "accept", "looked_by": "mona"})
-            return await task_of(office, "approve_territories")
+            return await office.open_task("approve_territories")
 
         approval = await office.until(decided, "the approval", within=120)
         await tasklist.open(approval.key, "Two reps are ill.")

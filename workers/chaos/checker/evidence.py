@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import mailbox
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from email.message import EmailMessage
 from email.parser import BytesParser
@@ -132,6 +133,18 @@ class Evidence:
         return {one.key: one.lead_id for one in self.engine.instances}
 
     @cached_property
+    def completed(self) -> Mapping[tuple[int, str], AbstractSet[int]]:
+        """Process instance and element id → the element instances that the engine counts as completed."""
+        steps = self.engine.steps
+        return _gathered(((one.instance, one.element_id), one.key) for one in steps if one.state == "COMPLETED")
+
+    @cached_property
+    def committed(self) -> Mapping[tuple[int, str], AbstractSet[int]]:
+        """Process instance and element id → the element instances that have an effect."""
+        rows = self.tables["effects"]
+        return _gathered(((r["process_instance_key"], r["element_id"]), r["element_instance_key"]) for r in rows)
+
+    @cached_property
     def stopped(self) -> Mapping[str, str]:
         """Lead id → the named reason why it waits for an operator: an incident or a dead letter."""
         found = {row["business_id"]: f"dead letter in {row['channel']}: {row['reason']}" for row in self.tables["dead"]}
@@ -157,6 +170,13 @@ class Evidence:
     def message_id(self, external_id: str) -> str:
         """The Message-ID of an outbox row's mail, which depends on nothing else."""
         return f"<{hashlib.sha256(f'mail:{external_id}'.encode()).hexdigest()[:32]}@{self.domain}>"
+
+
+def _gathered(found: Iterable[tuple[tuple[int, str], int]]) -> Mapping[tuple[int, str], AbstractSet[int]]:
+    gathered: dict[tuple[int, str], set[int]] = defaultdict(set)
+    for at, key in found:
+        gathered[at].add(key)
+    return gathered
 
 
 def read_tables(dsn: str) -> dict[str, list[Row]]:

@@ -150,27 +150,13 @@ def effects_are_done_once(evidence: Evidence) -> Iterator[Violation]:
 
 def _redone(evidence: Evidence, step: Step) -> bool:
     """Whether another instance of the same element was completed on this effect."""
-    return any(
-        other.state == "COMPLETED" and other.element_id == step.element_id and other.instance == step.instance
-        and other.key > step.key
-        for other in evidence.engine.steps
-    )  # fmt: skip
+    return any(key > step.key for key in evidence.completed.get((step.instance, step.element_id), ()))
 
 
 def _relied_on(evidence: Evidence, row: Row) -> bool:
     """Whether more instances of the element were completed than there are other effects for: one stands on this one."""
-    case, element = row["process_instance_key"], row["element_id"]
-    completed = {
-        step.key
-        for step in evidence.engine.steps
-        if step.state == "COMPLETED" and step.element_id == element and step.instance == case
-    }
-    others = {
-        other["element_instance_key"]
-        for other in evidence.tables["effects"]
-        if other["process_instance_key"] == case and other["element_id"] == element
-    }
-    return bool(completed - others)
+    at = row["process_instance_key"], row["element_id"]
+    return not evidence.completed.get(at, set()) <= evidence.committed[at]
 
 
 def withdrawals_are_obeyed(evidence: Evidence) -> Iterator[Violation]:

@@ -7,6 +7,7 @@ from typing import TypeVar
 
 import grpc
 
+from workers.runtime.zeebe.contact import Contact
 from workers.runtime.zeebe_types import EngineBusy, JobGone, JobNotFound, Overloaded, Refused
 
 Reply = TypeVar("Reply")
@@ -34,8 +35,8 @@ async def reply(call: Awaitable[Reply]) -> Reply:
         raise translated(error) from error
 
 
-async def job_reply(call: Awaitable[object]) -> None:
-    """Wait for the answer to a command on a job.
+async def job_reply(call: Awaitable[object], contact: Contact) -> None:
+    """Wait for the answer to a command on a job, and note in `contact` whether there was one.
 
     Raises:
         JobGone, JobNotFound: the job is not ours any more.
@@ -44,11 +45,13 @@ async def job_reply(call: Awaitable[object]) -> None:
     try:
         await call
     except grpc.aio.AioRpcError as error:
+        contact.met(error)
         if error.code() is grpc.StatusCode.NOT_FOUND:
             raise JobNotFound(error.details() or "") from error
         if error.code() is grpc.StatusCode.FAILED_PRECONDITION:
             raise JobGone(error.details() or "") from error
         raise translated(error) from error
+    contact.had()
 
 
 def translated(error: grpc.aio.AioRpcError) -> EngineBusy | Refused:

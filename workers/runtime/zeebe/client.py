@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Self, cast
 
 import grpc
@@ -197,36 +197,25 @@ class ZeebeClient:
 
     async def complete(self, job_key: int, variables: str) -> None:
         """Complete a job with these variables, as `dump` gives them: who stores a result first has it serialised."""
-        await self._answered(
-            self._stub.CompleteJob(pb.CompleteJobRequest(jobKey=job_key, variables=variables), timeout=10)
-        )
+        request = pb.CompleteJobRequest(jobKey=job_key, variables=variables)
+        await job_reply(self._stub.CompleteJob(request, timeout=10), self.contact)
 
     async def fail(self, job_key: int, *, retries: int, message: str, back_off_seconds: float = 0.0) -> None:
         """Fail a job, leaving it so many `retries`; with 0 an incident with this message is raised."""
         request = pb.FailJobRequest(
             jobKey=job_key, retries=retries, errorMessage=message, retryBackOff=int(back_off_seconds * 1000)
         )
-        await self._answered(self._stub.FailJob(request, timeout=10))
+        await job_reply(self._stub.FailJob(request, timeout=10), self.contact)
 
     async def throw(self, job_key: int, *, code: str, message: str, variables: Json) -> None:
         """Throw a BPMN error."""
         request = pb.ThrowErrorRequest(jobKey=job_key, errorCode=code, errorMessage=message, variables=dump(variables))
-        await self._answered(self._stub.ThrowError(request, timeout=10))
+        await job_reply(self._stub.ThrowError(request, timeout=10), self.contact)
 
     async def extend(self, job_key: int, timeout_seconds: float) -> None:
         """Give a job that long from now."""
         request = pb.UpdateJobTimeoutRequest(jobKey=job_key, timeout=int(timeout_seconds * 1000))
-        await self._answered(self._stub.UpdateJobTimeout(request, timeout=10))
-
-    async def _answered(self, call: Awaitable[object]) -> None:
-        """Wait for the engine's answer to what was said of a job; see `job_reply`."""
-        try:
-            await job_reply(call)
-        except (EngineBusy, Refused) as error:
-            if isinstance(error.__cause__, grpc.aio.AioRpcError):
-                self.contact.met(error.__cause__)
-            raise
-        self.contact.had()
+        await job_reply(self._stub.UpdateJobTimeout(request, timeout=10), self.contact)
 
     async def _connected(self) -> None:
         """Wait until the channel is connected; it tries by itself, for ever."""
