@@ -81,7 +81,7 @@ class Report:
     @property
     def seen_p95(self) -> float:
         """The target's figure."""
-        return percentile(self.seen, 0.95)
+        return percentile(sorted(self.seen), 0.95)
 
     @property
     def missed(self) -> list[str]:
@@ -129,7 +129,8 @@ async def _pages(settings: Settings, rounds: int, asks: int) -> tuple[PageTimes,
                 for page in PAGES:
                     again[page].append((await _ask(http, page))[0])
     return tuple(
-        PageTimes(page, median(first[page]), percentile(again[page], 0.95), size[page] / 1_000) for page in PAGES
+        PageTimes(page, median(first[page]), percentile(sorted(again[page]), 0.95), size[page] / 1_000)
+        for page in PAGES
     )
 
 
