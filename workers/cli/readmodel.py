@@ -23,6 +23,7 @@ def run(
     """Follow the engine's records until SIGTERM; of several each page is taken in by one."""
     import asyncio
 
+    from workers.cli._support import fail
     from workers.control_room.serving import serve
     from workers.runtime import logs
     from workers.settings import get_settings
@@ -33,8 +34,7 @@ def run(
     try:
         asyncio.run(serve(settings, port))
     except OSError as error:
-        typer.echo(f"Port {port} can't be used ({error.strerror}). Give another one by --metrics-port.", err=True)
-        raise typer.Exit(1) from None
+        fail(f"Port {port} can't be used ({error.strerror}). Give another one by --metrics-port.")
 
 
 @app.command()
@@ -42,8 +42,7 @@ def rebuild(yes: Annotated[bool, typer.Option("--yes", "-y", help="Don't ask.")]
     """Empty the read model and read all of the engine's records again. Nothing else is changed."""
     import asyncio
 
-    import psycopg
-
+    from workers.cli._support import fail, needs_database
     from workers.control_room.exported import RecordsUnavailable
     from workers.control_room.serving import rebuild as build
     from workers.settings import get_settings
@@ -51,11 +50,8 @@ def rebuild(yes: Annotated[bool, typer.Option("--yes", "-y", help="Don't ask.")]
     if not yes:
         typer.confirm("Empty the read model and read it again? Pages show less until that is done.", abort=True)
     try:
-        asyncio.run(build(get_settings()))
+        with needs_database():
+            asyncio.run(build(get_settings()))
     except RecordsUnavailable as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(1) from None
-    except psycopg.OperationalError:
-        typer.echo("The database can't be reached. Start it (`fairlead up`) or set FAIRLEAD_DATABASE_URL.", err=True)
-        raise typer.Exit(1) from None
+        fail(str(error))
     typer.echo("The read model was built anew.")

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
+from workers.control_room.reading import read_rows
 from workers.control_room.today import LISTED
 
 RECENT = timedelta(minutes=10)
@@ -85,16 +85,16 @@ async def read(connection: AsyncConnection[DictRow], now: datetime) -> Backlog:
     return Backlog(
         found,
         found[0]["total"] if found else 0,
-        tuple(await _rows(connection, _OUTBOX, {})),
-        tuple(_work(row) for row in await _rows(connection, _WORK, given)),
-        tuple(await _rows(connection, _CURSORS, {})),
+        tuple(await read_rows(connection, _OUTBOX, {})),
+        tuple(_work(row) for row in await read_rows(connection, _WORK, given)),
+        tuple(await read_rows(connection, _CURSORS, {})),
     )
 
 
 async def incidents(connection: AsyncConnection[DictRow], keys: frozenset[int] | None = None) -> tuple[DictRow, ...]:
     """Incidents that wait, the oldest first; with `keys` only those."""
     given = {"keys": None if keys is None else sorted(keys), "most": LISTED if keys is None else len(keys)}
-    return tuple(await _rows(connection, _INCIDENTS, given))
+    return tuple(await read_rows(connection, _INCIDENTS, given))
 
 
 def _work(row: DictRow) -> Work:
@@ -106,7 +106,3 @@ def _work(row: DictRow) -> Work:
     return Work(
         row["process"], row["element"], row["called"], row["waiting"], row["oldest"], 60 * row["done"] / seconds, latency, drain
     )  # fmt: skip
-
-
-async def _rows(connection: AsyncConnection[DictRow], query: str, given: dict[str, Any]) -> list[DictRow]:
-    return await (await connection.execute(query.encode(), given)).fetchall()

@@ -133,13 +133,16 @@ class Follower:
             self._partitions = (partitions, time.monotonic())
         wanted = [(kind, partition) for partition in partitions for kind in KINDS]
         async with self._pool.connection() as connection:
-            await connection.cursor().executemany(
-                "INSERT INTO control.cursors (value_type, partition, sequence) VALUES (%s, %s, %s) ON CONFLICT DO NOTHING",
-                [(kind.value_type, partition, partition << COUNTER_BITS) for kind, partition in wanted],
-            )
-            query = "SELECT value_type, partition, sequence FROM control.cursors"
-            rows = await (await connection.execute(query)).fetchall()
-        known = {(str(row["value_type"]), int(row["partition"])): int(row["sequence"]) for row in rows}
+            known = await _known(connection)
+            if lacking := [
+                at for at in ((kind.value_type, partition) for kind, partition in wanted) if at not in known
+            ]:
+                await connection.cursor().executemany(
+                    "INSERT INTO control.cursors (value_type, partition, sequence) VALUES (%s, %s, %s)"
+                    " ON CONFLICT DO NOTHING",
+                    [(value_type, partition, partition << COUNTER_BITS) for value_type, partition in lacking],
+                )
+                known = await _known(connection)
         return {(kind, partition): known[kind.value_type, partition] for kind, partition in wanted}
 
     async def _take(self, place: Place, at: int, page: Page) -> bool:
@@ -206,3 +209,9 @@ async def forget(pool: Pool) -> None:
     """Empty the read model, so that it is read from the beginning again; safe while a follower runs."""
     async with pool.connection() as connection:
         await connection.execute(f"TRUNCATE {', '.join(f'control.{name}' for name in TABLES)}")
+
+
+async def _known(connection: AsyncConnection[DictRow]) -> dict[tuple[str, int], int]:
+    query = "SELECT value_type, partition, sequence FROM control.cursors"
+    rows = await (await connection.execute(query)).fetchall()
+    return {(str(row["value_type"]), int(row["partition"])): int(row["sequence"]) for row in rows}

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
+
+from workers.control_room.reading import read_rows
 
 MOST = 500
 """Steps that are shown."""
@@ -56,17 +57,13 @@ class Instance:
 async def read(connection: AsyncConnection[DictRow], key: int) -> Instance | None:
     """An instance, or None if the read model does not know it (yet)."""
     given = {"key": key, "most": MOST}
-    heads = await _rows(connection, _INSTANCE, given)
+    heads = await read_rows(connection, _INSTANCE, given)
     if not heads:
         return None
     return Instance(
         heads[0],
-        tuple(await _rows(connection, _STEPS, given)),
-        tuple(await _rows(connection, _TASKS, given)),
-        tuple(await _rows(connection, _INCIDENTS, given)),
-        tuple(await _rows(connection, _HISTORY, given)),
+        tuple(await read_rows(connection, _STEPS, given)),
+        tuple(await read_rows(connection, _TASKS, given)),
+        tuple(await read_rows(connection, _INCIDENTS, given)),
+        tuple(await read_rows(connection, _HISTORY, given)),
     )
-
-
-async def _rows(connection: AsyncConnection[DictRow], query: str, given: dict[str, Any]) -> list[DictRow]:
-    return await (await connection.execute(query.encode(), given)).fetchall()

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
 from workers.control_room.kpis import Scope
+from workers.control_room.reading import read_rows
 from workers.control_room.today import LISTED
 
 Measure = Literal["frequency", "duration", "incidents"]
@@ -119,7 +120,6 @@ class Element:
 class Overlay:
     """Elements with a shade from 1 to `CLASSES` each, and what each shade stands for."""
 
-    measure: Measure
     shades: dict[str, int]
     bounds: tuple[float, ...]
     """Upper bounds of the shades that are used."""
@@ -127,7 +127,7 @@ class Overlay:
 
 async def overview(connection: AsyncConnection[DictRow], scope: Scope) -> list[DictRow]:
     """Every version of every process, with what it did in the period; the newest version first."""
-    return await _rows(connection, _OVERVIEW, scope.given)
+    return await read_rows(connection, _OVERVIEW, scope.given)
 
 
 async def elements(connection: AsyncConnection[DictRow], key: int, scope: Scope) -> tuple[Element, ...]:
@@ -136,8 +136,8 @@ async def elements(connection: AsyncConnection[DictRow], key: int, scope: Scope)
     By day, a percentile is the middle of its class of durations: at most 2 % off.
     """
     given = {**scope.given, "key": key}
-    troubles = {row["element"]: row for row in await _rows(connection, _TROUBLES, given)}
-    rows = await _rows(connection, _ELEMENTS_BY_DAY if scope.by_day else _ELEMENTS, given)
+    troubles = {row["element"]: row for row in await read_rows(connection, _TROUBLES, given)}
+    rows = await read_rows(connection, _ELEMENTS_BY_DAY if scope.by_day else _ELEMENTS, given)
     names = await names_of(connection, key)
     whole = sum(row["seconds"] for row in rows if row["kind"] not in CONTAINERS)
     found = [
@@ -167,25 +167,25 @@ def overlay(found: tuple[Element, ...], measure: Measure) -> Overlay:
         for name, value in values.items()
         if value is not None and value > 0
     }
-    return Overlay(measure, shades, bounds)
+    return Overlay(shades, bounds)
 
 
 async def key_of(connection: AsyncConnection[DictRow], process: str, version: int) -> int | None:
     """The key of a process version, or None."""
     query = "SELECT key FROM control.processes WHERE process = %(process)s AND version = %(version)s"
-    rows = await _rows(connection, query, {"process": process, "version": version})
+    rows = await read_rows(connection, query, {"process": process, "version": version})
     return int(rows[0]["key"]) if rows else None
 
 
 async def diagram(connection: AsyncConnection[DictRow], key: int) -> str | None:
     """The BPMN XML of a process version as it was deployed, or None."""
-    rows = await _rows(connection, "SELECT diagram FROM control.processes WHERE key = %(key)s", {"key": key})
+    rows = await read_rows(connection, "SELECT diagram FROM control.processes WHERE key = %(key)s", {"key": key})
     return str(rows[0]["diagram"]) if rows else None
 
 
 async def names_of(connection: AsyncConnection[DictRow], key: int) -> dict[str, str]:
     """What the diagram of a process version calls its elements, by id."""
-    rows = await _rows(connection, "SELECT names FROM control.processes WHERE key = %(key)s", {"key": key})
+    rows = await read_rows(connection, "SELECT names FROM control.processes WHERE key = %(key)s", {"key": key})
     return dict(rows[0]["names"]) if rows else {}
 
 
@@ -202,7 +202,7 @@ async def instances(
     if chosen not in _CHOSEN:
         raise UnknownChoice(chosen)
     query = _INSTANCES.format(chosen=_CHOSEN[chosen], order="seconds DESC NULLS LAST", most=LISTED)
-    rows = await _rows(connection, query, {**scope.given, "key": key, "element": element})
+    rows = await read_rows(connection, query, {**scope.given, "key": key, "element": element})
     return (rows[0]["total"] if rows else 0), tuple(rows)
 
 
@@ -214,8 +214,4 @@ async def path(connection: AsyncConnection[DictRow], instance: int) -> list[Dict
                        AND f.resolved_at IS NULL) AS incident
         FROM control.elements e WHERE e.instance_key = %(key)s GROUP BY e.element
     """
-    return await _rows(connection, query, {"key": instance})
-
-
-async def _rows(connection: AsyncConnection[DictRow], query: str, given: dict[str, Any]) -> list[DictRow]:
-    return await (await connection.execute(query.encode(), given)).fetchall()
+    return await read_rows(connection, query, {"key": instance})

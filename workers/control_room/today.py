@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
 from workers.control_room.kpis import Measured, Scope, measured, over_leads, queries_of
+from workers.control_room.reading import read_rows
 
 BANDS: tuple[tuple[str, float], ...] = (
     ("0 to 5 min", 0.0),
@@ -62,26 +62,28 @@ _DUE = f"""
            count(*) FILTER (WHERE {IN_TIME}) AS in_time
     FROM control.lead_speed WHERE {OWNED} AND {OF_TEAM}
 """  # noqa: S608 - see above
-_TASKS = """
-    SELECT CASE WHEN t.assignee <> '' THEN t.assignee ELSE coalesce(nullif(array_to_string(t.groups, ', '), ''), 'nobody')
-           END AS who, t.assignee <> '' AS person,
-           width_bucket(extract(epoch FROM clock_timestamp() - t.created_at), ARRAY[3600, 14400, 86400]::float8[]) AS age,
+_WHO = """CASE WHEN t.assignee <> '' THEN t.assignee
+           ELSE coalesce(nullif(array_to_string(t.groups, ', '), ''), 'nobody') END"""
+_WAITS = """t.ended_at IS NULL AND t.created_at IS NOT NULL
+      AND (%(team)s::text IS NULL OR l.routing->>'territory' = %(team)s)"""
+_TASKS = f"""
+    SELECT {_WHO} AS who, t.assignee <> '' AS person,
+           width_bucket(extract(epoch FROM clock_timestamp() - t.created_at),
+                        ARRAY{[low for _, low in AGES[1:]]}::float8[]) AS age,
            count(*) AS tasks, count(*) FILTER (WHERE t.due_at < clock_timestamp()) AS overdue
     FROM control.user_tasks t LEFT JOIN routing.leads l ON l.process_instance_key = t.instance_key
-    WHERE t.ended_at IS NULL AND t.created_at IS NOT NULL AND (%(team)s::text IS NULL OR l.routing->>'territory' = %(team)s)
+    WHERE {_WAITS}
     GROUP BY who, person, age
-"""
-_OLDEST = """
+"""  # noqa: S608 - see above
+_OLDEST = f"""
     SELECT t.key, t.element, p.names->>t.element AS called, t.process, t.process_key, t.instance_key, t.created_at,
            t.due_at, t.assignee, t.groups, control.case_of(t.instance_key) AS case_id,
            coalesce(l.lead->>'name', l.raw->>'name') AS name, coalesce(l.lead->>'company', l.raw->>'company') AS company
     FROM control.user_tasks t LEFT JOIN routing.leads l ON l.process_instance_key = t.instance_key
     LEFT JOIN control.processes p ON p.key = t.process_key
-    WHERE t.ended_at IS NULL AND t.created_at IS NOT NULL AND (%(team)s::text IS NULL OR l.routing->>'territory' = %(team)s)
-      AND (%(who)s::text IS NULL OR %(who)s = CASE WHEN t.assignee <> '' THEN t.assignee
-           ELSE coalesce(nullif(array_to_string(t.groups, ', '), ''), 'nobody') END)
+    WHERE {_WAITS} AND (%(who)s::text IS NULL OR %(who)s = {_WHO})
     ORDER BY t.created_at LIMIT %(limit)s
-"""
+"""  # noqa: S608 - see above
 # A fair share is by weight among those who work the same territories: each one's part of what their territory got.
 _LOAD = """
     WITH given AS (
@@ -197,13 +199,13 @@ async def read(connection: AsyncConnection[DictRow], scope: Scope) -> Today:
     await connection.execute("SET LOCAL work_mem = '64MB'")
     row = await over_leads(connection, scope, {"speed": _SPEED, "bands": _IN_BANDS, **queries_of(scope)})
     speed = row["speed"]
-    (due,) = await _rows(connection, _DUE, scope.given)
+    (due,) = await read_rows(connection, _DUE, scope.given)
     counted = {band["band"]: band for band in row["bands"]}
     bands = tuple(
         Band(name, counted[number]["accepted"], counted[number]["open"]) if number in counted else Band(name, 0, 0)
         for number, (name, _) in enumerate(BANDS)
     )
-    load = await _rows(connection, _LOAD, scope.given)
+    load = await read_rows(connection, _LOAD, scope.given)
     return Today(
         leads=speed["leads"],
         accepted=speed["accepted"],
@@ -217,7 +219,7 @@ async def read(connection: AsyncConnection[DictRow], scope: Scope) -> Today:
         overdue=due["overdue"],
         at_risk=due["at_risk"],
         in_time=due["in_time"],
-        waiters=_waiters(await _rows(connection, _TASKS, scope.given)),
+        waiters=_waiters(await read_rows(connection, _TASKS, scope.given)),
         tasks=tuple(await tasks_of(connection, scope, limit=8)),
         load=tuple(
             Load(
@@ -232,7 +234,7 @@ async def read(connection: AsyncConnection[DictRow], scope: Scope) -> Today:
 
 async def teams(connection: AsyncConnection[DictRow]) -> list[tuple[str, str]]:
     """Territories: id and name."""
-    rows = await _rows(connection, "SELECT id, name FROM routing.territories ORDER BY name", {})
+    rows = await read_rows(connection, "SELECT id, name FROM routing.territories ORDER BY name", {})
     return [(row["id"], row["name"]) for row in rows]
 
 
@@ -240,11 +242,7 @@ async def tasks_of(
     connection: AsyncConnection[DictRow], scope: Scope, *, who: str | None = None, limit: int = LISTED
 ) -> list[DictRow]:
     """Open tasks, the oldest first; `who` is a person's log-in or the candidate groups."""
-    return await _rows(connection, _OLDEST, {**scope.given, "who": who, "limit": limit})
-
-
-async def _rows(connection: AsyncConnection[DictRow], query: str, given: dict[str, Any]) -> list[DictRow]:
-    return await (await connection.execute(query.encode(), given)).fetchall()
+    return await read_rows(connection, _OLDEST, {**scope.given, "who": who, "limit": limit})
 
 
 def _spread(values: list[float] | None) -> Spread:

@@ -37,10 +37,20 @@ class Visitor:
     """Somebody who may see the pages."""
 
     client: Client
-    word: str
-    """What each of their forms carries, so that a change is theirs; of today."""
-    words: tuple[str, ...]
-    """Those taken: of today and yesterday."""
+    parts: Parts
+
+    @property
+    def word(self) -> str:
+        """What each of their forms carries, so that a change is theirs; of today."""
+        return self.words[0]
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """Those taken: of today and yesterday."""
+        today = datetime.now(UTC).date()
+        return tuple(
+            _signature(self.parts, "form", self.client.id, str(today - timedelta(days=back))) for back in (0, 1)
+        )
 
 
 def cookie_of(parts: Parts, client: Client) -> tuple[str, int]:
@@ -51,10 +61,7 @@ def cookie_of(parts: Parts, client: Client) -> tuple[str, int]:
 
 
 async def _visitor(request: Request, parts: TheParts) -> Visitor:
-    client = await _client(request, parts)
-    today = datetime.now(UTC).date()
-    words = tuple(_signature(parts, "form", client.id, str(today - timedelta(days=back))) for back in (0, 1))
-    return Visitor(client, words[0], words)
+    return Visitor(await _client(request, parts), parts)
 
 
 TheVisitor = Annotated[Visitor, Depends(_visitor)]

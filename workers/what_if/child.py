@@ -7,7 +7,6 @@ Standard input: a line of JSON (`Order`). Standard output: a line of JSON with a
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import sys
 from pathlib import Path
@@ -15,12 +14,10 @@ from pathlib import Path
 import psycopg
 from pydantic import BaseModel, SecretStr
 
+from workers.child_side import Answers
 from workers.engine.errors import EngineError
 from workers.settings import Settings, Versions
 from workers.what_if.errors import Refused
-
-NICE = 10
-"""Other programs of the machine go before."""
 
 
 class Order(BaseModel):
@@ -92,12 +89,8 @@ def _words(error: Exception) -> str:
 
 def main() -> None:
     """Read an order, answer it."""
-    os.nice(NICE)
-    answer = os.fdopen(os.dup(sys.stdout.fileno()), "w")
-    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what libraries print, Java's too, is no answer
-    given = _answer(Order.model_validate_json(sys.stdin.readline()))
-    answer.write(json.dumps(given) + "\n")
-    answer.flush()
+    answers = Answers()
+    answers.line(_answer(Order.model_validate_json(sys.stdin.readline())))
     os._exit(0)  # the JVM's threads would keep it from ending
 
 

@@ -42,21 +42,21 @@ def compare(
     """The answer; `before` and `after` tell of the same leads, in the same order. `texts` are of the files before and
     after.
     """
-    pairs = list(zip(before, after, strict=True))
-    differing = [(old, new, found) for old, new in pairs if (found := _differs(old.decided, new.decided))]
+    compared = [(old, new, _differs(old.decided, new.decided)) for old, new in zip(before, after, strict=True)]
+    differing = [each for each in compared if each[2]]
     otherwise = [one.lead.lead_id for one in before if not _as_then(one)]
     received = [one.lead.received_at for one in before]
     latest = sorted(differing, key=lambda each: each[0].lead.received_at, reverse=True)[:cases]
     return WhatIf(
         file=file,
-        leads=len(pairs),
+        leads=len(compared),
         since=min(received),
         until=max(received),
-        as_then=len(pairs) - len(otherwise),
+        as_then=len(compared) - len(otherwise),
         otherwise_then=otherwise[:SHOWN_IDS],
         from_the_crm_now=sum(one.lead.from_the_crm_now for one in before),
         changed=len(differing),
-        moved=sum(_owner(old) != _owner(new) for old, new in pairs if not _differs(old.decided, new.decided)),
+        moved=sum(_owner(old) != _owner(new) for old, new, found in compared if not found),
         before=sides[0],
         after=sides[1],
         cases=[_case(old, new, found, texts) for old, new, found in latest],

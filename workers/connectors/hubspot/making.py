@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from workers.connectors.hubspot.client import HubSpotClient
 from workers.connectors.hubspot.crm import HubSpot
 from workers.connectors.hubspot.mapping import load
@@ -47,16 +49,18 @@ def hubspot(resources: Resources, database: OutsideDatabase, *, seconds: float) 
     """
     made: dict[float, HubSpot] = resources.cache.setdefault(_MADE, {})
     if seconds not in made:
-        other = next(iter(made.values()), None)  # limits, owners and the breaker are the account's
         settings = resources.settings.hubspot
-        book = other.book if other else Book(database)
-        made[seconds] = HubSpot(
-            client=client(settings, other.client.pace if other else Pace(), seconds=seconds),
-            mapping=other.mapping if other else load(settings.mapping),
-            owners=other.owners if other else Owners(book),
-            book=book,
-            breaker=other.breaker if other else Breaker("hubspot", down=CrmResting),
-        )
+        if other := next(iter(made.values()), None):  # limits, owners and the breaker are the account's
+            made[seconds] = replace(other, client=client(settings, other.client.pace, seconds=seconds))
+        else:
+            book = Book(database)
+            made[seconds] = HubSpot(
+                client=client(settings, Pace(), seconds=seconds),
+                mapping=load(settings.mapping),
+                owners=Owners(book),
+                book=book,
+                breaker=Breaker("hubspot", down=CrmResting),
+            )
     return made[seconds]
 
 

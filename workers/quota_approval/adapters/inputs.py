@@ -39,8 +39,12 @@ class PostgresInputDesk:
         )
         return Collected(input_id, sum(map(len, tables.values())), len(tables), version)
 
-    async def tables(self, organisation: Organisation, period: str) -> tuple[dict[str, Rows], str]:
+    async def tables(
+        self, organisation: Organisation, period: str, before: Mapping[str, Rows] | None = None
+    ) -> tuple[dict[str, Rows], str]:
         """What would be planned from now, and the published version that the forecast is of (empty: the table's own).
+
+        `before` is what `planned_from` says of the period, where that is known already.
 
         Raises:
             InputsUnusable: tables are missing, or no forecast is published.
@@ -58,7 +62,8 @@ class PostgresInputDesk:
             version, rows = await self._forecast(organisation.forecast_of, period)
             came = {row["month"] for row in rows}
             # A version that was published within the period begins later than it; what is before stays as it was planned.
-            before = await self.planned_from(organisation.id, period)
+            if before is None:
+                before = await self.planned_from(organisation.id, period)
             former = [row for row in _of(before, "forecast", period) if row["month"] not in came]
             found["forecast"] = _replaced(found["forecast"], period, former + rows)
         if organisation.territories_of is not None:

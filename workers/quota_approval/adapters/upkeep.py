@@ -48,10 +48,10 @@ class PostgresUpkeepDesk:
         return quota_id
 
     async def _moved(self, organisation: str, period: str, least_percent: float) -> DueAdjustment | None:
+        before = await self._inputs.planned_from(organisation, period)
         try:
-            now, _ = await self._inputs.tables(await self._book.organisation(organisation), period)
+            now, _ = await self._inputs.tables(await self._book.organisation(organisation), period, before)
         except InputsUnusable:  # whoever plans next is told why
             return None
-        before = await self._inputs.planned_from(organisation, period)
         moved = movements(expectations(before, period), expectations(now, period))
         return due_adjustment(organisation, period, moved, least_percent)

@@ -54,6 +54,11 @@ def reduced(model: Model, prices: Prices) -> Floats:
     found = model.cost + prices.load * model.work
     for price, balance in zip(prices.balance, model.balances, strict=True):
         found += balance.amount[:, None] * price
+    return with_pairs(found, model, prices)
+
+
+def with_pairs(found: Floats, model: Model, prices: Prices) -> Floats:
+    """The costs, n x m, with what neighbours' prices add to them; changed in place."""
     if prices.pair is not None:
         np.add.at(found, model.pairs[:, 0], prices.pair)
         np.subtract.at(found, model.pairs[:, 1], prices.pair)

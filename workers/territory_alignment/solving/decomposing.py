@@ -15,7 +15,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from workers.territory_alignment.solving.bounding import ROUNDING, Prices
+from workers.territory_alignment.solving.bounding import ROUNDING, Prices, with_pairs
 from workers.territory_alignment.solving.compiled import arrays
 from workers.territory_alignment.solving.geography import Floats
 from workers.territory_alignment.solving.model import Model
@@ -37,7 +37,7 @@ class Decomposition:
     def __init__(self, model: Model, prices: Prices, costs: Floats, *, closest: int = CLOSEST) -> None:
         """Prices and their reduced costs are the relaxation's; neighbours count as they are priced there."""
         self._closest = closest
-        self._arrays = arrays(model, priced(model, prices), reps_first=True)
+        self._arrays = arrays(model, with_pairs(model.cost.copy(), model, prices), reps_first=True)
         prices = prices.within(model)
         self._by_rep = (
             np.column_stack([prices.load, *prices.balance]) if model.balances else prices.load[:, None].copy()
@@ -84,15 +84,6 @@ class Decomposition:
         goal = value if np.isfinite(value) else found + GUESS * abs(found)
         length = self._scale * max(goal - found, 1e-9) / float(self._direction @ self._direction)
         self._price_of = self._price_of + length * self._direction
-
-
-def priced(model: Model, prices: Prices) -> Floats:
-    """The costs with what neighbours' prices add to them."""
-    found = model.cost.copy()
-    if prices.pair is not None:
-        np.add.at(found, model.pairs[:, 0], prices.pair)
-        np.subtract.at(found, model.pairs[:, 1], prices.pair)
-    return found
 
 
 def raise_bound(
