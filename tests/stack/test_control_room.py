@@ -17,6 +17,7 @@ from playwright.async_api import expect
 from tests.control_pages import look_through, open_browser, open_page
 from tests.stack.office import Office, Row, new_lead
 from tests.stack.test_operations import lost_lead, put_into_book
+from workers.engine.found import FoundTask
 from workers.sample.opportunities import ORGANISATION
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
@@ -175,7 +176,11 @@ async def test_the_page_s_figures_are_those_of_plain_sql(office: Office) -> None
         )
 
     for row in await office.until(known, "accepted leads in the read model"):
-        (task,) = await office.camunda.user_tasks(state="COMPLETED", process_instance_key=row["instance_key"])
+
+        async def found(key: int = row["instance_key"]) -> list[FoundTask]:
+            return await office.camunda.user_tasks(state="COMPLETED", process_instance_key=key)
+
+        (task,) = await office.until(found, "Camunda's search, which lags, to have the completed task")
         assert task.created_at is not None
         assert task.completed_at is not None
         assert row["human_seconds"] == pytest.approx((task.completed_at - task.created_at).total_seconds(), abs=0.002)
