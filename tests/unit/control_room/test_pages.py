@@ -16,14 +16,12 @@ import uvicorn
 from playwright.async_api import Browser, expect
 from pydantic import SecretStr
 
-from tests.bindings import npm
 from tests.control_pages import drawn, look_at, look_through, open_browser, open_page
 from tests.unit.control_room.engine_log import EngineLog
 from tests.unit.control_room.town import Case, live, settle
 from tests.unit.gateway.helpers import Board
 from tests.unit.what_if.leads import LEADS, fill_past
 from workers.control_room.following import Follower
-from workers.control_room.rendering import STATIC
 from workers.gateway import routes_what_if
 from workers.gateway.app import create_app
 from workers.runtime.database import Pool
@@ -236,15 +234,3 @@ async def test_a_chosen_table_is_replayed_and_compared(
         await page.get_by_role("button", name="Replay").click()
         await expect(page.get_by_role("alert")).to_have_text("No table: <b>bold</b>")
         assert not [fault for fault in faults if "422" not in fault], faults
-
-
-def test_the_viewer_is_the_published_one() -> None:
-    npm.install()
-    package = npm.MODULES / "bpmn-js"
-    for ours, theirs in (
-        ("bpmn-navigated-viewer.production.min.js", "dist/bpmn-navigated-viewer.production.min.js"),
-        ("bpmn-js.css", "dist/assets/bpmn-js.css"),
-        ("diagram-js.css", "dist/assets/diagram-js.css"),
-        ("bpmn-js.LICENSE.txt", "LICENSE"),
-    ):
-        assert (STATIC / "vendor" / ours).read_bytes() == (package / theirs).read_bytes(), ours
