@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from workers.bench.figures import Spread, spread
-from workers.engine.found import FoundTask
+from workers.engine.found import FoundTask, moment
 from workers.engine.rest import CamundaRest, RestError
 from workers.office import links
 from workers.quota_approval.adapters import loading, overview
@@ -117,7 +117,13 @@ class RoundRest(CamundaRest):
             answer = await self._request("search elements", "POST", "/v1/flownode-instances/search", body)
             page = answer.json()
             found += [
-                Element(one["flowNodeId"], one["type"], one["state"], _moment(one["startDate"]), _end(one))
+                Element(
+                    one["flowNodeId"],
+                    one["type"],
+                    one["state"],
+                    datetime.fromisoformat(one["startDate"]),
+                    moment(one.get("endDate")),
+                )  # fmt: skip
                 for one in page["items"]
             ]
             if len(page["items"]) < PAGE:
@@ -278,11 +284,3 @@ async def _load(pool: Pool, plan: Plan) -> None:
     persons = [Person(login, login, f"{login}@fairlead.example", role, node, None, None, None) for login, role, node in people]  # fmt: skip
     async with pool.connection() as connection:
         await loading.load(connection, made, tables, persons)
-
-
-def _moment(text: str) -> datetime:
-    return datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%f%z")
-
-
-def _end(one: Mapping[str, Any]) -> datetime | None:  # Any: JSON
-    return _moment(one["endDate"]) if one.get("endDate") else None

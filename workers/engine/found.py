@@ -65,9 +65,9 @@ def task_of(one: Json) -> FoundTask:
         candidate_groups=tuple(groups),
         candidate_users=tuple(users),
         form_key=int(one["formKey"]) if one.get("formKey") else None,
-        created_at=_moment(one.get("creationDate")),
-        due_at=_moment(one.get("dueDate")),
-        completed_at=_moment(one.get("completionDate")),
+        created_at=moment(one.get("creationDate")),
+        due_at=moment(one.get("dueDate")),
+        completed_at=moment(one.get("completionDate")),
     )
 
 
@@ -93,5 +93,6 @@ def instance_of(one: Json) -> FoundInstance:
     )
 
 
-def _moment(text: str | None) -> datetime | None:
+def moment(text: str | None) -> datetime | None:
+    """A time from a search's answer, with its zone; None if it has none."""
     return datetime.fromisoformat(text) if text else None

@@ -17,7 +17,7 @@ import numpy as np
 from workers.territory_alignment.solving.exactly import Flags, solve_exactly
 from workers.territory_alignment.solving.flowing import Shortage, shortage
 from workers.territory_alignment.solving.geography import Floats
-from workers.territory_alignment.solving.model import SLACK, Model, limits, needed_skills
+from workers.territory_alignment.solving.model import Model, limits, needed_skills, room
 from workers.territory_alignment.solving.organisation import Account, Organisation
 
 SHOWN = 5
@@ -107,7 +107,7 @@ class _Demands:
                 if rule in active:
                     found[line] &= flags
         limit = self.limits(active)
-        return found & (self.work[list(rows), None] <= limit * (1 + SLACK) + SLACK)
+        return found & (self.work[list(rows), None] <= room(limit))
 
     def limits(self, active: set[Rule]) -> Floats:
         """By rep, infinite where its rule is not active."""

@@ -9,7 +9,7 @@ import numba
 import numpy as np
 
 from workers.territory_alignment.solving.geography import Floats
-from workers.territory_alignment.solving.model import SLACK, Model
+from workers.territory_alignment.solving.model import Model, room
 
 F = TypeVar("F", bound=Callable[..., object])
 
@@ -50,7 +50,7 @@ def arrays(model: Model, cost: Floats, *, reps_first: bool = False) -> Arrays:
     return Arrays(
         np.ascontiguousarray(cost.T if reps_first else cost, float),
         np.ascontiguousarray(model.work.T if reps_first else model.work, float),
-        np.where(np.isfinite(model.limit), model.limit * (1 + SLACK) + SLACK, np.inf),
+        room(model.limit),
         np.array([one.amount for one in balances], float).reshape(-1, accounts),
         np.array([one.target for one in balances], float).reshape(-1, reps),
         np.array([one.tolerance for one in balances], float).reshape(-1, reps),

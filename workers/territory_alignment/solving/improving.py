@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from workers.territory_alignment.solving.geography import Floats, Ints
-from workers.territory_alignment.solving.model import SLACK, Model
+from workers.territory_alignment.solving.model import Model, room
 
 LEAST = 1e-9
 """Points that a move must gain; less may be rounding, and could go round in circles."""
@@ -28,7 +28,7 @@ class State:
         self.members = [np.flatnonzero(owner == k) for k in range(reps)]
         self.load = model.loads(owner)
         self.sums = [model.sums(owner, balance) for balance in model.balances]
-        self._room = model.limit * (1 + SLACK) + SLACK
+        self._room = room(model.limit)
         dearest = float(np.ptp(model.cost[np.isfinite(model.cost)]))
         self._over = (
             OVERLOAD * max(dearest, 1.0) / np.where(np.isfinite(model.limit) & (model.limit > 0), model.limit, 1.0)

@@ -64,7 +64,7 @@ def kpis(organisation: Organisation, owner: Ints) -> Kpis:
         potential_off=_off(models.totals(owner, potential, len(reps)), capacity),
         highest_load=float((load / capacity).max()),
         lowest_load=float((load / capacity).min()),
-        over_limit=int((load > limit * (1 + models.SLACK) + models.SLACK).sum()),
+        over_limit=int((load > models.room(limit)).sum()),
         travel_km=float(models.shares(work * has) @ np.where(has, km, 0.0)),
         changed_hands=int(changed.sum()),
         changed_share=float(changed.sum() / max(known.sum(), 1)),

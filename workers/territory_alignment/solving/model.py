@@ -21,6 +21,11 @@ SLACK = 1e-9
 """Relative; a load may exceed its limit by so much, as sums of fractions do."""
 
 
+def room(limit: Floats) -> Floats:
+    """By rep, how high a load may be: the limit and what rounding adds."""
+    return limit * (1 + SLACK) + SLACK
+
+
 @dataclass(frozen=True)
 class Balance:
     """An amount that is to be spread evenly."""

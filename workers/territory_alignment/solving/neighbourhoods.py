@@ -10,7 +10,7 @@ from workers.territory_alignment.solving.bounding import Prices
 from workers.territory_alignment.solving.exactly import Flags, solve_exactly
 from workers.territory_alignment.solving.geography import Floats, Ints
 from workers.territory_alignment.solving.improving import State
-from workers.territory_alignment.solving.model import SLACK, Balance, Model, totals
+from workers.territory_alignment.solving.model import Balance, Model, room, totals
 
 NODES = 100
 """Of the branch-and-bound tree of one neighbourhood."""
@@ -104,7 +104,7 @@ class Neighbourhoods:
     def _choose(self, state: State, width: float) -> Ints:
         """A rep by its part of the gap, and those it competes with, until there are pairs enough."""
         model = state.model
-        over = np.flatnonzero(state.load > state.model.limit * (1 + SLACK) + SLACK)
+        over = np.flatnonzero(state.load > room(state.model.limit))
         weight = excess(state, self._prices, self._costs) + 1e-12
         first = (
             int(self._random.choice(over))

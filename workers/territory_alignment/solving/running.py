@@ -14,7 +14,7 @@ from workers.territory_alignment.solving.bounding import Prices, bound, reduced
 from workers.territory_alignment.solving.errors import InputError, NoTimeError, NoWayError
 from workers.territory_alignment.solving.geography import Floats, Ints
 from workers.territory_alignment.solving.improving import State, improve
-from workers.territory_alignment.solving.model import SLACK, Model
+from workers.territory_alignment.solving.model import Model, room
 from workers.territory_alignment.solving.neighbourhoods import Neighbourhoods
 from workers.territory_alignment.solving.pair_prices import price_pairs
 from workers.territory_alignment.solving.proving import Proof
@@ -152,7 +152,7 @@ class _Search:
             self.prove("contiguity", bound(model, prices))
         owner = self._rounds(owner, prices)
         if self.best is None:
-            over = model.loads(owner) > model.limit * (1 + SLACK) + SLACK
+            over = model.loads(owner) > room(model.limit)
             raise NoTimeError(self.seconds, np.flatnonzero(over).tolist())
         return Solution(self.best, self.value, self.bound, relaxed.bound, self.seconds, self.rounds, tuple(self.trace))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from workers.territory_alignment.solving.geography import Floats, Ints
-from workers.territory_alignment.solving.model import SLACK, Model
+from workers.territory_alignment.solving.model import Model, room
 
 WHOLE = 1 - 1e-6
 
@@ -26,13 +26,13 @@ def made_whole(model: Model, share: Floats, costs: Floats, start: Ints | None = 
         kept = (start >= 0) & np.isfinite(model.cost[np.arange(len(start)), start])
         owner = np.where(kept, start, owner)
     load = model.loads(owner)
-    room = model.limit * (1 + SLACK) + SLACK
+    most = room(model.limit)
     # A rep that the relaxation gave a part of the account is as good as any.
     ranked = np.where(share > 0, costs.min(axis=1, keepdims=True) - share, costs)
     missing = np.flatnonzero(owner < 0)
     heaviest = np.where(np.isfinite(model.cost[missing]), model.work[missing], 0.0).max(axis=1)
     for i in missing[np.argsort(-heaviest, kind="stable")]:
-        over = np.maximum(load + model.work[i] - room, 0.0)
+        over = np.maximum(load + model.work[i] - most, 0.0)
         allowed = np.isfinite(model.cost[i])
         fits = allowed & (over == 0)
         best = int(
