@@ -116,16 +116,7 @@ class RoundRest(CamundaRest):
         while True:
             answer = await self._request("search elements", "POST", "/v1/flownode-instances/search", body)
             page = answer.json()
-            found += [
-                Element(
-                    one["flowNodeId"],
-                    one["type"],
-                    one["state"],
-                    datetime.fromisoformat(one["startDate"]),
-                    moment(one.get("endDate")),
-                )  # fmt: skip
-                for one in page["items"]
-            ]
+            found += [_element(one) for one in page["items"]]
             if len(page["items"]) < PAGE:
                 return found
             body["searchAfter"] = page["sortValues"]
@@ -284,3 +275,8 @@ async def _load(pool: Pool, plan: Plan) -> None:
     persons = [Person(login, login, f"{login}@fairlead.example", role, node, None, None, None) for login, role, node in people]  # fmt: skip
     async with pool.connection() as connection:
         await loading.load(connection, made, tables, persons)
+
+
+def _element(one: Mapping[str, Any]) -> Element:  # Any: JSON
+    began, ended = datetime.fromisoformat(one["startDate"]), moment(one.get("endDate"))
+    return Element(one["flowNodeId"], one["type"], one["state"], began, ended)
