@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from importlib.util import find_spec
 from multiprocessing import get_context
+from multiprocessing.connection import Connection
+
+import psutil
 
 from workers.bench.planning_cases import Answer, Case, Side, Work, measured
 from workers.bench.planning_cpsat import solve_with_cpsat
@@ -22,6 +25,8 @@ FIRST_SECONDS = 10.0
 ABOVE_LP = {(200, 5_000, 60.0): 0.03}
 OWN_GAP = {(50, 1_000, 30.0): 0.007}
 """Reps, accounts, seconds → targets."""
+PATIENCE, MAKING_SECONDS = 2.0, 60.0
+"""A side may take so many times its time, and so long to start and to make its model; then it is killed."""
 DEFAULT = ("50x1000:30", "200x5000:60", "c20x200:30", "d20x200:30", "e20x200:30")
 
 
@@ -87,11 +92,42 @@ def bench(
         sides = []
         for name, work in works.items():
             say(f"{case.name}: {name} …")
-            with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-                sides.append(pool.submit(measured, name, work, case).result())
+            sides.append(apart(name, work, case))
         found.append(Outcome(case, sides))
         done(found[-1])
     return found
+
+
+def apart(name: str, work: Work, case: Case) -> Side:
+    """Let a side solve an instance in a process of its own.
+
+    One that is not back after `PATIENCE` times its time, as HiGHS at times looks at no clock, is killed: it has no plan, and has
+    proved that a score is not negative.
+
+    Raises:
+        EOFError: the process died; it has said why.
+    """
+    context = get_context("spawn")
+    ours, theirs = context.Pipe(duplex=False)
+    process = context.Process(target=_report, args=(theirs, name, work, case))
+    began = time.monotonic()
+    process.start()
+    theirs.close()
+    try:
+        if ours.poll(PATIENCE * case.seconds + MAKING_SECONDS):
+            side: Side = ours.recv()
+            return side
+        late = psutil.Process(process.pid)
+        used, held = sum(late.cpu_times()[:2]), late.memory_info().rss / 2**20
+        return Side(name, Answer(None, 0.0), time.monotonic() - began, used, held)
+    finally:
+        process.kill()
+        process.join()
+        ours.close()
+
+
+def _report(to: Connection, name: str, work: Work, case: Case) -> None:
+    to.send(measured(name, work, case))
 
 
 def own_gap(side: Side) -> float | None:

@@ -1,13 +1,16 @@
 from __future__ import annotations
 
+import multiprocessing
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from workers.bench import planning
 from workers.bench.gap_instances import gap_instance, write_instance
 from workers.bench.planning import OURS, Outcome, as_json, bench, own_gap
 from workers.bench.planning_cases import Answer, Case, Side, case_of, peak_mib
@@ -72,6 +75,19 @@ def test_a_process_is_charged_with_its_own_memory_and_not_with_that_of_who_start
     command = [sys.executable, "-c", "from workers.bench.planning_cases import peak_mib; print(peak_mib())"]
     alone = float(subprocess.run(command, capture_output=True, check=True).stdout)
     assert peak_mib() > len(held) / 2**20 > alone > 10
+
+
+def _deaf(*_: object) -> Answer:
+    while True:
+        time.sleep(1)
+
+
+def test_a_side_that_looks_at_no_clock_is_killed_and_has_no_plan(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(planning, "MAKING_SECONDS", 0.5)
+    late = planning.apart("deaf", _deaf, case_of("c4x20:0.2", 1))
+    assert (late.answer.value, late.answer.bound, own_gap(late)) == (None, 0.0, None)
+    assert late.seconds > 0.5
+    assert not multiprocessing.active_children()
 
 
 @pytest.mark.slow
