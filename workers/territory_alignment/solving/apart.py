@@ -6,10 +6,12 @@ process of `multiprocessing` would import the caller's main module again, which 
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pickle
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 
 from workers.territory_alignment.solving.exactly import Exact, Flags, solve_exactly
@@ -21,20 +23,20 @@ LOOK_SECONDS = 0.2
 
 def solve_apart(model: Model, pairs: Flags, *, seconds: float, gap: float, over: Callable[[], bool]) -> Exact | None:
     """See `exactly.solve_exactly`; None if it is over first, or the process died, as it may where memory is short."""
-    order: bytes | None = pickle.dumps((model, pairs, seconds, gap))
     command = [sys.executable, "-m", __name__]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
-        try:
-            while not over():
-                try:
-                    answer, _ = process.communicate(order, timeout=LOOK_SECONDS)
-                except subprocess.TimeoutExpired:
-                    order = None  # it goes on with what it was given
-                    continue
-                return None if process.returncode else _read(answer)
-            return None
-        finally:
-            process.kill()
+    # A file, as `communicate` forgets after a time-out what of its input the pipe had no room for.
+    with tempfile.TemporaryFile() as order:
+        pickle.dump((model, pairs, seconds, gap), order)
+        order.seek(0)
+        with subprocess.Popen(command, stdin=order, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
+            try:
+                while not over():
+                    with contextlib.suppress(subprocess.TimeoutExpired):
+                        answer, _ = process.communicate(timeout=LOOK_SECONDS)
+                        return None if process.returncode else _read(answer)
+                return None
+            finally:
+                process.kill()
 
 
 def _read(answer: bytes) -> Exact:

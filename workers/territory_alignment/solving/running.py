@@ -11,6 +11,7 @@ import numpy as np
 
 from workers.territory_alignment.solving.annealing import Annealing
 from workers.territory_alignment.solving.bounding import Prices, bound, reduced
+from workers.territory_alignment.solving.coring import Core
 from workers.territory_alignment.solving.errors import InputError, NoTimeError, NoWayError
 from workers.territory_alignment.solving.geography import Floats, Ints
 from workers.territory_alignment.solving.improving import State, improve
@@ -170,17 +171,20 @@ class _Search:
             left=self.left,
             over=self.over,
         )
+        core = Core(self.model, costs, gap=self.limits.gap, left=self.left, over=self.over)
         proof.begin()
+        core.begin()
         try:
-            owner = self._until_over(owner, prices, costs, lowest, proof)
+            owner = self._until_over(owner, prices, costs, lowest, proof, core)
         finally:
+            core.end()
             proof.end()
-        self._take(proof)
+        self._take(proof, core)
         return owner
 
-    def _until_over(self, owner: Ints, prices: Prices, costs: Floats, lowest: float, proof: Proof) -> Ints:
+    def _until_over(self, owner: Ints, prices: Prices, costs: Floats, lowest: float, proof: Proof, core: Core) -> Ints:
         def over() -> bool:
-            self._take(proof)
+            self._take(proof, core)
             return self.over()
 
         around = Neighbourhoods(prices, costs, lowest, self._random)
@@ -215,9 +219,12 @@ class _Search:
                 self.note("neighbourhoods", state.owner)
         return state.owner
 
-    def _take(self, proof: Proof) -> None:
+    def _take(self, proof: Proof, core: Core) -> None:
         """Take over what was found and proven meanwhile."""
         self.prove("decomposition", proof.bound)
+        if (plan := core.found) is not None and plan.owner is not None:
+            core.found = None
+            self.note("core", plan.owner)
         if (exact := proof.exact) is None:
             return
         proof.exact = None

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import pickle
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -8,8 +10,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.unit.territory_alignment.solving.helpers import QUICK, best_by_looking, model
+from workers.bench.gap_instances import gap_instance
 from workers.territory_alignment.solving.apart import solve_apart
 from workers.territory_alignment.solving.bounding import Prices, bound, reduced
+from workers.territory_alignment.solving.coring import cheapest
 from workers.territory_alignment.solving.errors import InputError, NoTimeError, NoWayError
 from workers.territory_alignment.solving.exactly import solve_exactly
 from workers.territory_alignment.solving.improving import State, improve
@@ -185,6 +189,31 @@ def test_a_mip_apart_answers_as_one_here_does_and_ends_with_the_search() -> None
     assert solve_apart(problem, pairs, seconds=60, gap=1e-7, over=lambda: True) is None
     broken = np.ones((2, 2), bool)
     assert solve_apart(problem, broken, seconds=60, gap=1e-7, over=lambda: False) is None, "its process died"
+
+
+def test_an_order_larger_than_a_pipe_arrives_whole() -> None:
+    problem = gap_instance("c", 20, 250, 1)
+    pairs = cheapest(problem.cost, 8.0)
+    assert len(pickle.dumps((problem, pairs))) > 65_536
+    ends = time.monotonic() + 60
+    apart = solve_apart(problem, pairs, seconds=30, gap=0.1, over=lambda: time.monotonic() > ends)
+    assert apart is not None
+    assert apart.owner is not None
+    assert problem.overload(apart.owner) == 0
+
+
+def test_the_core_keeps_each_account_s_cheapest_pairs_and_nobody_s_forbidden_one() -> None:
+    costs = np.array([[1.0, 5.0, np.inf], [9.0, 2.0, 3.0], [4.0, np.inf, 4.5]])
+    assert cheapest(costs, 1.0).tolist() == [[True, False, False], [False, True, False], [True, False, False]]
+    assert cheapest(costs, 1.7).tolist() == [[True, False, False], [False, True, True], [True, False, True]]
+    assert (cheapest(costs, 9.0) == np.isfinite(costs)).all()
+
+
+def test_an_assignment_problem_is_helped_by_its_core() -> None:
+    problem = gap_instance("d", 10, 100, 1)
+    found = solve(problem, Limits(8.0, gap=0.0, seed=1))
+    assert "core" in {step.stage for step in found.trace}
+    assert problem.overload(found.owner) == 0
 
 
 def test_progress_is_told_in_order_and_stop_ends_it() -> None:
