@@ -31,6 +31,7 @@ from workers.settings_sections import (
     Mail,
     Ports,
     Retention,
+    Salesforce,
     Tracing,
     Versions,
     Webhooks,
@@ -47,6 +48,7 @@ __all__ = [
     "Mail",
     "Ports",
     "Retention",
+    "Salesforce",
     "Settings",
     "Tracing",
     "Versions",
@@ -91,8 +93,8 @@ class Settings(BaseSettings):
     """Where the pages of docs/runbooks are read (``…/incident.md``); None: at the gateway."""
     database_url: SecretStr | None = None
     """Any PostgreSQL DSN; None: the embedded server of the local stack."""
-    crm: Literal["postgresql", "hubspot"] = "postgresql"
-    """Where lead routing reads accounts and writes owners: the built-in CRM, or `hubspot`."""
+    crm: Literal["postgresql", "hubspot", "salesforce"] = "postgresql"
+    """Where lead routing reads accounts and writes owners: the built-in CRM, or `hubspot`, or `salesforce`."""
     crm_database_url: SecretStr | None = None
     """Another way to the database for the built-in CRM alone (schemas crm and routing); None: as `database_url`."""
     erp_database_url: SecretStr | None = None
@@ -123,6 +125,7 @@ class Settings(BaseSettings):
     control_room: ControlRoom = ControlRoom()
     webhooks: Webhooks = Webhooks()
     hubspot: HubSpot = HubSpot()
+    salesforce: Salesforce = Salesforce()
 
     @classmethod
     def settings_customise_sources(
@@ -140,6 +143,8 @@ class Settings(BaseSettings):
     def _crm_is_connected(self) -> Self:
         if self.crm == "hubspot" and self.hubspot.access_token is None:
             raise ValueError("with FAIRLEAD_CRM=hubspot set also FAIRLEAD_HUBSPOT__ACCESS_TOKEN")
+        if self.crm == "salesforce" and not self.salesforce.connected:
+            raise ValueError("with FAIRLEAD_CRM=salesforce set also FAIRLEAD_SALESFORCE__CLIENT_ID")
         return self
 
     @field_validator("database_url")

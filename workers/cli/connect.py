@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Awaitable, Callable, Sequence
 
     from psycopg import AsyncConnection
     from psycopg.rows import DictRow
 
-    from workers.connectors.hubspot.check import Finding
+    from workers.connectors.checking import Finding
     from workers.settings import Settings
+
+    Look = Callable[[Settings, bool], Awaitable[tuple[list[str], Sequence[Finding]]]]
 
 app = typer.Typer(no_args_is_help=True, help="Whether other systems are ready to be worked with.")
 check = typer.Typer(
@@ -30,27 +32,39 @@ def _group() -> None:
     """Rights, fields, people and limits; nothing is changed unless asked for."""
 
 
+_CREATE = Annotated[bool, typer.Option("--create-fields", help="First make the fields that Fairlead keeps for itself.")]
+_JSON = Annotated[bool, typer.Option("--json", help="As a JSON array.")]
+
+
 @check.command()
-def hubspot(
-    create_fields: Annotated[
-        bool, typer.Option("--create-fields", help="First make the properties that Fairlead keeps for itself.")
-    ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="As a JSON array.")] = False,
-) -> None:
+def hubspot(create_fields: _CREATE = False, as_json: _JSON = False) -> None:
     """Look at the HubSpot account of FAIRLEAD_HUBSPOT__…; the exit code is 1 if something has to be mended."""
+    _report("HubSpot", _hubspot, create_fields, as_json)
+
+
+@check.command()
+def salesforce(create_fields: _CREATE = False, as_json: _JSON = False) -> None:
+    """Look at the organisation of FAIRLEAD_SALESFORCE__…; the exit code is 1 if something has to be mended."""
+    _report("Salesforce", _salesforce, create_fields, as_json)
+
+
+def _report(title: str, look: Look, create: bool, as_json: bool) -> None:
     import asyncio
     import json
     from dataclasses import asdict
 
     from workers.cli._support import fail, print_table
-    from workers.connectors.hubspot.answers import HubSpotPause
-    from workers.connectors.hubspot.making import NotConnected
+    from workers.connectors.answers import SystemPause
+    from workers.connectors.making import NotConnected
     from workers.runtime.errors import TaskError
     from workers.settings import get_settings
 
+    async def looked() -> tuple[list[str], Sequence[Finding]]:
+        return await look(get_settings(), create)
+
     try:
-        made, findings = asyncio.run(_look(get_settings(), create_fields))
-    except (NotConnected, HubSpotPause, TaskError) as error:
+        made, findings = asyncio.run(looked())
+    except (NotConnected, SystemPause, TaskError) as error:
         fail(str(error))
     if as_json:
         typer.echo(json.dumps([asdict(one) for one in findings], indent=2))
@@ -59,22 +73,40 @@ def hubspot(
             typer.echo(f"Made: {', '.join(made)}")
         marks = {"ok": "ok", "wrong": "TO MEND", "note": "note"}
         print_table(
-            "HubSpot", ["", "what", "", "found"], [[one.area, one.what, marks[one.state], one.said] for one in findings]
+            title, ["", "what", "", "found"], [[one.area, one.what, marks[one.state], one.said] for one in findings]
         )
     wrong = sum(one.state == "wrong" for one in findings)
     if wrong:
-        fail(f"{wrong} to mend; see docs/connect-hubspot.md.")
+        fail(f"{wrong} to mend; see docs/connect-{title.lower()}.md.")
 
 
-async def _look(settings: Settings, create: bool) -> tuple[list[str], Sequence[Finding]]:
-    from workers.connectors.hubspot import check, making, mapping
+async def _hubspot(settings: Settings, create: bool) -> tuple[list[str], Sequence[Finding]]:
+    from workers.connectors import mapping
+    from workers.connectors.hubspot import check, making
+    from workers.connectors.hubspot.mapping import FieldMapping
     from workers.connectors.hubspot.pace import Pace
 
-    fields = mapping.load(settings.hubspot.mapping)
+    fields = mapping.load(FieldMapping, settings.hubspot.mapping)
     client = making.client(settings.hubspot, Pace(), seconds=SECONDS)
     try:
         made = await check.create_fields(client, fields) if create else []
         return made, [one async for one in check.check(client, fields, await _reps(settings))]
+    finally:
+        await client.close()
+
+
+async def _salesforce(settings: Settings, create: bool) -> tuple[list[str], Sequence[Finding]]:
+    from workers.connectors import mapping
+    from workers.connectors.salesforce import check, fields, making
+    from workers.connectors.salesforce.login import Login
+    from workers.connectors.salesforce.mapping import FieldMapping
+    from workers.connectors.salesforce.pace import Pace
+
+    places = mapping.load(FieldMapping, settings.salesforce.mapping)
+    client = making.client(settings.salesforce, Login(settings.salesforce), Pace(), seconds=SECONDS)
+    try:
+        made = await fields.create_fields(client, places) if create else []
+        return made, [one async for one in check.check(client, places, await _reps(settings))]
     finally:
         await client.close()
 

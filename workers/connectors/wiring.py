@@ -1,20 +1,28 @@
-"""What a dispatcher delivers for connectors that belong to no process: so far, contacts of HubSpot that become leads."""
+"""What a dispatcher does for connectors that belong to no process: it takes the new leads of other systems."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import structlog
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
-from workers.connectors.hubspot import making
+from workers.connectors.hubspot import making as making_hubspot
 from workers.connectors.hubspot.contacts import ContactIntake
 from workers.connectors.hubspot.events import CHANNEL
+from workers.connectors.making import DELIVERING_SECONDS
+from workers.connectors.making import close as close_systems
 from workers.office import systems
-from workers.runtime.resources import Deliver, Resources
+from workers.runtime.resources import Deliver, Regular, Resources
 from workers.runtime.work import Work
+
+if TYPE_CHECKING:
+    from workers.connectors.salesforce.intake import Outcome
+
+log = structlog.get_logger()
 
 
 def ports(_resources: Resources, _work: Work) -> None:
@@ -25,9 +33,21 @@ def deliveries(resources: Resources) -> Mapping[str, Deliver]:
     """Who carries the outbox rows of which channel."""
     if resources.settings.hubspot.access_token is None:
         return {}
-    hubspot = making.hubspot(resources, systems.crm(resources), seconds=making.DELIVERING_SECONDS)
-    take = partial(_take, ttl_seconds=resources.settings.gateway.message_ttl_seconds)
-    return {CHANNEL: ContactIntake(hubspot, resources.pool, take)}
+    hubspot = making_hubspot.hubspot(resources, systems.crm(resources), seconds=DELIVERING_SECONDS)
+    return {CHANNEL: ContactIntake(hubspot, resources.pool, partial(_take_one, resources))}
+
+
+def chores(resources: Resources) -> Sequence[Regular]:
+    """What is looked for now and then."""
+    settings = resources.settings.salesforce
+    if not settings.connected:
+        return []
+    from workers.connectors.salesforce import intake, making  # noqa: PLC0415 - cryptography, for who is connected alone
+
+    salesforce = making.salesforce(resources, systems.crm(resources), seconds=DELIVERING_SECONDS)
+    seconds, take = settings.poll_seconds, partial(_take, resources)
+    look = intake.LeadIntake(salesforce, resources.pool, take, _note, poll_seconds=seconds).look
+    return [Regular("salesforce leads", seconds, look)]
 
 
 async def prepare(_resources: Resources, _tasks: Collection[str]) -> None:
@@ -36,11 +56,31 @@ async def prepare(_resources: Resources, _tasks: Collection[str]) -> None:
 
 async def close(resources: Resources) -> None:
     """Close what is open."""
-    await making.close(resources)
+    await close_systems(resources)
     await systems.close(resources)
 
 
-async def _take(connection: AsyncConnection[DictRow], lead: Mapping[str, Any], *, ttl_seconds: int) -> None:
-    from workers.gateway import intake  # noqa: PLC0415 - FastAPI, which a dispatcher without HubSpot does without
+async def _take_one(resources: Resources, connection: AsyncConnection[DictRow], lead: Mapping[str, Any]) -> None:
+    await _take(resources, connection, [lead])
 
-    await intake.take(connection, [intake.fitting(lead)], ttl_seconds=ttl_seconds)
+
+async def _take(resources: Resources, connection: AsyncConnection[DictRow], leads: Sequence[Mapping[str, Any]]) -> int:
+    from workers.gateway import intake  # noqa: PLC0415 - FastAPI, which a dispatcher that takes none does without
+
+    fitting = [intake.fitting(lead) for lead in leads]
+    taken = await intake.take(connection, fitting, ttl_seconds=resources.settings.gateway.message_ttl_seconds)
+    return sum(not one.duplicate for one in taken)
+
+
+async def _note(connection: AsyncConnection[DictRow], outcomes: Sequence[Outcome]) -> int:
+    from workers.gateway import commands, events  # noqa: PLC0415 - see `_take`
+
+    said = {f"{one.lead_id}:{one.converted}": one for one in outcomes}
+    new = await events.first_seen(connection, "salesforce.outcome", said)
+    for key in sorted(new):
+        one = said[key]
+        try:
+            await commands.record_outcome(connection, one.lead_id, one.converted, at=one.at, actor="salesforce")
+        except commands.LeadUnknown:  # of another database that worked with this organisation before
+            log.info("outcome of a lead that is not ours", action="outcome_unknown", lead=one.lead_id)
+    return len(new)

@@ -71,8 +71,8 @@ async def close(resources: Resources) -> None:
     database = resources.cache.pop(_CRM, None)
     if database is not None:
         await database.close()
-    if resources.settings.crm == "hubspot":
-        from workers.connectors.hubspot import making  # noqa: PLC0415 - see `_crm_port`
+    if resources.settings.crm != "postgresql":
+        from workers.connectors import making  # noqa: PLC0415 - see `_crm_port`
 
         await making.close(resources)
 
@@ -80,20 +80,17 @@ async def close(resources: Resources) -> None:
 def _crm_port(resources: Resources, work: Work) -> crm_port.Crm:
     if resources.settings.crm == "postgresql":
         return PostgresCrm(_crm(resources), work)
-    from workers.connectors.hubspot import making  # noqa: PLC0415 - httpx and YAML, which the built-in CRM does without
-    from workers.connectors.hubspot.crm import HubSpotCrm  # noqa: PLC0415 - likewise
+    from workers.connectors import crms  # noqa: PLC0415 - httpx and YAML, which the built-in CRM does without
 
-    hubspot = making.hubspot(resources, _crm(resources), seconds=making.READING_SECONDS)
-    return HubSpotCrm(hubspot, partial(pending_changes, work))
+    return crms.reading(resources, _crm(resources), partial(pending_changes, work))
 
 
 def _crm_delivery(resources: Resources) -> Deliver:
     if resources.settings.crm == "postgresql":
         return CrmDelivery(_crm(resources))
-    from workers.connectors.hubspot import making  # noqa: PLC0415 - see `_crm_port`
-    from workers.connectors.hubspot.crm import HubSpotDelivery  # noqa: PLC0415 - likewise
+    from workers.connectors import crms  # noqa: PLC0415 - see `_crm_port`
 
-    return HubSpotDelivery(making.hubspot(resources, _crm(resources), seconds=making.DELIVERING_SECONDS))
+    return crms.delivery(resources, _crm(resources))
 
 
 def _crm(resources: Resources) -> CrmDatabase:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import difflib
 import importlib
 import importlib.util
+from collections.abc import Sequence
 from pathlib import Path
 from typing import cast
 
-from workers.runtime.resources import Wiring
+from workers.runtime.resources import Chores, Regular, Resources, Wiring
 from workers.runtime.task import REGISTRY, TaskSpec
 
 ROOT = "workers"
@@ -64,6 +65,12 @@ def undoing(context: str, root: str = ROOT) -> list[TaskSpec]:
 def wiring(context: str, root: str = ROOT) -> Wiring:
     """The context's `wiring` module."""
     return cast("Wiring", importlib.import_module(f"{root}.{context}.wiring"))
+
+
+def chores(context: str, resources: Resources, root: str = ROOT) -> Sequence[Regular]:
+    """What the context has done now and then; most have nothing."""
+    found: Chores | None = getattr(wiring(context, root), "chores", None)
+    return found(resources) if found is not None else ()
 
 
 def _folder(root: str) -> Path:

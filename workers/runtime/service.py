@@ -27,7 +27,7 @@ from workers.runtime.housekeeping import ended, regularly
 from workers.runtime.orphans import ElementStates, Orphans
 from workers.runtime.outbox import Deliver
 from workers.runtime.probes import Probes, State
-from workers.runtime.resources import Resources
+from workers.runtime.resources import Regular, Resources
 from workers.runtime.task import TaskSpec
 from workers.runtime.worker import Worker
 from workers.runtime.zeebe import ZeebeClient
@@ -114,8 +114,10 @@ async def serve_outbox(
     ):
         resources = Resources(settings, pool)
         channels: dict[str, Deliver] = {deliveries.MESSAGES: deliveries.messages(client)}
+        regular: list[Regular] = []
         for context in discovery.contexts(root):
             channels.update(discovery.wiring(context, root).deliveries(resources))
+            regular += discovery.chores(context, resources, root)
         dispatcher = Dispatcher(settings.dsn, books, channels, runbook=settings.runbook)
         orphans = Orphans(resources, view, root)
         expiry = Expiry(pool, settings.retention)
@@ -125,6 +127,7 @@ async def serve_outbox(
                 chores = [
                     group.create_task(regularly("orphans", ORPHANS_SECONDS, orphans.look)),
                     group.create_task(regularly("expiry", EXPIRY_SECONDS, expiry.sweep)),
+                    *(group.create_task(regularly(one.name, one.seconds, one.chore)) for one in regular),
                 ]
                 await dispatcher.run()
                 await ended(chores)

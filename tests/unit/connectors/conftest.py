@@ -67,13 +67,17 @@ async def case(pool: Pool, simulated: Simulated) -> AsyncIterator[Casework]:
     """Lead routing with HubSpot; Ana is a rep with an owner there, Ben a rep without."""
     settings = Settings(crm="hubspot", hubspot=settings_of(simulated, client_secret=SecretStr("app secret")))
     case = Casework(Resources(settings, pool))
-    for rep in ("ana", "ben"):
+    await hire(case, "ana", "ben")
+    yield case
+    await wiring.close(case.resources)
+    await connectors.close(case.resources)
+
+
+async def hire(case: Casework, *reps: str) -> None:
+    for rep in reps:
         await case.sql(
             """INSERT INTO routing.reps (id, name, email, login, territories, timezone, holidays, working_hours,
                    languages, skills, weight, daily_capacity, open_capacity)
                VALUES (%s, %s, %s, %s, '{iberia}', 'UTC', 'ES', %s, '{es}', '{}', 1, 5, 5)""",
             *(rep, rep.title(), f"{rep}@example.com", rep, Jsonb({})),
         )
-    yield case
-    await wiring.close(case.resources)
-    await connectors.close(case.resources)

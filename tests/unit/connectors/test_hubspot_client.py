@@ -9,10 +9,12 @@ import pytest
 from tests.simulators.hubspot.limits import Fault as Broken
 from tests.simulators.hubspot.serving import Simulated
 from tests.unit.connectors.conftest import MakeClient
+from workers.connectors.answers import DAILY_SECONDS, REFUSED_SECONDS, SystemDown, SystemPause, SystemRefused
 from workers.connectors.hubspot import answers, pace
-from workers.connectors.hubspot.answers import Fault, HubSpotDown, HubSpotPause, HubSpotRefused
-from workers.connectors.hubspot.client import HubSpotClient, Record
+from workers.connectors.hubspot.answers import Fault
+from workers.connectors.hubspot.client import HubSpotClient
 from workers.connectors.hubspot.pace import Pace
+from workers.connectors.records import Record
 from workers.runtime.outside_http import UNTOLD_SECONDS
 
 LEAD = "fairlead_lead_id"
@@ -38,20 +40,20 @@ async def test_what_is_no_answer_is_tried_again(make_client: MakeClient, simulat
     client = make_client(seconds=0.5 if broken == "silent" else 5.0)
     simulated.door.faults = [broken, broken]
     for attempt in (client.get("contacts", "1", []), client.upsert("contacts", LEAD, {"lead-1": {}})):
-        with pytest.raises(HubSpotDown):
+        with pytest.raises(SystemDown):
             await attempt
     assert simulated.account.writes == []
     assert isinstance((await client.upsert("contacts", LEAD, {"lead-1": {}}))["lead-1"], Record)
 
 
 async def test_a_port_where_nothing_listens_is_tried_again(make_client: MakeClient) -> None:
-    with pytest.raises(HubSpotDown):
+    with pytest.raises(SystemDown):
         await make_client(base_url="http://127.0.0.1:1").get("contacts", "1", [])
 
 
 async def test_an_answer_that_is_lost_makes_no_second_contact(client: HubSpotClient, simulated: Simulated) -> None:
     simulated.door.faults = ["lost"]
-    with pytest.raises(HubSpotDown):
+    with pytest.raises(SystemDown):
         await client.upsert("contacts", LEAD, {"lead-1": {"email": "ana@acme.es"}})
     await client.upsert("contacts", LEAD, {"lead-1": {"email": "ana@acme.es"}})
     assert len(simulated.account.records["contacts"]) == 1
@@ -63,8 +65,8 @@ async def test_an_answer_that_is_lost_makes_no_second_contact(client: HubSpotCli
         ("429_secondly", 3.0),
         ("429_bare", UNTOLD_SECONDS),
         ("503_later", 20.0),
-        ("429_daily", answers.DAILY_SECONDS),
-        ("401", answers.REFUSED_SECONDS),
+        ("429_daily", DAILY_SECONDS),
+        ("401", REFUSED_SECONDS),
     ],
 )
 async def test_a_pause_is_kept_without_asking_again(
@@ -75,7 +77,7 @@ async def test_a_pause_is_kept_without_asking_again(
     simulated.door.faults = [broken]
     for waited in (0.0, 0.3):
         clock.now += waited
-        with pytest.raises(HubSpotPause) as pause:
+        with pytest.raises(SystemPause) as pause:
             await client.get("contacts", "1", [])
         assert pause.value.retry_after == pytest.approx(seconds - waited)
     assert len(simulated.door.asked) == 1
@@ -91,7 +93,7 @@ async def test_hubspot_need_not_refuse_who_reads_its_headers(make_client: MakeCl
         try:
             await client.get("contacts", "1", [])
             asked += 1
-        except HubSpotPause:
+        except SystemPause:
             pass
         clock.now += 0.1
     assert len(simulated.door.asked) == asked  # none was refused
@@ -103,9 +105,9 @@ async def test_the_days_end_is_seen_before_the_refusal(make_client: MakeClient, 
     client = make_client()
     await client.get("contacts", "1", [])
     await client.get("contacts", "1", [])
-    with pytest.raises(HubSpotPause) as pause:
+    with pytest.raises(SystemPause) as pause:
         await client.get("contacts", "1", [])
-    assert pause.value.retry_after == pytest.approx(answers.DAILY_SECONDS, abs=5)
+    assert pause.value.retry_after == pytest.approx(DAILY_SECONDS, abs=5)
     assert len(simulated.door.asked) == 2
 
 
@@ -113,7 +115,7 @@ def test_searches_wait_for_their_turn() -> None:
     clock = Clock()
     one = Pace(clock)
     assert [one.wait(search=True, patience=2) for _ in range(9)] == [0, 0, 0, 0, 1, 1, 1, 1, 2]
-    with pytest.raises(HubSpotPause):
+    with pytest.raises(SystemPause):
         one.wait(search=True, patience=1)
     assert one.wait(search=False, patience=0) == 0
 
@@ -161,7 +163,7 @@ def test_errors_inside_of_an_answer_with_200_are_seen() -> None:
 
 async def test_a_missing_right_is_named(client: HubSpotClient, simulated: Simulated) -> None:
     simulated.door.scopes.remove("crm.objects.contacts.write")
-    with pytest.raises(HubSpotRefused, match=r"scope crm\.objects\.contacts\.write"):
+    with pytest.raises(SystemRefused, match=r"scope crm\.objects\.contacts\.write"):
         await client.upsert("contacts", LEAD, {"lead-1": {}})
 
 
@@ -176,7 +178,7 @@ async def test_a_missing_right_is_named(client: HubSpotClient, simulated: Simula
 async def test_what_hubspot_refuses_is_named_without_the_value(
     client: HubSpotClient, properties: dict[str, str], named: str
 ) -> None:
-    with pytest.raises(HubSpotRefused, match=named) as refused:
+    with pytest.raises(SystemRefused, match=named) as refused:
         await client.upsert("contacts", LEAD, {"lead-1": properties})
     assert "private" not in str(refused.value)
 

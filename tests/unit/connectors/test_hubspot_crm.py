@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from itertools import count
-from typing import Any, cast
+from typing import cast
 
 import pytest
 
 from tests.simulators.hubspot.records import Stored
 from tests.simulators.hubspot.serving import Simulated
+from tests.unit.connectors.changes import LEAD, assign, change, send
 from tests.unit.lead_routing.leads.casework import Casework
 from workers.lead_routing import wiring
 from workers.lead_routing.domain.lead import Lead
@@ -18,25 +18,6 @@ from workers.runtime.errors import DependencyDown, PermanentError
 from workers.runtime.outbox import OutboxRow
 from workers.runtime.work import Work
 from workers.settings import Settings
-
-LEAD = {"name": "Ana María Ruiz", "email": "ana@acme.es", "company": "Acme", "message": "secret", "country": "ES"}
-_ids = count(1)
-
-
-def change(external_id: str, **payload: Any) -> OutboxRow:
-    return OutboxRow(next(_ids), CHANNEL, "lead", external_id, {"lead_id": "lead", **payload}, 0)
-
-
-async def send(case: Casework, row: OutboxRow) -> None:
-    await wiring.deliveries(case.resources)[CHANNEL](row)
-
-
-async def assign(case: Casework, rep: str, round_: int = 0, account: dict[str, Any] | None = None) -> dict[str, Any]:
-    result = await case.run(
-        "write_owner", lead_id="lead", round=round_, assignment={"owner_id": rep}, lead=LEAD, account=account
-    )
-    crm_write: dict[str, Any] = result["crm_write"]
-    return crm_write
 
 
 def the_contact(simulated: Simulated) -> Stored:

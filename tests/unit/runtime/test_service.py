@@ -185,9 +185,10 @@ async def test_takes_a_newer_schema(serve: Serve, dsn: str) -> None:
         assert await served.terminate() == 0
 
 
-async def test_dispatcher_process_sends_and_stops(serve: Serve, cases: Cases) -> None:
+async def test_dispatcher_process_sends_does_chores_and_stops(serve: Serve, cases: Cases) -> None:
     async with serve("outbox") as served:
         await served.said("dispatcher_started")
+        await served.said("watered")
         async with cases.resources.pool.connection() as connection:
             await put(connection, "zeebe.message", "x", "m:x", {"name": "hello", "correlation_key": "x"})
         await until(lambda: cases.rows("SELECT FROM runtime.delivered"), "the message to be sent")

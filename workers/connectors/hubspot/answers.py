@@ -6,61 +6,24 @@ https://developers.hubspot.com/docs/developer-tooling/platform/usage-guidelines.
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from workers.runtime.errors import PermanentError, TransientError
+from workers.connectors.answers import (
+    DAILY_SECONDS,
+    NAME,
+    REFUSED_SECONDS,
+    Answer,
+    Json,
+    SystemConflict,
+    SystemDown,
+    SystemPause,
+    SystemRefused,
+    dicts,
+    parsed,
+)
 from workers.runtime.outside_http import UNTOLD_SECONDS
-
-Json = dict[str, Any]  # Any: JSON
-
-DAILY_SECONDS = 900.0
-"""The day ends at midnight of the account's time zone, which the answer does not tell: asked again after so long."""
-
-REFUSED_SECONDS = 60.0
-"""A token that is refused concerns all requests; somebody has to give another one."""
-
-_NAME = re.compile(r"[A-Za-z0-9_.-]{1,100}")
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """An answer over HTTP."""
-
-    status: int
-    headers: Mapping[str, str]
-    """By names in any case."""
-    content: bytes
-    pause: float | None = None
-    """Seconds that Retry-After asks for."""
-
-
-class HubSpotDown(TransientError):
-    """HubSpot gave no usable answer; it is asked again."""
-
-    runbook = "crm-away"
-
-
-class HubSpotPause(Exception):
-    """HubSpot is not to be asked for a while."""
-
-    def __init__(self, message: str, retry_after: float) -> None:
-        super().__init__(message)
-        self.retry_after = retry_after
-        """Seconds."""
-
-
-class HubSpotRefused(PermanentError):
-    """HubSpot does not take a request as it is; the message says what to mend."""
-
-
-class HubSpotConflict(TransientError):
-    """Another record has the same unique value by now; looked up again it is found."""
-
-    runbook = "crm-away"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +37,10 @@ class Fault:
         """The exception that this fault is for who has only this record."""
         named = f" ({', '.join(self.properties)})" if self.properties else ""
         if self.category in {"CONFLICT", "OBJECT_ALREADY_EXISTS"}:
-            return HubSpotConflict(f"HubSpot: another record has the same unique value{named}.")
+            return SystemConflict(f"HubSpot: another record has the same unique value{named}.")
         if self.category in {"RATE_LIMITS", "TIMEOUT", "INTERNAL_ERROR", "SERVICE_UNAVAILABLE"}:
-            return HubSpotDown(f"HubSpot could not {what} now ({self.category}).")
-        return HubSpotRefused(
+            return SystemDown(f"HubSpot could not {what} now ({self.category}).")
+        return SystemRefused(
             f"HubSpot refuses to {what}: {self.category}{named}. Mend the value, the field in HubSpot or the mapping; "
             "`fairlead connect check hubspot` compares them."
         )
@@ -87,31 +50,31 @@ def read(answer: Answer, what: str) -> Json | None:
     """The JSON object of an answer; None for 404. `what` says for messages what was to be done.
 
     Raises:
-        HubSpotDown: a failure of the server, or no JSON where there should be some.
-        HubSpotPause: a limit is reached, or the token is refused.
-        HubSpotConflict: the record exists already.
-        HubSpotRefused: the request can't be right.
+        SystemDown: a failure of the server, or no JSON where there should be some.
+        SystemPause: a limit is reached, or the token is refused.
+        SystemConflict: the record exists already.
+        SystemRefused: the request can't be right.
     """
     status = answer.status
-    body = _object(answer.content)
+    found = parsed(answer.content)
+    body = found if isinstance(found, dict) else None
     if status == 429:
         raise _limited(answer, body or {})
     if status >= 500 and answer.pause:
-        raise HubSpotPause(f"HubSpot asks for a pause (status {status}).", answer.pause)
+        raise SystemPause(f"HubSpot asks for a pause (status {status}).", answer.pause)
     if status >= 500 or status == 408 or body is None:
-        kind = answer.headers.get("content-type", "nothing").partition(";")[0][:50]
-        raise HubSpotDown(f"HubSpot could not {what} (status {status}, {kind}).")
+        raise SystemDown(f"HubSpot could not {what} ({answer.form}).")
     if status == 404:
         return None
     if status in {200, 201, 207}:
         return body
     if status == 401:
-        raise HubSpotPause(
+        raise SystemPause(
             "HubSpot refuses the token (401). Set a valid FAIRLEAD_HUBSPOT__ACCESS_TOKEN.", REFUSED_SECONDS
         )
     if status == 403:
         missing = ", ".join(_scopes(body)) or "one that HubSpot does not name"
-        raise HubSpotRefused(f"The token may not {what}. Give the private app the scope {missing}.")
+        raise SystemRefused(f"The token may not {what}. Give the private app the scope {missing}.")
     raise fault_of({"category": "CONFLICT", **body} if status == 409 else body).raised(what)
 
 
@@ -123,12 +86,12 @@ def outcomes(body: Json, ids: Sequence[str], key: str | None) -> dict[str, Json 
     """
     found: dict[str, Json | Fault] = {}
     known = {one.casefold(): one for one in ids}
-    for result in _list(body, "results"):
+    for result in dicts(body.get("results")):
         properties = result.get("properties")
         value = result.get("id") if key is None else (properties or {}).get(key)
         if isinstance(value, str) and isinstance(properties, dict) and value.casefold() in known:
             found[known[value.casefold()]] = result
-    for error in _list(body, "errors"):
+    for error in dicts(body.get("errors")):
         context = error.get("context")
         named = [
             str(one)
@@ -148,41 +111,28 @@ def fault_of(error: Mapping[str, Any]) -> Fault:
     """A fault, from an error body or one of a batch's `errors`."""
     category = error.get("category")
     names: list[str] = []
-    for detail in _list(error, "errors"):
+    for detail in dicts(error.get("errors")):
         context = detail.get("context")
         if isinstance(context, dict) and isinstance(context.get("propertyName"), list):
             names += [str(name) for name in context["propertyName"]]
         elif isinstance(detail.get("name"), str):
             names.append(detail["name"])
-    clean = tuple(dict.fromkeys(name for name in names if _NAME.fullmatch(name)))
-    usable = isinstance(category, str) and _NAME.fullmatch(category)
+    clean = tuple(dict.fromkeys(name for name in names if NAME.fullmatch(name)))
+    usable = isinstance(category, str) and NAME.fullmatch(category)
     return Fault(str(category) if usable else "UNKNOWN", clean)
 
 
-def _limited(answer: Answer, body: Json) -> HubSpotPause:
+def _limited(answer: Answer, body: Json) -> SystemPause:
     if body.get("policyName") == "DAILY":
-        return HubSpotPause("The day's requests to HubSpot are used up; it is asked again now and then.", DAILY_SECONDS)
+        return SystemPause("The day's requests to HubSpot are used up; it is asked again now and then.", DAILY_SECONDS)
     seconds = UNTOLD_SECONDS if answer.pause is None else max(answer.pause, 1.0)
-    return HubSpotPause("HubSpot asks for a pause.", seconds)
-
-
-def _object(content: bytes) -> Json | None:
-    try:
-        found = json.loads(content)
-    except (ValueError, RecursionError):
-        return None
-    return found if isinstance(found, dict) else None
-
-
-def _list(body: Mapping[str, Any], name: str) -> list[Json]:
-    found = body.get(name)
-    return [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
+    return SystemPause("HubSpot asks for a pause.", seconds)
 
 
 def _scopes(body: Json) -> list[str]:
     found: list[str] = []
-    for detail in _list(body, "errors"):
+    for detail in dicts(body.get("errors")):
         context = detail.get("context")
         for value in (context if isinstance(context, dict) else {}).values():
-            found += [str(one) for one in value if _NAME.fullmatch(str(one))] if isinstance(value, list) else []
+            found += [str(one) for one in value if NAME.fullmatch(str(one))] if isinstance(value, list) else []
     return sorted(set(found))

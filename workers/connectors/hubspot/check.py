@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Collection
-from dataclasses import dataclass
-from typing import Literal
 
-from workers.connectors.hubspot.answers import HubSpotRefused, Json
+from workers.connectors import checking
+from workers.connectors.answers import Json, SystemRefused, dicts
+from workers.connectors.checking import Finding
 from workers.connectors.hubspot.client import HubSpotClient, Kind
-from workers.connectors.hubspot.mapping import OWNER, FieldMapping
-from workers.connectors.hubspot.people import email_of
-
-State = Literal["ok", "wrong", "note"]
+from workers.connectors.hubspot.mapping import FieldMapping
+from workers.connectors.hubspot.owners import email_of
 
 SCOPES = {
     "crm.objects.contacts.read": "reads contacts: a lead's owner, new contacts",
@@ -26,23 +24,11 @@ SCOPES = {
 GROUP = "contactinformation"
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One line of the report."""
-
-    area: Literal["account", "rights", "fields", "people", "limits"]
-    state: State
-    what: str
-    """What was looked at."""
-    said: str
-    """What was found, and what to do."""
-
-
 async def check(client: HubSpotClient, mapping: FieldMapping, reps: Collection[str] | None) -> AsyncIterator[Finding]:
     """Look at the account without changing anything; `reps` are the e-mail addresses of our reps, None: not known.
 
     Raises:
-        HubSpotDown, HubSpotPause, HubSpotRefused: HubSpot can't be asked at all.
+        SystemDown, SystemPause, SystemRefused: HubSpot can't be asked at all.
     """
     account = await client.ask("GET", "/account-info/v3/details", "read the account") or {}
     currency = account.get("companyCurrency")
@@ -54,7 +40,7 @@ async def check(client: HubSpotClient, mapping: FieldMapping, reps: Collection[s
         yield Finding("account", "wrong", "currency", said)
     async for finding in _rights(client):
         yield finding
-    wanted: dict[Kind, set[str]] = {"contacts": mapping.of_contact(), "companies": mapping.of_company()}
+    wanted: dict[Kind, set[str]] = {"contacts": mapping.of_lead(), "companies": mapping.of_company()}
     for kind, names in wanted.items():
         async for finding in _fields(client, kind, names, mapping):
             yield finding
@@ -68,7 +54,7 @@ async def create_fields(client: HubSpotClient, mapping: FieldMapping) -> list[st
     """Make the properties of a contact that Fairlead keeps for itself, where they are missing; the names of those made.
 
     Raises:
-        HubSpotRefused: the token may not; it needs the scope crm.schemas.contacts.write.
+        SystemRefused: the token may not; it needs the scope crm.schemas.contacts.write.
     """
     there = await _definitions(client, "contacts")
     made = []
@@ -101,22 +87,19 @@ async def _fields(
 ) -> AsyncIterator[Finding]:
     try:
         there = await _definitions(client, kind)
-    except HubSpotRefused as error:
+    except SystemRefused as error:
         yield Finding("fields", "wrong", kind, str(error))
         return
-    written = {place.property for place in mapping.contact.values() if place.write != "never"} | {OWNER}
-    written |= set(mapping.keeps.model_dump().values())
     for name in sorted(names):
         said = ""
         definition = there.get(name)
         if definition is None:
-            own = name in mapping.keeps.model_dump().values()
-            said = "Missing. " + ("Make it: --create-fields." if own else "Correct the mapping.")
+            said = "Missing. " + ("Make it: --create-fields." if name in mapping.own else "Correct the mapping.")
         elif kind == "contacts" and name == mapping.keeps.lead_id and not definition.get("hasUniqueValue"):
             said = "Its values must be unique, which can only be said when it is made. Make another, and name it in the mapping."
         elif (
             kind == "contacts"
-            and name in written
+            and name in mapping.written
             and (definition.get("modificationMetadata") or {}).get("readOnlyValue")
         ):
             said = "It can't be written. Set `write: never` in the mapping."
@@ -128,19 +111,11 @@ async def _fields(
 async def _people(client: HubSpotClient, reps: Collection[str] | None) -> AsyncIterator[Finding]:
     try:
         owners = {email_of(owner) for owner in await client.owners()} - {""}
-    except HubSpotRefused as error:
+    except SystemRefused as error:
         yield Finding("people", "wrong", "owners", str(error))
         return
-    if reps is None:
-        yield Finding(
-            "people", "note", "reps", "The database can't be asked, so they are not compared with the owners."
-        )
-        return
-    for email in sorted(reps):
-        if email.lower() not in owners:
-            yield Finding("people", "wrong", email, "This rep is no owner in HubSpot: invite, or correct the address.")
-    both = sum(email.lower() in owners for email in reps)
-    yield Finding("people", "ok", "reps", f"{both} of {len(reps)} active reps are among the {len(owners)} owners.")
+    for finding in checking.people("HubSpot", owners, reps):
+        yield finding
 
 
 def _limits(client: HubSpotClient) -> list[Finding]:
@@ -152,13 +127,10 @@ def _limits(client: HubSpotClient) -> list[Finding]:
             Finding("limits", "ok", "requests", f"{known['max']} in {seconds:g} s, {known.get('remaining', '?')} left")
         )
     if "daily" in known:
-        left, most = known.get("daily-remaining", 0), known["daily"]
-        said = f"{left:,} of {most:,} left today"
-        found.append(Finding("limits", "ok" if left > most / 10 else "note", "requests a day", said))
+        found.append(checking.day(known.get("daily-remaining", 0), known["daily"]))
     return found or [Finding("limits", "note", "requests", "HubSpot said nothing of its limits.")]
 
 
 async def _definitions(client: HubSpotClient, kind: Kind) -> dict[str, Json]:
     body = await client.ask("GET", f"/crm/v3/properties/{kind}", f"read the properties of {kind}") or {}
-    found = body.get("results")
-    return {str(one.get("name")): one for one in found if isinstance(one, dict)} if isinstance(found, list) else {}
+    return {str(one.get("name")): one for one in dicts(body.get("results"))}

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import quote
 
 import httpx
 
-from workers import __version__
+from workers.connectors.answers import Json, SystemDown, SystemPause, SystemRefused, dicts
 from workers.connectors.hubspot import answers
-from workers.connectors.hubspot.answers import Answer, Fault, HubSpotDown, HubSpotPause, Json
+from workers.connectors.hubspot.answers import Fault
 from workers.connectors.hubspot.pace import Pace
-from workers.runtime.outside_http import retry_after
+from workers.connectors.line import Line
+from workers.connectors.records import Record
 
 Kind = Literal["contacts", "companies", "deals"]
 
@@ -24,48 +24,25 @@ PAGE = 100
 """Records of a page; searches and owners could have more."""
 MOST_FOUND = 500
 """Records that a search gives at most; HubSpot would give 10,000."""
-MOST_BYTES = 20_000_000
-"""Of an answer."""
-
-
-@dataclass(frozen=True, slots=True)
-class Record:
-    """A record of the CRM."""
-
-    id: str
-    properties: Mapping[str, str | None]
-    """As HubSpot has them: all values are text; an empty one is None."""
-
-    def get(self, name: str) -> str | None:
-        """A property's value; None if it is empty or was not asked for."""
-        value = self.properties.get(name)
-        return value if value and isinstance(value, str) else None
 
 
 class HubSpotClient:
     """Asks HubSpot; no request takes longer than `seconds`, waiting for its turn included.
 
-    Every method raises `HubSpotDown`, `HubSpotPause` and `HubSpotRefused` (see `answers`), and `AddressRefused` of the
+    Every method raises `SystemDown`, `SystemPause` and `SystemRefused` (see `connectors.answers`), and `AddressRefused` of the
     transport.
     """
 
     def __init__(
         self, base_url: str, token: str, pace: Pace, transport: httpx.AsyncBaseTransport, *, seconds: float
     ) -> None:
-        self._seconds = seconds
         self._token = token
         self.pace = pace
-        self._http = httpx.AsyncClient(
-            base_url=base_url,
-            transport=transport,
-            follow_redirects=False,
-            timeout=httpx.Timeout(seconds),
-            headers={"Authorization": f"Bearer {token}", "User-Agent": f"fairlead/{__version__}"},
-        )
+        self._line = Line("HubSpot", base_url, transport, seconds=seconds)
 
     async def close(self) -> None:
         """Close the connections."""
-        await self._http.aclose()
+        await self._line.close()
 
     async def get(
         self, kind: Kind, record_id: str, properties: Iterable[str], *, id_property: str | None = None
@@ -101,7 +78,7 @@ class HubSpotClient:
         body = await self._search(kind, {"filterGroups": [{"filters": list(filters)}], "properties": [], "limit": 1})
         total = body.get("total")
         if not isinstance(total, int):
-            raise HubSpotDown(f"HubSpot's answer to a search of {kind} has no total.")
+            raise SystemDown(f"HubSpot's answer to a search of {kind} has no total.")
         return total
 
     async def upsert(
@@ -185,47 +162,34 @@ class HubSpotClient:
         params: Mapping[str, str] | None = None,
         json: Json | None = None,
     ) -> Json | None:
-        pause = self.pace.wait(search=search, patience=self._seconds / 2)
+        pause = self.pace.wait(search=search, patience=self._line.seconds / 2)
         try:
-            async with asyncio.timeout(self._seconds):
+            async with self._line.within():
                 await asyncio.sleep(pause)
-                async with self._http.stream(method, path, params=params, json=json) as response:
-                    body = await _body(response)
-            answer = Answer(response.status_code, response.headers, body, retry_after(response))
+                log_in = {"Authorization": f"Bearer {self._token}"}
+                answer = await self._line.send(method, path, headers=log_in, params=params, json=json)
             self.pace.told(answer.headers)
             return answers.read(answer, what)
-        except HubSpotPause as asked:
+        except SystemPause as asked:
             self.pace.close(asked)
             raise
-        except (httpx.HTTPError, TimeoutError) as error:
-            raise HubSpotDown(f"HubSpot did not answer ({type(error).__name__}); it is asked again.") from error
-
-
-async def _body(response: httpx.Response) -> bytes:
-    """All of an answer, unless it is larger than any could be."""
-    read = bytearray()
-    async for part in response.aiter_bytes():
-        read += part
-        if len(read) > MOST_BYTES:
-            raise HubSpotDown(f"HubSpot's answer has more than {MOST_BYTES} bytes.")
-    return bytes(read)
 
 
 def _record(body: Json) -> Record:
     record_id, properties = body.get("id"), body.get("properties")
     if not isinstance(record_id, str) or not isinstance(properties, dict):
-        raise HubSpotDown("HubSpot's answer is no record.")
+        raise SystemDown("HubSpot's answer is no record.")
     return Record(record_id, properties)
 
 
 def _results(body: Json) -> list[Json]:
     found = body.get("results")
     if not isinstance(found, list):
-        raise HubSpotDown("HubSpot's answer has no results.")
-    return [one for one in found if isinstance(one, dict)]
+        raise SystemDown("HubSpot's answer has no results.")
+    return dicts(found)
 
 
 def _there(body: Json | None, what: str) -> Json:
     if body is None:
-        raise answers.HubSpotRefused(f"HubSpot knows no way to {what} (404). Is FAIRLEAD_HUBSPOT__BASE_URL right?")
+        raise SystemRefused(f"HubSpot knows no way to {what} (404). Is FAIRLEAD_HUBSPOT__BASE_URL right?")
     return body

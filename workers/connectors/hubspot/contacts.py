@@ -10,6 +10,7 @@ from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
 from workers.connectors.hubspot.crm import HubSpot
+from workers.connectors.hubspot.making import SOURCE
 from workers.lead_routing.ports.crm import CrmDown
 from workers.runtime.database import Pool
 from workers.runtime.errors import PermanentError
@@ -44,7 +45,7 @@ class ContactIntake:
             raise PermanentError("This row names no contact of HubSpot; drop it, or correct its payload.")
         mapping = self._hubspot.mapping
         async with self._hubspot.asked() as client:
-            contact = await client.get("contacts", contact_id, mapping.of_contact())
+            contact = await client.get("contacts", contact_id, mapping.of_lead())
         if contact is None:
             if row.age_seconds < SETTLE_SECONDS:
                 raise CrmDown("HubSpot does not know the contact yet; it is asked again.")
@@ -53,6 +54,6 @@ class ContactIntake:
         if contact.get(mapping.keeps.lead_id) is not None:
             log.info("contact is our own", action="hubspot_echo", contact=contact_id)
             return
-        lead = {"source": "hubspot", "external_id": contact.id, "channel": "crm", **mapping.lead(contact)}
+        lead = {"source": SOURCE, "external_id": contact.id, "channel": "crm", **mapping.lead_of(contact)}
         async with self._pool.connection() as connection:
             await self._take(connection, lead)

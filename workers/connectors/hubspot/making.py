@@ -2,30 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
+from workers.connectors import mapping
 from workers.connectors.hubspot.client import HubSpotClient
 from workers.connectors.hubspot.crm import HubSpot
-from workers.connectors.hubspot.mapping import load
+from workers.connectors.hubspot.mapping import FieldMapping
+from workers.connectors.hubspot.owners import Owners
 from workers.connectors.hubspot.pace import Pace
-from workers.connectors.hubspot.people import Book, Owners
+from workers.connectors.making import NotConnected, shared
 from workers.connectors.outbound import GuardedTransport
+from workers.connectors.people import Book
 from workers.lead_routing.ports.crm import CrmResting
 from workers.runtime.breaker import Breaker
 from workers.runtime.outside import OutsideDatabase
 from workers.runtime.resources import Resources
 from workers.settings import HubSpot as HubSpotSettings
 
-READING_SECONDS = 2.0
-"""Of a request that a job waits for; the port's promise."""
-DELIVERING_SECONDS = 10.0
-"""Of a request of a delivery; it may need three."""
-
-_MADE = "connectors.hubspot"
-
-
-class NotConnected(Exception):
-    """HubSpot is asked for, but no token is set: set FAIRLEAD_HUBSPOT__ACCESS_TOKEN (docs/connect-hubspot.md)."""
+SOURCE = "hubspot"
+"""Of leads that were contacts."""
 
 
 def client(settings: HubSpotSettings, pace: Pace, *, seconds: float) -> HubSpotClient:
@@ -35,7 +28,7 @@ def client(settings: HubSpotSettings, pace: Pace, *, seconds: float) -> HubSpotC
         NotConnected: there is no token.
     """
     if settings.access_token is None:
-        raise NotConnected(str(NotConnected.__doc__))
+        raise NotConnected("No token is set: set FAIRLEAD_HUBSPOT__ACCESS_TOKEN (docs/connect-hubspot.md).")
     transport = GuardedTransport(trusted_hosts=settings.trusted_hosts)
     return HubSpotClient(settings.base_url, settings.access_token.get_secret_value(), pace, transport, seconds=seconds)
 
@@ -47,24 +40,16 @@ def hubspot(resources: Resources, database: OutsideDatabase, *, seconds: float) 
         NotConnected: there is no token.
         WrongMapping: the mapping can't be used.
     """
-    made: dict[float, HubSpot] = resources.cache.setdefault(_MADE, {})
-    if seconds not in made:
-        settings = resources.settings.hubspot
-        if other := next(iter(made.values()), None):  # limits, owners and the breaker are the account's
-            made[seconds] = replace(other, client=client(settings, other.client.pace, seconds=seconds))
-        else:
-            book = Book(database)
-            made[seconds] = HubSpot(
-                client=client(settings, Pace(), seconds=seconds),
-                mapping=load(settings.mapping),
-                owners=Owners(book),
-                book=book,
-                breaker=Breaker("hubspot", down=CrmResting),
-            )
-    return made[seconds]
+    settings = resources.settings.hubspot
 
+    def first() -> HubSpot:
+        book = Book(database, SOURCE)
+        return HubSpot(
+            client=client(settings, Pace(), seconds=seconds),
+            mapping=mapping.load(FieldMapping, settings.mapping),
+            owners=Owners(book),
+            book=book,
+            breaker=Breaker("hubspot", down=CrmResting),
+        )
 
-async def close(resources: Resources) -> None:
-    """Close the connections; the second call does nothing."""
-    for one in resources.cache.pop(_MADE, {}).values():
-        await one.client.close()
+    return shared(resources, SOURCE, seconds, first, lambda other: client(settings, other.client.pace, seconds=seconds))

@@ -10,24 +10,20 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping
 
-from workers.connectors.hubspot.answers import DAILY_SECONDS, HubSpotPause
+from workers.connectors import pace
+from workers.connectors.answers import DAILY_SECONDS, SystemPause
+from workers.connectors.pace import SCARCE
 
 SEARCHES_PER_SECOND = 4
-SCARCE = 0.1
-"""Below this share of the interval's requests they are spread over the interval."""
 
 _PREFIX = "x-hubspot-ratelimit-"
 
 
-class Pace:
+class Pace(pace.Pace):
     """One for each process and account."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
-        self._closed_until = 0.0
-        self._why = ""
-        self._next = 0.0
-        self._step = 0.0
+        super().__init__("HubSpot", clock)
         self._searches: deque[float] = deque(maxlen=SEARCHES_PER_SECOND)
         self.limits: dict[str, int] = {}
         """What the last answer said, by the end of the header's name: ``max``, ``remaining``, ``daily`` …"""
@@ -36,23 +32,13 @@ class Pace:
         """Take a place in the queue: seconds to wait before the request.
 
         Raises:
-            HubSpotPause: that would be more than `patience` seconds; no place was taken.
+            SystemPause: that would be more than `patience` seconds; no place was taken.
         """
-        now = self._clock()
-        at = max(now, self._closed_until, self._next)
-        if search and len(self._searches) == SEARCHES_PER_SECOND:
-            at = max(at, self._searches[0] + 1.0)
-        if at - now > patience:
-            raise HubSpotPause(self._why or "HubSpot's limit is nearly used up.", at - now)
-        self._next = at + self._step if self._step else self._next
+        full = search and len(self._searches) == SEARCHES_PER_SECOND
+        wait = self.turn(patience=patience, earliest=self._searches[0] + 1.0 if full else 0.0)
         if search:
-            self._searches.append(at)
-        return at - now
-
-    def close(self, pause: HubSpotPause) -> None:
-        """HubSpot asked for a pause: nothing is asked until it is over."""
-        self._closed_until = max(self._closed_until, self._clock() + pause.retry_after)
-        self._why = str(pause)
+            self._searches.append(self._clock() + wait)
+        return wait
 
     def told(self, headers: Mapping[str, str]) -> None:
         """Note what an answer says of the limits."""
@@ -69,6 +55,6 @@ class Pace:
         scarce = most > 0 and left < most * SCARCE
         self._step = interval / most if scarce else 0.0
         if scarce and left == 0:
-            self.close(HubSpotPause("HubSpot's limit for these seconds is used up.", interval))
+            self.close(SystemPause("HubSpot's limit for these seconds is used up.", interval))
         if self.limits.get("daily-remaining") == 0:
-            self.close(HubSpotPause("The day's requests to HubSpot are used up.", DAILY_SECONDS))
+            self.close(SystemPause("The day's requests to HubSpot are used up.", DAILY_SECONDS))

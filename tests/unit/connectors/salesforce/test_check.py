@@ -1,0 +1,108 @@
+"""`fairlead connect check salesforce`: a newcomer is told what to mend, and when all is well."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from tests.simulators.salesforce.serving import Simulated
+from tests.unit.connectors.test_hubspot_check import wrong
+from workers.__main__ import build
+from workers.settings import get_settings
+
+Run = Callable[..., Result]
+OWN = ("Fairlead_Lead_Id__c", "Fairlead_Status__c", "Fairlead_Change__c", "Fairlead_Account__c")
+
+
+@pytest.fixture
+def run(bare: Simulated, monkeypatch: pytest.MonkeyPatch, dsn: str) -> Iterator[Run]:
+    for name, value in {
+        "FAIRLEAD_DATABASE_URL": dsn,
+        "FAIRLEAD_SALESFORCE__BASE_URL": bare.url,
+        "FAIRLEAD_SALESFORCE__TRUSTED_HOSTS": '["127.0.0.1"]',
+        "FAIRLEAD_SALESFORCE__CLIENT_ID": bare.door.client_id,
+        "FAIRLEAD_SALESFORCE__CLIENT_SECRET": bare.door.client_secret,
+    }.items():
+        monkeypatch.setenv(name, value)
+    get_settings.cache_clear()
+    yield lambda *options: CliRunner().invoke(build(["connect"]), ["connect", "check", "salesforce", *options])
+    get_settings.cache_clear()
+
+
+def test_a_fresh_organisation_is_prepared_in_one_step(run: Run, bare: Simulated) -> None:
+    first = run("--json")
+    assert first.exit_code == 1
+    assert wrong(first).keys() == {f"Lead.{name}" for name in OWN}
+    assert bare.org.fields["Lead"].keys().isdisjoint(OWN)
+    second = run("--create-fields", "--json")
+    assert (second.exit_code, wrong(second)) == (0, {})
+    made = bare.org.fields["Lead"]
+    assert (made[OWN[0]]["externalId"], made[OWN[0]]["unique"], made[OWN[1]]["unique"]) == (True, True, False)
+    assert made[OWN[3]]["referenceTo"] == ["Account"]
+    assert "Made:" not in run("--create-fields").stdout
+
+
+def test_fields_that_are_there_and_nobody_may_see_are_opened(run: Run, bare: Simulated) -> None:
+    run("--create-fields")
+    bare.org.records["FieldPermissions"].clear()
+    assert wrong(run("--json")).keys() == {f"Lead.{name}" for name in OWN}
+    assert run("--create-fields").exit_code == 0
+    assert len(bare.org.records["PermissionSet"]) == 1
+
+
+def test_missing_rights_are_named_with_their_purpose(run: Run, bare: Simulated) -> None:
+    run("--create-fields")
+    bare.org.forbidden |= {("Lead", "updateable"), ("Opportunity", "queryable")}
+    said = wrong(run("--json"))
+    assert said.keys() == {"Lead updateable", "Opportunity queryable"}
+    assert "open opportunities" in said["Opportunity queryable"]
+
+
+def test_who_may_not_make_fields_is_told_so(run: Run, bare: Simulated) -> None:
+    bare.org.forbidden.add(("CustomField", "createable"))
+    refused = run("--create-fields")
+    assert refused.exit_code == 1
+    assert "make the field Fairlead_Lead_Id__c" in refused.stderr
+
+
+def test_fields_of_the_wrong_kind_are_said(run: Run, bare: Simulated) -> None:
+    run("--create-fields")
+    bare.org.fields["Lead"][OWN[0]]["unique"] = False
+    bare.org.fields["Lead"][OWN[1]]["updateable"] = False
+    bare.org.fields["Lead"][OWN[3]]["referenceTo"] = ["Contact"]
+    assert wrong(run("--json")).keys() == {f"Lead.{OWN[0]}", f"Lead.{OWN[1]}", f"Lead.{OWN[3]}"}
+
+
+def test_the_report_can_be_read(run: Run, bare: Simulated) -> None:
+    shown = run("--create-fields").stdout
+    assert f"Made: {', '.join(OWN)}" in shown
+    for part in ("rights", "fields", "people", "limits", "Acme Iberia", "sandbox", "of 15,000 left today"):
+        assert part in shown
+    assert bare.door.client_secret not in shown
+
+
+def test_a_wrong_secret_a_wrong_mapping_a_missing_queue_and_no_log_in_are_said(
+    run: Run, bare: Simulated, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    run("--create-fields")
+    mapping = tmp_path / "mapping.yaml"
+    kept = "keeps: {lead_id: Fairlead_Lead_Id__c, status: Fairlead_Status__c, change: Fairlead_Change__c, account: Fairlead_Account__c}\n"
+    mapping.write_text(f"{kept}queue: Nowhere\nlead: {{}}\naccount: {{annual_revenue_eur: AnnualRevenue}}\n")
+    monkeypatch.setenv("FAIRLEAD_SALESFORCE__MAPPING", str(mapping))
+    get_settings.cache_clear()
+    assert wrong(run("--json")).keys() == {"Nowhere"}
+    mapping.write_text("keeps: {lead_id: 1}\nlead: {nose: {property: x, write: never}}\naccount: {}\n")
+    said = run().stderr
+    assert "keeps.lead_id" in said
+    assert "lead.nose" in said
+    monkeypatch.delenv("FAIRLEAD_SALESFORCE__MAPPING")
+    bare.door.client_secret = "another"
+    get_settings.cache_clear()
+    assert "refuses the log-in" in run().stderr
+    for name in ("CLIENT_ID", "CLIENT_SECRET"):
+        monkeypatch.delenv(f"FAIRLEAD_SALESFORCE__{name}")
+    get_settings.cache_clear()
+    assert "FAIRLEAD_SALESFORCE__CLIENT_ID" in run().stderr

@@ -1,0 +1,149 @@
+"""The simulator behaves as the community's client expects: an independent check, as it is used against the real one."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+import requests
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from tests.simulators.salesforce.door import Fault
+from tests.simulators.salesforce.serving import Simulated
+
+simple_salesforce = pytest.importorskip("simple_salesforce", reason="simple-salesforce is not installed")
+
+from simple_salesforce import exceptions  # noqa: E402 - only where it is installed
+from simple_salesforce.format import format_soql  # noqa: E402 - likewise
+
+LEAD = "Fairlead_Lead_Id__c"
+RUIZ = {"LastName": "O'Ruiz", "Company": "Acme"}
+
+
+class Here(requests.adapters.HTTPAdapter):
+    """Sends everything that is meant for Salesforce to the simulator."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__()
+        self.url = url
+
+    def send(self, request: requests.PreparedRequest, *args: Any, **options: Any) -> requests.Response:
+        request.url = re.sub(r"^https://[^/]+", self.url, str(request.url))
+        return super().send(request, *args, **options)
+
+
+@pytest.fixture
+def session(simulated: Simulated) -> requests.Session:
+    session = requests.Session()
+    session.mount("https://", Here(simulated.url))
+    return session
+
+
+@pytest.fixture
+def client(simulated: Simulated, session: requests.Session) -> Any:
+    return simple_salesforce.Salesforce(
+        consumer_key=simulated.door.client_id,
+        consumer_secret=simulated.door.client_secret,
+        domain="acme.my",
+        session=session,
+    )
+
+
+def test_a_signed_token_is_taken(simulated: Simulated, session: requests.Session) -> None:
+    key = rsa.generate_private_key(65_537, 2_048)
+    public = key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+    private = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    simulated.door.public_key = public.decode()
+    given = {"username": simulated.door.username, "consumer_key": simulated.door.client_id, "session": session}
+    client = simple_salesforce.Salesforce(**given, privatekey=private.decode(), domain="login")
+    assert client.query("SELECT COUNT() FROM Lead")["totalSize"] == 0
+    with pytest.raises(exceptions.SalesforceAuthenticationFailed, match="audience is invalid"):
+        simple_salesforce.Salesforce(**given, privatekey=private.decode(), domain="test")
+
+
+def test_records_are_made_read_changed_and_found(client: Any, simulated: Simulated) -> None:
+    made = client.Lead.create(RUIZ)
+    assert made["success"] is True
+    assert client.Lead.upsert(f"{LEAD}/lead-1", RUIZ) == 201
+    assert client.Lead.upsert(f"{LEAD}/lead-1", {"City": "Vigo"}) == 200
+    found = client.Lead.get_by_custom_id(LEAD, "lead-1")
+    assert (found["City"], found["attributes"]["type"]) == ("Vigo", "Lead")
+    assert client.Lead.update(made["id"], {"City": "Lugo"}) == 204
+    assert client.Lead.get(made["id"])["LastModifiedById"] == simulated.org.user
+    query = format_soql("SELECT Id, City FROM Lead WHERE LastName = {name} ORDER BY City", name="O'Ruiz")
+    assert [one["City"] for one in client.query(query)["records"]] == ["Lugo", "Vigo"]
+    assert client.api_usage["api-usage"].total == simulated.door.daily
+
+
+def test_a_query_goes_through_all_pages(client: Any, simulated: Simulated) -> None:
+    simulated.door.page = 200
+    for number in range(450):
+        simulated.org.put("Account", Name=f"Acme {number}")
+    assert len({one["Id"] for one in client.query_all_iter("SELECT Id FROM Account")}) == 450
+
+
+def test_collections_have_an_outcome_for_each_record(client: Any, simulated: Simulated) -> None:
+    records = [
+        {"attributes": {"type": "Lead"}, LEAD: "lead-1", **RUIZ},
+        {"attributes": {"type": "Lead"}, LEAD: "lead-2", "LastName": "Ruiz"},
+    ]
+    body = {"allOrNone": False, "records": records}
+    first, second = client.restful(f"composite/sobjects/Lead/{LEAD}", method="PATCH", json=body)
+    assert (first["success"], first["created"], second["success"]) == (True, True, False)
+    assert second["errors"][0]["statusCode"] == "REQUIRED_FIELD_MISSING"
+    assert second["errors"][0]["fields"] == ["Company"]
+
+
+def test_descriptions_limits_and_fields(client: Any) -> None:
+    described = client.Lead.describe()
+    assert described["updateable"] is True
+    assert {one["name"]: one["externalId"] for one in described["fields"]}[LEAD] is True
+    assert client.limits()["DailyApiRequests"]["Max"] == 15_000
+    metadata = {"label": "X", "type": "Text", "length": 10}
+    asked = {"FullName": "Lead.X__c", "Metadata": metadata}
+    assert client.toolingexecute("sobjects/CustomField", method="POST", data=asked)["success"] is True
+
+
+def test_a_session_that_ended_is_told_from_other_refusals(client: Any, simulated: Simulated) -> None:
+    made = client.Lead.create(RUIZ)
+    simulated.door.sessions.clear()
+    assert client.Lead.get(made["id"])["LastName"] == RUIZ["LastName"]  # it logged in again by itself
+    assert simulated.asked("oauth2") == 2
+
+
+@pytest.mark.parametrize(
+    ("fault", "error"),
+    [
+        ("daily", exceptions.SalesforceRefusedRequest),
+        ("500", exceptions.SalesforceGeneralError),
+        (None, exceptions.SalesforceResourceNotFound),
+    ],
+)
+def test_errors(client: Any, simulated: Simulated, fault: Fault | None, error: type[Exception]) -> None:
+    simulated.door.faults = [fault]
+    with pytest.raises(error):
+        client.Lead.get("00Q000000000001AAA")
+
+
+@pytest.mark.parametrize(
+    ("query", "error"),
+    [
+        ("SELECT Id FROM Lead WHERE", "MALFORMED_QUERY"),
+        ("SELECT Id FROM Lead WHERE City = Vigo", "INVALID_FIELD"),
+        ("SELECT Id FROM Lead WHERE NumberOfEmployees = '7'", "INVALID_FIELD"),
+        ("SELECT Id FROM Lead WHERE City = 'a' AND City = 'b' OR City = 'c'", "MALFORMED_QUERY"),
+        ("SELECT Id FROM Lead WHERE City = 'a' )", "MALFORMED_QUERY"),
+        ("SELECT Id FROM Lead WHERE Description = 'a'", "INVALID_FIELD"),
+        ("SELECT Nowhere__c FROM Lead", "INVALID_FIELD"),
+        ("SELECT Id FROM Nowhere__c", "INVALID_TYPE"),
+        (r"SELECT Id FROM Lead WHERE City = 'a\z'", "MALFORMED_QUERY"),
+    ],
+)
+def test_queries_that_salesforce_does_not_take(client: Any, query: str, error: str) -> None:
+    with pytest.raises(exceptions.SalesforceMalformedRequest) as refused:
+        client.query(query)
+    assert error in str(refused.value)

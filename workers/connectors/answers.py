@@ -1,0 +1,82 @@
+"""What any system's answers become: JSON, no usable answer, a pause, a refusal, a conflict.
+
+Each connector says in its own `answers` which of its answers is which.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from workers.runtime.errors import PermanentError, TransientError
+
+Json = dict[str, Any]  # Any: JSON
+
+REFUSED_SECONDS = 60.0
+"""A log-in that is refused concerns all requests; somebody has to give another one."""
+
+DAILY_SECONDS = 900.0
+"""When the requests of a day are used up, and nothing says when there will be some: asked again after so long."""
+
+NAME = re.compile(r"[A-Za-z0-9_.-]{1,100}")
+"""What may be shown of an answer: codes, and names of fields and rights. Never its own words: they repeat the values."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An answer over HTTP."""
+
+    status: int
+    headers: Mapping[str, str]
+    """By names in any case."""
+    content: bytes
+    pause: float | None = None
+    """Seconds that Retry-After asks for."""
+
+    @property
+    def form(self) -> str:
+        """For messages: the status, and what kind of content came."""
+        kind = self.headers.get("content-type", "nothing").partition(";")[0][:50]
+        return f"status {self.status}, {kind}"
+
+
+class SystemDown(TransientError):
+    """The system gave no usable answer; it is asked again."""
+
+    runbook = "crm-away"
+
+
+class SystemPause(Exception):
+    """The system is not to be asked for a while."""
+
+    def __init__(self, message: str, retry_after: float) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+        """Seconds."""
+
+
+class SystemRefused(PermanentError):
+    """The system does not take a request as it is; the message says what to mend."""
+
+
+class SystemConflict(TransientError):
+    """The record is another one by now, or somebody else has it in hand; read again it can be written."""
+
+    runbook = "crm-away"
+
+
+def parsed(content: bytes) -> object:
+    """The JSON of an answer; None: it is none."""
+    try:
+        found: object = json.loads(content)
+    except (ValueError, RecursionError):
+        return None
+    return found
+
+
+def dicts(found: object) -> list[Json]:
+    """The objects in what should be a list of objects."""
+    return [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []

@@ -1,0 +1,1 @@
+"""Salesforce: its leads, accounts, opportunities and users (REST API)."""

@@ -1,0 +1,111 @@
+"""What a newcomer has to know of an organisation before Fairlead works with it: rights, fields, people, limits."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Collection, Mapping
+from typing import Any
+
+from workers.connectors import checking
+from workers.connectors.answers import Json, SystemRefused, dicts
+from workers.connectors.checking import Finding
+from workers.connectors.salesforce import owners, soql
+from workers.connectors.salesforce.client import Kind, SalesforceClient
+from workers.connectors.salesforce.mapping import FieldMapping
+
+RIGHTS: Mapping[Kind, tuple[tuple[str, str], ...]] = {
+    "Lead": (
+        ("queryable", "reads leads: their owners, new ones"),
+        ("createable", "makes a lead that Salesforce does not have"),
+        ("updateable", "writes a lead's owner and status"),
+    ),
+    "Account": (("queryable", "finds the account of a lead"),),
+    "Opportunity": (("queryable", "counts an account's open opportunities"),),
+    "User": (("queryable", "knows who is who"),),
+}
+"""What our user must be able to do with which records, as a description says it, and what for."""
+
+
+async def check(
+    client: SalesforceClient, mapping: FieldMapping, reps: Collection[str] | None
+) -> AsyncIterator[Finding]:
+    """Look at the organisation without changing anything; `reps` are the e-mail addresses of our reps, None: not known.
+
+    Raises:
+        SystemDown, SystemPause, SystemRefused: Salesforce can't be asked at all.
+    """
+    asked = soql.select({"Id", "Name", "OrganizationType", "IsSandbox"}, "Organization", "Id != null")
+    for org in await client.query(asked):
+        kind = "sandbox" if org.get("IsSandbox") == "true" else "production"
+        yield Finding("account", "ok", org.get("Name") or org.id, f"{org.get('OrganizationType')}, {kind}")
+    if "annual_revenue_eur" in mapping.account:
+        said = "Only if the organisation's currency is the euro: see Setup → Company Information."
+        yield Finding("account", "note", "annual_revenue_eur", said)
+    wanted: dict[Kind, set[str]] = {"Lead": mapping.of_lead(), "Account": mapping.of_company()}
+    for record, rights in RIGHTS.items():
+        described = await _described(client, record)
+        for finding in _rights(record, described, rights):
+            yield finding
+        for name in sorted(wanted.get(record, ())):
+            yield _field(record, name, _fields(described).get(name), mapping)
+    people = {one.email for one in (await owners.users(client)).values()} - {""}
+    for finding in checking.people("Salesforce", people, reps):
+        yield finding
+    if mapping.queue is not None:
+        yield await _queue(client, mapping.queue)
+    yield await _day(client)
+
+
+def _rights(record: Kind, described: Json, rights: tuple[tuple[str, str], ...]) -> list[Finding]:
+    return [
+        Finding("rights", "ok", f"{record} {right}", purpose)
+        if described.get(right) is True
+        else Finding(
+            "rights", "wrong", f"{record} {right}", f"Missing. Give it by a permission set: Fairlead {purpose}."
+        )
+        for right, purpose in rights
+    ]
+
+
+def _field(record: Kind, name: str, field: Json | None, mapping: FieldMapping) -> Finding:
+    said = ""
+    if field is None:
+        mine = record == "Lead" and name in mapping.own
+        said = "Missing, or our user can't see it. " + (
+            "Make it, with the right to it: --create-fields."
+            if mine
+            else "Correct the mapping, or give the right to it."
+        )
+    elif record == "Lead" and name == mapping.keeps.lead_id and not (field.get("externalId") and field.get("unique")):
+        said = "It must be an external id with unique values: tick both in Setup → Object Manager → Lead."
+    elif record == "Lead" and name in mapping.written and not (field.get("updateable") and field.get("createable")):
+        said = "Our user can't write it. Give the right to edit it, or set `write: never` in the mapping."
+    elif record == "Lead" and name == mapping.keeps.account and field.get("referenceTo") != ["Account"]:
+        said = "It must be a lookup of accounts. Make another, and name it in the mapping."
+    return Finding("fields", "wrong" if said else "ok", f"{record}.{name}", said or str((field or {}).get("type")))
+
+
+async def _queue(client: SalesforceClient, name: str) -> Finding:
+    try:
+        await owners.queue(client, name)
+    except SystemRefused as error:
+        return Finding("people", "wrong", name, str(error))
+    return Finding("people", "ok", name, "The queue of leads that nobody owns.")
+
+
+async def _day(client: SalesforceClient) -> Finding:
+    body = await client.ask("GET", "/limits", "read the limits")
+    day: Any = body.get("DailyApiRequests") if isinstance(body, dict) else None
+    if not isinstance(day, dict) or not isinstance(day.get("Max"), int) or not isinstance(day.get("Remaining"), int):
+        return Finding("limits", "note", "requests a day", "Salesforce said nothing of its limits.")
+    return checking.day(day["Remaining"], day["Max"])
+
+
+async def _described(client: SalesforceClient, record: Kind) -> Json:
+    try:
+        return await client.describe(record)
+    except SystemRefused:  # who has no right at all is told that there is no such thing
+        return {}
+
+
+def _fields(described: Json) -> dict[str, Json]:
+    return {str(one.get("name")): one for one in dicts(described.get("fields"))}

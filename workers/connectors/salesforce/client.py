@@ -1,0 +1,249 @@
+"""Salesforce's REST API: records, collections, queries, descriptions, and what the organisation allows."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import format_datetime, parsedate_to_datetime
+from typing import Literal
+from urllib.parse import quote
+
+import httpx
+
+from workers.connectors.answers import Answer, Json, SystemDown, SystemPause, SystemRefused, dicts
+from workers.connectors.line import Line
+from workers.connectors.records import Record
+from workers.connectors.salesforce import answers
+from workers.connectors.salesforce.answers import Fault
+from workers.connectors.salesforce.login import Login, Session
+from workers.connectors.salesforce.pace import Pace
+
+Kind = Literal["Lead", "Account", "Opportunity", "User"]
+
+VERSION = "v62.0"
+"""Winter '25; each version is served for three years at least."""
+BATCH = 200
+"""Records that a collection may have."""
+CHANGED = "LastModifiedDate"
+
+_ROOT = "/services/data/"
+# Else the organisation's assignment rules give a lead to somebody else as soon as we write it; and a duplicate rule that
+# only alerts would refuse it. Which leads are the same is lead routing's question.
+_WRITES = {"Sforce-Auto-Assign": "FALSE", "Sforce-Duplicate-Rule-Header": "allowSave=true"}
+
+
+@dataclass(frozen=True, slots=True)
+class Read(Record):
+    """A record as it was at a moment."""
+
+    at: datetime | None
+    """By Salesforce's own clock, in whole seconds; None: it did not say."""
+
+    @property
+    def changed(self) -> datetime | None:
+        """When it was last changed, in whole seconds; None: that was not asked for."""
+        return self.moment(CHANGED)
+
+    def moment(self, name: str) -> datetime | None:
+        """A field of date and time, in whole seconds; None: it is none."""
+        try:
+            return datetime.strptime(self.get(name) or "", "%Y-%m-%dT%H:%M:%S.%f%z").replace(microsecond=0)
+        except ValueError:
+            return None
+
+
+class SalesforceClient:
+    """Asks Salesforce; no request takes longer than `seconds`, waiting for its turn and logging in included.
+
+    Every method raises `SystemDown`, `SystemPause`, `SystemConflict` and `SystemRefused` (see `connectors.answers`), and
+    `AddressRefused` of the transport.
+    """
+
+    def __init__(
+        self, base_url: str, login: Login, pace: Pace, transport: httpx.AsyncBaseTransport, *, seconds: float
+    ) -> None:
+        self.login = login
+        self.pace = pace
+        self._line = Line("Salesforce", base_url, transport, seconds=seconds)
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._line.close()
+
+    async def session(self) -> Session:
+        """Who we are there."""
+        with self._keeping_pauses():
+            async with self._line.within():
+                return await self.login.session(self._line)
+
+    async def get(self, kind: Kind, record_id: str, fields: Iterable[str], *, key: str | None = None) -> Read | None:
+        """A record by its id, or by a field that is an external id; None: there is none."""
+        path = f"/sobjects/{kind}/" + (f"{key}/" if key else "") + quote(record_id, safe="")
+        answer, body = await self._answer("GET", path, f"read {kind}", params={"fields": ",".join(sorted(fields))})
+        return None if body is None else _record(body, answer)
+
+    async def pages(self, query: str) -> AsyncIterator[list[Read]]:
+        """What a query finds, page by page."""
+        path, params = "/query", {"q": query}
+        while True:
+            answer, found = await self._answer("GET", path, "query", params=params)
+            body = _object(found, "query")
+            yield [_record(one, answer) for one in dicts(body.get("records"))]
+            following = body.get("nextRecordsUrl")
+            if body.get("done") is not False:
+                return
+            # Never anywhere else than where the query was sent.
+            if not isinstance(following, str) or not following.startswith(_ROOT):
+                raise SystemDown("Salesforce's answer does not say where the next page is.")
+            path, params = following, {}
+
+    async def query(self, query: str) -> list[Read]:
+        """All that a query finds."""
+        return [record async for page in self.pages(query) for record in page]
+
+    async def count(self, kind: Kind, where: str) -> int:
+        """How many records there are for which a condition holds."""
+        asked = f"SELECT COUNT() FROM {kind} WHERE {where}"  # noqa: S608 - SOQL, of literals by `soql`
+        body = _object(await self.ask("GET", "/query", f"count {kind}", params={"q": asked}), f"count {kind}")
+        total = body.get("totalSize")
+        if not isinstance(total, int):
+            raise SystemDown(f"Salesforce's answer to a count of {kind} has no total.")
+        return total
+
+    async def upsert(self, kind: Kind, key: str, records: Mapping[str, Mapping[str, str]]) -> dict[str, str | Fault]:
+        """Write records by a field that is an external id; a record that is not there is made.
+
+        The id of each there, or what was wrong with it, by our id; a record that the answer does not tell of is left
+        out: it is not known what became of it, and it may be sent again.
+        """
+        done: dict[str, str | Fault] = {}
+        given, what = list(records.items()), f"write {kind}"
+        for start in range(0, len(given), BATCH):
+            part = given[start : start + BATCH]
+            body = {
+                "allOrNone": False,
+                "records": [{"attributes": {"type": kind}, **values, key: one} for one, values in part],
+            }
+            results = await self.ask("PATCH", f"/composite/sobjects/{kind}/{key}", what, json=body)
+            if results is None:
+                raise SystemRefused(
+                    f"Salesforce knows no field {key} of {kind}, or our user can't see it; `fairlead connect check "
+                    "salesforce --create-fields` makes and opens it."
+                )
+            # They have the order of the records; of another number nothing can be said.
+            if isinstance(results, list) and len(results) == len(part):
+                told = [answers.outcome(one) if isinstance(one, dict) else None for one in results]
+                done |= {one: found for (one, _), found in zip(part, told, strict=True) if found is not None}
+        return done
+
+    async def update(
+        self, kind: Kind, record_id: str, values: Mapping[str, str], *, unless_changed_since: datetime | None
+    ) -> None:
+        """Write a record by its id.
+
+        Raises:
+            SystemConflict: it was changed after that moment, which counts in whole seconds.
+        """
+        since = unless_changed_since
+        condition = (
+            {} if since is None else {"If-Unmodified-Since": format_datetime(since.astimezone(UTC), usegmt=True)}
+        )
+        path, what = f"/sobjects/{kind}/{quote(record_id, safe='')}", f"write {kind}"
+        _, found = await self._answer("PATCH", path, what, json=dict(values), headers=condition)
+        if found is None:
+            raise answers.gone().raised(what)
+
+    async def describe(self, kind: Kind) -> Json:
+        """What there is to know of a kind of record: rights, fields."""
+        return _object(await self.ask("GET", f"/sobjects/{kind}/describe", f"describe {kind}"), f"describe {kind}")
+
+    async def create(self, path: str, what: str, values: Json) -> str:
+        """Make something at ``/sobjects/…``, of the data or the Tooling API; its id."""
+        found = answers.outcome(_object(await self.ask("POST", path, what, json=values), what))
+        if isinstance(found, Fault):
+            raise found.raised(what)
+        if found is None:
+            raise SystemDown(f"Salesforce's answer does not say whether it did {what}.")
+        return found
+
+    async def ask(
+        self, method: str, path: str, what: str, *, params: Mapping[str, str] | None = None, json: Json | None = None
+    ) -> object:
+        """The JSON that Salesforce answers with; None for 404. `what` says for messages what was to be done."""
+        return (await self._answer(method, path, what, params=params, json=json))[1]
+
+    async def _answer(
+        self,
+        method: str,
+        path: str,
+        what: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        json: Json | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> tuple[Answer, object]:
+        """An answer, and its JSON as `answers.read` has it; a session that expired is renewed once."""
+        address = path if path.startswith(_ROOT) else f"{_ROOT}{VERSION}{path}"
+        pause = self.pace.turn(patience=self._line.seconds / 2)
+        with self._keeping_pauses():
+            async with self._line.within():
+                await asyncio.sleep(pause)
+                session = await self.login.session(self._line)
+                answer = await self._send(session, method, address, params=params, json=json, headers=headers)
+                if answer.status == 401:
+                    session = await self.login.session(self._line, instead_of=session)
+                    answer = await self._send(session, method, address, params=params, json=json, headers=headers)
+            self.pace.told(answer.headers)
+            return answer, answers.read(answer, what)
+
+    async def _send(
+        self,
+        session: Session,
+        method: str,
+        address: str,
+        *,
+        params: Mapping[str, str] | None,
+        json: Json | None,
+        headers: Mapping[str, str] | None,
+    ) -> Answer:
+        sent = {"Authorization": f"Bearer {session.token}", **_WRITES, **(headers or {})}
+        return await self._line.send(method, address, headers=sent, params=params, json=json)
+
+    @contextmanager
+    def _keeping_pauses(self) -> Iterator[None]:
+        try:
+            yield
+        except SystemPause as asked:
+            self.pace.close(asked)
+            raise
+
+
+def _record(body: object, answer: Answer) -> Read:
+    values = body if isinstance(body, dict) else {}
+    if not isinstance(values.get("Id"), str):
+        raise SystemDown("Salesforce's answer is no record.")
+    at = None
+    told = answer.headers.get("date")
+    if told:
+        try:
+            at = parsedate_to_datetime(told)
+        except ValueError:
+            at = None
+    return Read(values["Id"], {name: _text(value) for name, value in values.items()}, at)
+
+
+def _text(value: object) -> str | None:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return str(value) if isinstance(value, str | int | float) else None
+
+
+def _object(found: object, what: str) -> Json:
+    if found is None:
+        raise SystemRefused(f"Salesforce knows no way to {what} (404). Is FAIRLEAD_SALESFORCE__BASE_URL right?")
+    if not isinstance(found, dict):
+        raise SystemDown(f"Salesforce could not {what}: the answer is no object.")
+    return found

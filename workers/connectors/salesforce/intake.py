@@ -1,0 +1,151 @@
+"""New leads of Salesforce become leads here, and what became of ours there is noted. It is asked for what changed.
+
+A lead that carries our id is no new one: the id is written in the same request that makes it. Each look begins somewhat
+before the last one's end, as a change has the time at which its transaction began and is seen when it ends; a lead that
+comes again is known by its id, and an outcome by the lead and what it was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import structlog
+from psycopg import AsyncConnection
+from psycopg.rows import DictRow
+
+from workers.connectors.salesforce import soql
+from workers.connectors.salesforce.client import Read
+from workers.connectors.salesforce.crm import Salesforce
+from workers.connectors.salesforce.making import SOURCE
+from workers.lead_routing.ports.crm import CrmDown, CrmResting
+from workers.runtime.database import Pool
+from workers.runtime.errors import PermanentError
+
+log = structlog.get_logger()
+
+OVERLAP = timedelta(minutes=10)
+"""No transaction of Salesforce takes longer."""
+HELD_SECONDS = 60.0
+"""Who died while looking is waited for so long; a page takes seconds."""
+
+STAMP = "SystemModstamp"
+CONVERTED = "IsConverted"
+STATUS = "Status"
+"""Salesforce's own; ours is another field."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a lead of ours in Salesforce."""
+
+    lead_id: str
+    converted: bool
+    at: datetime | None
+    """When that was noted there."""
+
+
+Take = Callable[[AsyncConnection[DictRow], Sequence[Mapping[str, Any]]], Awaitable[int]]  # Any: JSON
+"""Takes leads in the connection's transaction; how many were not there before."""
+Note = Callable[[AsyncConnection[DictRow], Sequence[Outcome]], Awaitable[int]]
+"""Notes outcomes in the connection's transaction, each once; how many are new."""
+
+
+class LeadIntake:
+    """Looks for new leads and takes them, and for what became of ours."""
+
+    def __init__(self, salesforce: Salesforce, pool: Pool, take: Take, note: Note, *, poll_seconds: float) -> None:
+        self._salesforce = salesforce
+        self._pool = pool
+        self._take = take
+        self._note = note
+        self._seconds = poll_seconds
+
+    async def look(self) -> int:
+        """Take what is new; how many leads and outcomes. 0 also if it is another dispatcher's turn.
+
+        Raises:
+            CrmResting: Salesforce asked for a pause, or failed several times in a row.
+        """
+        try:
+            return await self._look()
+        except CrmResting:
+            raise
+        except (CrmDown, PermanentError) as error:  # it is asked again by and by
+            log.warning("no look for new leads", action="salesforce_not_read", reason=str(error))
+            return 0
+
+    async def _look(self) -> int:
+        async with self._salesforce.asked() as client:
+            source = f"{SOURCE}:{(await client.session()).org_id}"
+        started = await self._claimed(source)
+        if started is None:
+            return 0
+        since, seen_until = started
+        taken = 0
+        try:
+            async with self._salesforce.asked() as client:
+                async for page in client.pages(self._query(since, seen_until - OVERLAP)):
+                    taken += await self._page(source, page)
+        finally:
+            await self._sql("UPDATE runtime.polled SET not_before = now() + %s WHERE source = %s", self._pause, source)
+        return taken
+
+    @property
+    def _pause(self) -> timedelta:
+        # Somewhat less than until the next look, which must not come too early for it.
+        return timedelta(seconds=0.7 * self._seconds)
+
+    def _query(self, since: datetime, changed: datetime) -> str:
+        mapping = self._salesforce.mapping
+        ours, ended = mapping.keeps.lead_id, [f"{STATUS} = {soql.text(status)}" for status in mapping.not_converted]
+        new = f"{ours} = null AND {CONVERTED} = false AND CreatedDate >= {soql.moment(since)}"
+        over = f"{ours} != null AND ({' OR '.join([f'{CONVERTED} = true', *ended])})"
+        where = f"{STAMP} >= {soql.moment(changed)} AND (({new}) OR ({over}))"
+        return soql.select(mapping.of_lead() | {STAMP, CONVERTED}, "Lead", where, order=f"{STAMP}, Id")
+
+    async def _claimed(self, source: str) -> tuple[datetime, datetime] | None:
+        """Since when and until when the account was read, if it is our turn."""
+        held = timedelta(seconds=HELD_SECONDS)
+        rows = await self._sql(
+            """
+            INSERT INTO runtime.polled AS p (source, since, seen_until, not_before)
+            VALUES (%s, date_trunc('second', now()), date_trunc('second', now()), now() + %s)
+            ON CONFLICT (source) DO UPDATE SET not_before = excluded.not_before WHERE p.not_before <= now()
+            RETURNING since, seen_until
+            """,
+            source,
+            held,
+        )
+        return (rows[0]["since"], rows[0]["seen_until"]) if rows else None
+
+    async def _page(self, source: str, page: Sequence[Read]) -> int:
+        """Take a page and note how far that is, both or nothing."""
+        if not page:
+            return 0
+        mapping = self._salesforce.mapping
+        leads, outcomes = [], []
+        for record in page:
+            lead_id = record.get(mapping.keeps.lead_id)
+            if lead_id is None:
+                fields = mapping.lead_of(record)
+                leads.append({"source": SOURCE, "external_id": record.id, "channel": "crm", **fields})
+            else:
+                outcomes.append(Outcome(lead_id, record.get(CONVERTED) == "true", record.moment(STAMP)))
+        stamps = [stamp for one in page if (stamp := one.moment(STAMP)) is not None]
+        async with self._pool.connection() as connection:
+            done = await self._take(connection, leads) if leads else 0
+            done += await self._note(connection, outcomes) if outcomes else 0
+            await connection.execute(
+                "UPDATE runtime.polled SET seen_until = greatest(seen_until, %s), not_before = now() + %s"
+                " WHERE source = %s",
+                (max(stamps, default=None), timedelta(seconds=HELD_SECONDS), source),
+            )
+        return done
+
+    async def _sql(self, query: str, *values: object) -> list[DictRow]:
+        async with self._pool.connection() as connection:
+            cursor = await connection.execute(query.encode(), values)
+            return await cursor.fetchall() if cursor.description is not None else []
