@@ -28,6 +28,7 @@ from workers.settings_sections import (
     Gateway,
     Heaps,
     HubSpot,
+    Kafka,
     Mail,
     Ports,
     Retention,
@@ -123,6 +124,7 @@ class Settings(BaseSettings):
     control_room: ControlRoom = ControlRoom()
     webhooks: Webhooks = Webhooks()
     hubspot: HubSpot = HubSpot()
+    kafka: Kafka = Kafka()
 
     @classmethod
     def settings_customise_sources(

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, Field, SecretStr, model_validator
 
 _SOURCE = re.compile(r"[a-z0-9_-]{1,50}")
+_TOPIC = re.compile(r"[A-Za-z0-9._-]{1,200}")
 _QUICKER_FEEL = {"8.6": "org.camunda.feel:feel-engine:1.18.5"}
 """By Camunda's minor version, a later patch of the FEEL engine in it: 1.18.0 builds all its functions anew for each cell
 of a table (camunda/feel-scala, pull request 1108)."""
@@ -60,6 +61,7 @@ class Ports(BaseModel):
     forecaster_metrics: int = 9106
     planner_metrics: int = 9107
     readmodel_metrics: int = 9108
+    events_metrics: int = 9109
     zipkin: int = 9411
 
 
@@ -236,6 +238,43 @@ class Webhooks(BaseModel):
                 raise ValueError(
                     f"a source of webhooks has 1 to 50 small letters, digits, _ or -, and is not hubspot; {source[:50]!r} is none"
                 )
+        return self
+
+
+class Kafka(BaseModel):
+    """Events in and out; see docs/events.md. Needs the packages of the extra `events`."""
+
+    bootstrap_servers: str | None = None
+    """``host:port``, several apart by commas; None: no Kafka."""
+    topics_in: dict[str, str] = Field(default_factory=dict)
+    """Topic → the source under which its leads are known."""
+    topic_out: str | None = None
+    """Where what happens in cases is told; None: nowhere."""
+    group: str = "fairlead"
+    """The consumer group; all processes of an installation share it."""
+    early_hours: float = Field(default=24.0, gt=0)
+    """So long an event waits that came before the lead that it is about; then it is a dead letter."""
+    tls: bool = False
+    ca_file: Path | None = None
+    """Authority of the brokers' certificates; None: those that this machine trusts."""
+    sasl: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "SCRAM-SHA-512"
+    """How `username` and `password` are given."""
+    username: str | None = None
+    password: SecretStr | None = None
+
+    @model_validator(mode="after")
+    def _topics(self) -> Self:
+        for topic, source in self.topics_in.items():
+            if not _TOPIC.fullmatch(topic):
+                raise ValueError(f"a topic has 1 to 200 letters, digits, '.', '_' or '-'; {topic[:50]!r} is none")
+            if not _SOURCE.fullmatch(source):
+                raise ValueError(f"a source has 1 to 50 small letters, digits, _ or -; {source[:50]!r} is none")
+            if topic == self.topic_out:
+                raise ValueError(f"{topic!r} is both read and written: what we tell would come back to us")
+        if (self.topics_in or self.topic_out) and not self.bootstrap_servers:
+            raise ValueError("topics are named, but no brokers: set also FAIRLEAD_KAFKA__BOOTSTRAP_SERVERS")
+        if (self.username is None) != (self.password is None):
+            raise ValueError("username and password belong together")
         return self
 
 
