@@ -45,6 +45,7 @@ __all__ = [
     "Gateway",
     "Heaps",
     "HubSpot",
+    "Kafka",
     "Mail",
     "Ports",
     "Retention",

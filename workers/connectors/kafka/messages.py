@@ -49,7 +49,7 @@ def told_of(record: Record, source: str) -> Told:
     Raises:
         Unfit: it is no CloudEvent 1.0 with JSON data.
     """
-    if record.value is None or len(record.value) > MOST_BYTES:
+    if not record.value or len(record.value) > MOST_BYTES:
         raise Unfit(f"A record's value has 1 to {MOST_BYTES:,} bytes.")
     headers = {str(name).lower(): bytes(value or b"") for name, value in record.headers}
     try:

@@ -7,12 +7,13 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
 from aiokafka import TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
 
-from workers.connectors.kafka.brokers import consumer
+from workers.connectors.kafka.brokers import common, consumer
 from workers.connectors.kafka.messages import Record
 from workers.connectors.kafka.taking import AT_ONCE, WAIT_MS, Taking
 from workers.runtime.database import Pool
-from workers.settings import Settings
+from workers.settings import Kafka, Settings
 
 
 class NoTopic(LookupError):
@@ -36,13 +37,10 @@ async def replay(
         raise NoTopic(f"{topic} is none of FAIRLEAD_KAFKA__TOPICS_IN, so its leads have no source.")
     became: Counter[str] = Counter()
     taking = Taking(settings, pool)
+    places = await _places(settings.kafka, topic)
     source = consumer(settings.kafka, group=None)
     await source.start()
     try:
-        if topic not in await source.topics():
-            raise NoTopic(f"The brokers have no topic {topic}.")
-        numbers = source.partitions_for_topic(topic) or ()
-        places = [TopicPartition(topic, number) for number in sorted(numbers)]
         source.assign(places)
         ends = await source.end_offsets(places)
         first = await source.offsets_for_times(dict.fromkeys(places, _milliseconds(since)))
@@ -69,6 +67,18 @@ async def replay(
     finally:
         await source.stop()
     return became
+
+
+async def _places(kafka: Kafka, topic: str) -> list[TopicPartition]:
+    admin = AIOKafkaAdminClient(**common(kafka))
+    await admin.start()
+    try:
+        if topic not in await admin.list_topics():
+            raise NoTopic(f"The brokers have no topic {topic}.")
+        (described,) = await admin.describe_topics([topic])
+    finally:
+        await admin.close()
+    return [TopicPartition(topic, number) for number in sorted(one["partition"] for one in described["partitions"])]
 
 
 def _milliseconds(moment: datetime) -> int:
