@@ -22,19 +22,17 @@ from pydantic_settings import (
     SettingsError,
 )
 
+from workers.settings_outside import HubSpot, Kafka, Salesforce, Webhooks
 from workers.settings_sections import (
     Camunda,
     ControlRoom,
     Gateway,
     Heaps,
-    HubSpot,
     Mail,
     Ports,
     Retention,
-    Salesforce,
     Tracing,
     Versions,
-    Webhooks,
     WorkerLimits,
     Zeebe,
 )
@@ -45,6 +43,7 @@ __all__ = [
     "Gateway",
     "Heaps",
     "HubSpot",
+    "Kafka",
     "Mail",
     "Ports",
     "Retention",
@@ -126,6 +125,7 @@ class Settings(BaseSettings):
     webhooks: Webhooks = Webhooks()
     hubspot: HubSpot = HubSpot()
     salesforce: Salesforce = Salesforce()
+    kafka: Kafka = Kafka()
 
     @classmethod
     def settings_customise_sources(

@@ -1,15 +1,15 @@
-"""The sections of `workers.settings.Settings`: what each group of values means, and what holds if nothing is set."""
+"""The sections of `workers.settings.Settings`: what each group of values means, and what holds if nothing is set.
+
+Those of other systems are in `workers.settings_outside`.
+"""
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Literal, Self
-from urllib.parse import urlsplit
 
 from pydantic import BaseModel, Field, SecretStr, model_validator
 
-_SOURCE = re.compile(r"[a-z0-9_-]{1,50}")
 _QUICKER_FEEL = {"8.6": "org.camunda.feel:feel-engine:1.18.5"}
 """By Camunda's minor version, a later patch of the FEEL engine in it: 1.18.0 builds all its functions anew for each cell
 of a table (camunda/feel-scala, pull request 1108)."""
@@ -60,6 +60,7 @@ class Ports(BaseModel):
     forecaster_metrics: int = 9106
     planner_metrics: int = 9107
     readmodel_metrics: int = 9108
+    events_metrics: int = 9109
     zipkin: int = 9411
 
 
@@ -219,95 +220,3 @@ class Tracing(BaseModel):
     """Share of the traces kept; decided where a trace begins, followed everywhere."""
     service_name: str = "fairlead"
     """Of this installation; each process adds its role: ``fairlead-gateway``, ``-worker``, ``-dispatcher``."""
-
-
-class Webhooks(BaseModel):
-    """What other systems may send to ``/v1/webhooks/{source}``, signed by Standard Webhooks."""
-
-    secrets: dict[str, list[SecretStr]] = Field(default_factory=dict)
-    """For each source its secrets (``whsec_…``), any of which may sign: several while one is replaced."""
-    max_body_bytes: int = Field(default=1_000_000, ge=1)
-    """Of any webhook, HubSpot's too."""
-
-    @model_validator(mode="after")
-    def _sources(self) -> Self:
-        for source in self.secrets:
-            if not _SOURCE.fullmatch(source) or source == "hubspot":
-                raise ValueError(
-                    f"a source of webhooks has 1 to 50 small letters, digits, _ or -, and is not hubspot; {source[:50]!r} is none"
-                )
-        return self
-
-
-class OutsideSystem(BaseModel):
-    """What is set of any system that is asked over the internet."""
-
-    base_url: str | None
-    mapping: Path | None = None
-    """A YAML file that says which field there holds what; None: the `mapping.yaml` of its connector."""
-    trusted_hosts: list[str] = Field(default_factory=list)
-    """Hosts that `base_url` may name although they are in our own network or speak no TLS: a simulator, for instance."""
-
-    @model_validator(mode="after")
-    def _can_be_asked(self) -> Self:
-        if self.base_url is None:
-            return self
-        parts = urlsplit(self.base_url)  # its own message, for an address that is none, shows nothing secret
-        plain = parts.scheme == "http" and parts.hostname in self.trusted_hosts
-        if not parts.hostname or (parts.scheme != "https" and not plain):
-            raise ValueError("base_url must be an https:// address; without TLS only one of trusted_hosts is asked")
-        if parts.username or parts.password or parts.query or parts.fragment:
-            raise ValueError("base_url must have no user, password, query or fragment")
-        return self
-
-
-class HubSpot(OutsideSystem):
-    """A HubSpot account; see docs/connect-hubspot.md."""
-
-    base_url: str = "https://api.hubapi.com"
-    access_token: SecretStr | None = None
-    """Of a private app in the account."""
-    client_secret: SecretStr | None = None
-    """Of the same app: signs its webhooks. None: ``/v1/webhooks/hubspot`` is closed."""
-
-    @model_validator(mode="after")
-    def _can_read(self) -> Self:
-        if self.client_secret and not self.access_token:
-            raise ValueError(
-                "a webhook says only which contact is new; to read it set also FAIRLEAD_HUBSPOT__ACCESS_TOKEN"
-            )
-        return self
-
-
-class Salesforce(OutsideSystem):
-    """A Salesforce organisation; see docs/connect-salesforce.md."""
-
-    base_url: str | None = None
-    """Its My Domain, ``https://<name>.my.salesforce.com``."""
-    client_id: str | None = None
-    """Of the connected app, which Salesforce calls its consumer key."""
-    client_secret: SecretStr | None = None
-    """Of the same app, for the client credentials flow."""
-    private_key: SecretStr | None = None
-    """Instead: a PEM whose certificate the app has, for the JWT bearer flow; RSA, signs by RS256."""
-    username: str | None = None
-    """With `private_key`: as whom we log in."""
-    audience: str = "https://login.salesforce.com"
-    """With `private_key`: whom the log-in is meant for; of a sandbox ``https://test.salesforce.com``."""
-    poll_seconds: float = Field(default=15.0, ge=1.0)
-    """Between looks for new leads. Each is one of the day's requests."""
-
-    @property
-    def connected(self) -> bool:
-        """Whether it is said how to log in."""
-        return self.client_id is not None
-
-    @model_validator(mode="after")
-    def _can_log_in(self) -> Self:
-        flows = (self.client_secret is not None) + (self.private_key is not None and self.username is not None)
-        if self.connected and (self.base_url is None or flows != 1):
-            raise ValueError(
-                "to log in to Salesforce set FAIRLEAD_SALESFORCE__BASE_URL, and with CLIENT_ID either CLIENT_SECRET, or"
-                " PRIVATE_KEY and USERNAME"
-            )
-        return self

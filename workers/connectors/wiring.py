@@ -1,4 +1,6 @@
-"""What a dispatcher does for connectors that belong to no process: it takes the new leads of other systems."""
+"""What a dispatcher does for connectors that belong to no process: it takes the new leads of other systems, and tells Kafka
+what happened.
+"""
 
 from __future__ import annotations
 
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
+_TELLING = "connectors.kafka"
+
 
 def ports(_resources: Resources, _work: Work) -> None:
     """There are no tasks here."""
@@ -31,10 +35,16 @@ def ports(_resources: Resources, _work: Work) -> None:
 
 def deliveries(resources: Resources) -> Mapping[str, Deliver]:
     """Who carries the outbox rows of which channel."""
+    found: dict[str, Deliver] = {}
+    if resources.settings.kafka.topic_out is not None:
+        from workers.connectors.kafka.telling import CHANNEL as EVENTS  # noqa: PLC0415 - aiokafka is an extra
+        from workers.connectors.kafka.telling import Telling  # noqa: PLC0415 - likewise
+
+        found[EVENTS] = resources.cache.setdefault(_TELLING, Telling(resources.settings.kafka))
     if resources.settings.hubspot.access_token is None:
-        return {}
+        return found
     hubspot = making_hubspot.hubspot(resources, systems.crm(resources), seconds=DELIVERING_SECONDS)
-    return {CHANNEL: ContactIntake(hubspot, resources.pool, partial(_take_one, resources))}
+    return found | {CHANNEL: ContactIntake(hubspot, resources.pool, partial(_take_one, resources))}
 
 
 def chores(resources: Resources) -> Sequence[Regular]:
@@ -56,6 +66,8 @@ async def prepare(_resources: Resources, _tasks: Collection[str]) -> None:
 
 async def close(resources: Resources) -> None:
     """Close what is open."""
+    if telling := resources.cache.pop(_TELLING, None):
+        await telling.close()
     await close_systems(resources)
     await systems.close(resources)
 

@@ -248,6 +248,8 @@ def _own(settings: Settings) -> list[Program]:
     ]
     if settings.engine == "local" or settings.control_room.records_url is not None:
         found.append(_giving_way(one("readmodel", "Read model", 3, "readmodel_metrics", "readmodel", "run")))
+    if settings.kafka.bootstrap_servers is not None:
+        found.append(one("events", "Events by Kafka", 3, "events_metrics", "events", "run"))
     if can_forecast():
         found.append(
             _giving_way(one("forecaster", "Forecaster", 3, "forecaster_metrics", "worker", "run", *FORECASTER_TASKS))

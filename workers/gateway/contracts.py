@@ -53,7 +53,7 @@ def _flat(value: object) -> object:
     raise ValueError("must be text, a number, true, false or null; attributes are flat")
 
 
-_Identity = Annotated[str, Field(strict=True, max_length=200), _storable_text, AfterValidator(_identity)]
+Identity = Annotated[str, Field(strict=True, max_length=200), _storable_text, AfterValidator(_identity)]
 _Key = Annotated[str, Field(strict=True, min_length=1, max_length=100), _storable_text]
 _Value = Annotated[
     str | int | float | bool | None, PlainValidator(_flat, json_schema_input_type=str | int | float | bool | None)
@@ -65,8 +65,8 @@ class LeadIn(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    source: _Identity = Field(description="Where the lead comes from, for instance `web_form`.")
-    external_id: _Identity | None = Field(
+    source: Identity = Field(description="Where the lead comes from, for instance `web_form`.")
+    external_id: Identity | None = Field(
         default=None, description="The sender's id of this lead. The same source and external_id is the same lead."
     )
     name: _Text300 | None = None

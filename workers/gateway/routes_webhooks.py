@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Annotated, Any
 
@@ -12,17 +12,14 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from workers.connectors import webhooks
 from workers.connectors.hubspot.events import CHANNEL, MOST, HubSpotEvent
-from workers.gateway import events, intake
-from workers.gateway.contracts import LeadIn, faults
+from workers.gateway import events, told
+from workers.gateway.contracts import faults
 from workers.gateway.parts import Parts, TheParts, fitted, page_visitor, parse_json, read_body
 from workers.gateway.problems import Refusal
 from workers.gateway.routes_leads import PROBLEMS, body_of
 from workers.runtime import outbox
 
 router = APIRouter(prefix="/v1/webhooks", tags=["webhooks"], responses=PROBLEMS, dependencies=[Depends(page_visitor)])
-
-LEAD_CREATED = "lead.created"
-"""The type of message that brings a lead; others are taken and left alone."""
 
 _EVENTS = TypeAdapter(Annotated[list[HubSpotEvent], Field(min_length=1, max_length=MOST)])
 _OBJECT = {"type": "object"}
@@ -31,7 +28,7 @@ _OBJECT = {"type": "object"}
 class Taken(BaseModel):
     """What became of the events of a request."""
 
-    started: int = Field(description="Leads that are taken now.")
+    started: int = Field(description="Leads that are taken now, or told what happened to them.")
     duplicates: int = Field(description="Events that came before; nothing was done.")
     ignored: int = Field(description="Events of a kind that starts nothing.")
 
@@ -67,7 +64,7 @@ async def from_hubspot(request: Request, parts: TheParts) -> Taken:
             now=time.time(),
         )
     try:
-        told = _EVENTS.validate_python(parse_json(body))
+        happened = _EVENTS.validate_python(parse_json(body))
     except ValidationError as error:
         raise Refusal(
             422, "invalid-request", "These are no events of HubSpot; see errors.", errors=faults(error)
@@ -75,17 +72,17 @@ async def from_hubspot(request: Request, parts: TheParts) -> Taken:
     waiting = await parts.queue.waiting()
     async with parts.pool.connection() as connection:
         parts.guard.admit(waiting)
-        unseen = await events.first_seen(connection, "hubspot", (event.identity for event in told))
+        unseen = await events.first_seen(connection, "hubspot", (event.identity for event in happened))
         contacts = {
-            event.new_contact: event.portal_id for event in told if event.identity in unseen and event.new_contact
+            event.new_contact: event.portal_id for event in happened if event.identity in unseen and event.new_contact
         }
         started = 0
         for contact, portal in sorted(contacts.items()):
             started += await outbox.put(
                 connection, CHANNEL, f"hubspot:{contact}", f"{portal}:{contact}", {"contact_id": contact}
             )
-    duplicates = sum(event.identity not in unseen for event in told)
-    ignored = sum(event.identity in unseen and event.new_contact is None for event in told)
+    duplicates = sum(event.identity not in unseen for event in happened)
+    ignored = sum(event.identity in unseen and event.new_contact is None for event in happened)
     return Taken(started=started, duplicates=duplicates, ignored=ignored)
 
 
@@ -100,7 +97,9 @@ async def from_source(
 ) -> Taken:
     """Take a signed message. The `data` of type `lead.created` is a lead; `source` is the address's, whatever it says.
 
-    Without an `external_id` of its own the lead has the message's id.
+    Without an `external_id` of its own the lead has the message's id. `lead.withdrawn` (`external_id`, `why`) and
+    `lead.outcome` (`external_id`, `converted`, `at`) speak of a lead that came before; a message that overtook its lead
+    is refused with 409, so that it is sent again.
     """
     secrets = parts.settings.webhooks.secrets.get(source)
     if not secrets:
@@ -110,26 +109,25 @@ async def from_source(
         known = [secret.get_secret_value() for secret in secrets]
         message_id = webhooks.verify_standard(known, body, request.headers, now=time.time())
     message = fitted(parse_json(body), Message)
-    lead = _lead(message.data, source, message_id) if message.type == LEAD_CREATED else None
+    what = told.Told(source, source, message_id, message.type, message.data)
     waiting = await parts.queue.waiting()
-    async with parts.pool.connection() as connection:
-        parts.guard.admit(waiting)
-        if not await events.first_seen(connection, source, [message_id]):
-            return Taken(started=0, duplicates=1, ignored=0)
-        if lead is None:
-            return Taken(started=0, duplicates=0, ignored=1)
-        ttl = parts.settings.gateway.message_ttl_seconds
-        [taken] = await intake.take(connection, [lead], ttl_seconds=ttl)
-    parts.metrics.leads.labels("duplicate" if taken.duplicate else "accepted").inc()
-    return Taken(started=int(not taken.duplicate), duplicates=int(taken.duplicate), ignored=0)
-
-
-def _lead(data: Mapping[str, Any], source: str, message_id: str) -> intake.Incoming:
-    raw = {"external_id": message_id, **data, "source": source}
     try:
-        return intake.Incoming(LeadIn.model_validate(raw), raw)
+        async with parts.pool.connection() as connection:
+            parts.guard.admit(waiting)
+            became = await told.take(connection, what, ttl_seconds=parts.settings.gateway.message_ttl_seconds)
     except ValidationError as error:
-        raise Refusal(422, "invalid-lead", "The lead doesn't have the right form.", errors=faults(error)) from None
+        raise Refusal(
+            422, "invalid-lead", "The data don't have the form of their type.", errors=faults(error)
+        ) from None
+    except told.TooEarly as error:
+        raise Refusal(409, "lead-not-known-yet", str(error)) from None
+    if message.type == told.LEAD_CREATED:
+        parts.metrics.leads.labels("accepted" if became == "started" else "duplicate").inc()
+    return Taken(
+        started=int(became in {"started", "noted"}),
+        duplicates=int(became == "duplicate"),
+        ignored=int(became == "ignored"),
+    )
 
 
 def _address(request: Request, parts: Parts) -> str:

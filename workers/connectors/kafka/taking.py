@@ -1,0 +1,211 @@
+"""Events that Kafka brings, one after the other of each partition; each has its effect once.
+
+An offset is committed when the event's effect, the message to the engine included, is in the database, whose outbox brings
+it to the engine whatever dies meanwhile. A record that comes again is known by its event's id. One that can't be used is put
+among the dead letters of its topic first. One that came before the lead that it is about waits in the database.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import psycopg
+import structlog
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
+from prometheus_client import Counter, Gauge
+from pydantic import ValidationError
+
+from workers.connectors.kafka import early
+from workers.connectors.kafka.brokers import consumer, insisting, producer, rest, started
+from workers.connectors.kafka.messages import Record, Unfit, told_of
+from workers.gateway import told
+from workers.gateway.contracts import faults
+from workers.runtime.database import Pool, outdated
+from workers.runtime.housekeeping import ended, regularly
+from workers.settings import Settings
+
+log = structlog.get_logger()
+
+EVENTS = Counter("fairlead_events", "Events that Kafka brought, by what became of them.", ["topic", "became"])
+LAG = Gauge("fairlead_events_lag", "Records of our partitions that were not taken yet.", ["topic", "partition"])
+
+DEAD_SUFFIX = ".dead-letters"
+"""After a topic's name."""
+WAIT_MS = 500
+AT_ONCE = 200
+DATABASE_PAUSE_SECONDS = 1.0
+EARLY_SECONDS = 2.0
+"""Between looks for events whose lead has come in."""
+
+
+class Stopping(Exception):
+    """We are to stop before this record is taken; it will come again."""
+
+
+class Taking:
+    """Takes what the topics bring, until it is stopped. Several may run: the group parts the partitions among them."""
+
+    def __init__(self, settings: Settings, pool: Pool) -> None:
+        self._settings = settings
+        self._pool = pool
+        self._kafka = settings.kafka
+        self._stop = asyncio.Event()
+        self._dead: AIOKafkaProducer | None = None
+        self.missing: str | None = "the brokers"
+        """What keeps it from taking events; None: nothing."""
+
+    def stop(self) -> None:
+        """Take no more; what is under way is finished."""
+        self._stop.set()
+
+    async def run(self) -> None:
+        """Until `stop`. Brokers and database may come later, and may go and come back.
+
+        Raises:
+            KafkaError: the brokers refuse us.
+            NotConnected: no brokers are named.
+        """
+        self._dead, source = (
+            producer(self._kafka),
+            consumer(self._kafka, self._kafka.topics_in, group=self._kafka.group),
+        )
+        chores = [asyncio.create_task(regularly("early events", EARLY_SECONDS, self._early))]
+        try:
+            if await started("events", self._dead.start, self._stop) and await started(
+                "events", source.start, self._stop
+            ):
+                self.missing = None
+                log.info("taking events", action="events_started", topics=", ".join(sorted(self._kafka.topics_in)))
+                while not self._stop.is_set():
+                    await self._round(source)
+        finally:
+            await ended(chores)
+            await source.stop()
+            await self._dead.stop()
+
+    async def _round(self, source: AIOKafkaConsumer) -> None:
+        found: Mapping[TopicPartition, Sequence[Record]] = await source.getmany(timeout_ms=WAIT_MS, max_records=AT_ONCE)
+        for place, records in found.items():
+            last = None
+            try:
+                for record in records:
+                    await self.take(record)
+                    last = record
+            except Stopping:
+                log.info("stopping in the middle of a batch", action="events_stopping")
+            if last is not None:
+                await self._commit(source, place, last.offset + 1)
+        for place in source.assignment():
+            if (top := source.highwater(place)) is not None:
+                LAG.labels(place.topic, place.partition).set(max(top - await source.position(place), 0))
+
+    async def _commit(self, source: AIOKafkaConsumer, place: TopicPartition, offset: int) -> None:
+        """Without it the records come again and are known: so a failure is no reason to stop."""
+        try:
+            await source.commit({place: offset})
+        except (CommitFailedError, IllegalStateError):
+            log.info("the partition went to another process", action="events_moved", topic=place.topic)
+        except KafkaError as error:
+            log.warning("offset not committed", action="events_uncommitted", reason=type(error).__name__)
+
+    async def take(self, record: Record, *, bury: bool = True) -> str:
+        """Let a record have its effect; what became of it. With `bury` what can't be used is put among the dead letters.
+
+        Raises:
+            Stopping: we are to stop, and the database or the brokers are away.
+        """
+        try:
+            event = told_of(record, self._kafka.topics_in[record.topic])
+            became = await self._effect(event, record)
+        except Unfit as error:
+            if bury:
+                await self._bury(record, str(error))
+            became = "dead"
+        except Exception as error:
+            if isinstance(error, Stopping):
+                raise
+            log.exception("defect while an event was taken", action="events_defect", reason=type(error).__name__)
+            if bury:
+                await self._bury(
+                    record, f"A defect ({type(error).__name__}): deploy a corrected version, then replay it."
+                )
+            became = "dead"
+        EVENTS.labels(record.topic, became).inc()
+        return became
+
+    async def _effect(self, event: told.Told, record: Record) -> str:
+        while True:
+            try:
+                async with self._pool.connection() as connection:
+                    return await told.take(connection, event, ttl_seconds=self._settings.gateway.message_ttl_seconds)
+            except ValidationError as error:
+                wrong = "; ".join(f"{one.pointer} {one.detail}" for one in faults(error))
+                raise Unfit(f"Its data are not those of {event.type}: {wrong}.") from None
+            except told.TooEarly as error:
+                try:
+                    async with self._pool.connection() as connection:
+                        await early.keep(connection, event, error.external_id, place_of(record))
+                except psycopg.OperationalError:
+                    await self._database_away()
+                else:
+                    return "early"
+            except psycopg.OperationalError:
+                await self._database_away()
+
+    async def _database_away(self) -> None:
+        self.missing = "the database"
+        log.warning("waiting for the database", action="waiting_database")
+        await rest(DATABASE_PAUSE_SECONDS, self._stop)
+        if self._stop.is_set():
+            raise Stopping
+        self.missing = None
+
+    async def _bury(self, record: Record, reason: str) -> None:
+        headers = [*record.headers, ("fairlead-reason", reason.encode()), ("fairlead-place", place_of(record).encode())]
+        await self._put_dead(record.topic, record.key, record.value, headers)
+        log.error("event put among the dead letters", action="events_dead", place=place_of(record))
+
+    async def _put_dead(
+        self, topic: str, key: bytes | None, value: bytes | None, headers: Sequence[tuple[str, bytes]]
+    ) -> None:
+        dead = self._dead
+        assert dead is not None  # it is made before the first record comes
+
+        async def put() -> None:
+            await dead.send_and_wait(topic + DEAD_SUFFIX, value, key, headers=headers)
+
+        if not await insisting("dead letter not written", put, self._stop):
+            raise Stopping
+
+    async def _early(self) -> int:
+        """Events that waited for their lead: those whose lead has come in, and those that waited for too long."""
+        async with self._pool.connection() as connection:
+            if await outdated(connection):
+                return 0
+            done = await early.take_one(connection, ttl_seconds=self._settings.gateway.message_ttl_seconds)
+        if done:
+            return 1
+        async with self._pool.connection() as connection:
+            gone = await early.take_late(connection, hours=self._kafka.early_hours)
+            if gone is None:
+                return 0
+            topic = gone.place.rsplit("/", 2)[0]
+            reason = f"The lead that this is about did not come within {self._kafka.early_hours:g} h."
+            event: dict[str, Any] = {
+                "specversion": "1.0", "id": gone.told.event_id, "source": gone.told.sender.removeprefix("kafka:"),
+                "type": gone.told.type, "data": gone.told.data,
+            }  # fmt: skip
+            await self._put_dead(
+                topic, None, early.as_json(event),
+                [("content-type", b"application/cloudevents+json"), ("fairlead-reason", reason.encode()),
+                 ("fairlead-place", gone.place.encode())],
+            )  # fmt: skip
+        return 1
+
+
+def place_of(record: Record) -> str:
+    """Where a record stands: ``topic/partition/offset``."""
+    return f"{record.topic}/{record.partition}/{record.offset}"
