@@ -50,6 +50,7 @@ def run(
 
     Of several such processes one works, the others stand by.
     """
+    from workers.cli._support import port_refused
     from workers.operations import rendering
     from workers.runtime import logs
     from workers.settings import get_settings
@@ -67,7 +68,7 @@ def run(
     try:
         support.run(lambda desk: _serve(desk, chosen, every, metrics_port), wait=True)
     except OSError as error:
-        support.fail(f"Port {metrics_port} can't be used ({error.strerror}). Give another one by --metrics-port.")
+        port_refused(metrics_port, error)
 
 
 def _load(file: Path | None) -> list[Policy]:
@@ -84,14 +85,10 @@ async def _once(desk: Desk, chosen: Sequence[Policy]) -> list[Report]:
 
 
 async def _serve(desk: Desk, chosen: Sequence[Policy], every: float, metrics_port: int | None) -> None:
-    import asyncio
-    import signal
-
+    from workers.runtime.housekeeping import asked_to_stop
     from workers.runtime.probes import Probes
 
-    stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    stop = asked_to_stop()
     repair = _repair(desk, chosen)
 
     def state() -> dict[str, object]:

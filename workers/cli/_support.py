@@ -119,6 +119,11 @@ def fail(reason: str) -> NoReturn:
     raise typer.Exit(1)
 
 
+def port_refused(port: int | None, error: OSError) -> NoReturn:
+    """A process can't listen for who asks for its metrics: say so, and end with exit code 1."""
+    fail(f"Port {port} can't be used ({error.strerror}). Give another one by --metrics-port.")
+
+
 def versions(*others: str) -> dict[str, str]:
     """Of what a report was measured with: these packages and what all reports have."""
     from importlib.metadata import PackageNotFoundError, version

@@ -24,6 +24,7 @@ def run(
     import asyncio
 
     from workers.cli._element_states import rest_view
+    from workers.cli._support import port_refused
     from workers.runtime import logs
     from workers.runtime.service import serve_outbox
     from workers.runtime.tracing import NotInstalled
@@ -40,6 +41,5 @@ def run(
         typer.echo(str(error), err=True)
         raise typer.Exit(1) from None
     except OSError as error:
-        typer.echo(f"Port {port} can't be used ({error.strerror}). Give another one by --metrics-port.", err=True)
-        raise typer.Exit(1) from None
+        port_refused(port, error)
     raise typer.Exit(code)

@@ -28,7 +28,7 @@ def run(
     """Take what the topics of FAIRLEAD_KAFKA__TOPICS_IN bring until SIGTERM; any number may run."""
     import asyncio
 
-    from workers.cli._support import fail
+    from workers.cli._support import port_refused
     from workers.runtime import logs
     from workers.settings import get_settings
 
@@ -41,7 +41,7 @@ def run(
         try:
             asyncio.run(serve(settings, port))
         except OSError as error:
-            fail(f"Port {port} can't be used ({error.strerror}). Give another one by --metrics-port.")
+            port_refused(port, error)
 
 
 @app.command()

@@ -23,7 +23,7 @@ def run(
     """Follow the engine's records until SIGTERM; of several each page is taken in by one."""
     import asyncio
 
-    from workers.cli._support import fail
+    from workers.cli._support import port_refused
     from workers.control_room.serving import serve
     from workers.runtime import logs
     from workers.settings import get_settings
@@ -34,7 +34,7 @@ def run(
     try:
         asyncio.run(serve(settings, port))
     except OSError as error:
-        fail(f"Port {port} can't be used ({error.strerror}). Give another one by --metrics-port.")
+        port_refused(port, error)
 
 
 @app.command()

@@ -36,6 +36,7 @@ def run(
     """Serve one or several tasks in this process until SIGTERM, then finish what runs and exit."""
     import asyncio
 
+    from workers.cli._support import port_refused
     from workers.runtime import logs
     from workers.runtime.discovery import ROOT, UnknownTask, all_job_types
     from workers.runtime.service import serve_tasks
@@ -57,6 +58,5 @@ def run(
         typer.echo(str(error), err=True)
         raise typer.Exit(1) from None
     except OSError as error:
-        typer.echo(f"Port {port} can't be used ({error.strerror}). Give another one by --metrics-port.", err=True)
-        raise typer.Exit(1) from None
+        port_refused(port, error)
     raise typer.Exit(code)

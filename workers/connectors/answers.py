@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -75,6 +75,16 @@ def parsed(content: bytes) -> object:
     except (ValueError, RecursionError):
         return None
     return found
+
+
+def code_in(found: object) -> str:
+    """The code of an error, if it may be shown; else UNKNOWN."""
+    return found if isinstance(found, str) and NAME.fullmatch(found) else "UNKNOWN"
+
+
+def names_in(found: Iterable[str]) -> tuple[str, ...]:
+    """The names of fields and rights that may be shown, each once."""
+    return tuple(dict.fromkeys(name for name in found if NAME.fullmatch(name)))
 
 
 def dicts(found: object) -> list[Json]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 
 import structlog
 
@@ -12,7 +11,7 @@ from workers.control_room.exported import ExportedRecords
 from workers.control_room.following import Follower, forget
 from workers.control_room.kpis import Gauges
 from workers.runtime.database import open_pool
-from workers.runtime.housekeeping import ended, regularly
+from workers.runtime.housekeeping import asked_to_stop, ended, regularly
 from workers.runtime.probes import Probes, State
 from workers.settings import Settings
 
@@ -30,9 +29,7 @@ async def serve(settings: Settings, metrics_port: int) -> None:
     Raises:
         OSError: the metrics port is taken.
     """
-    stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    stop = asked_to_stop()
     pool = await open_pool(settings.dsn, max_size=CONNECTIONS)
     try:
         async with ExportedRecords(settings) as source:

@@ -1,9 +1,10 @@
-"""What a dispatcher does now and then beside sending: orphaned effects, and rows that have had their time."""
+"""What a process does beside its work: chores now and then, ending tasks, stopping when it is asked to."""
 
 from __future__ import annotations
 
 import asyncio
 import random
+import signal
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
@@ -20,6 +21,14 @@ AGAIN_SECONDS = 0.5
 
 Chore = Callable[[], Awaitable[int]]
 """Does a part of the work; 0 when there is nothing left for now."""
+
+
+def asked_to_stop() -> asyncio.Event:
+    """Set once this process gets SIGTERM or SIGINT; call it in the event loop."""
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    return stop
 
 
 async def ended(tasks: Iterable[asyncio.Future[Any]]) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import signal
 import sys
 import threading
 import time
@@ -23,7 +22,7 @@ from workers.runtime.database import Pool, newest, open_pool, outdated
 from workers.runtime.dispatcher import Dispatcher
 from workers.runtime.expiry import Expiry
 from workers.runtime.feed import Feed
-from workers.runtime.housekeeping import ended, regularly
+from workers.runtime.housekeeping import asked_to_stop, ended, regularly
 from workers.runtime.orphans import ElementStates, Orphans
 from workers.runtime.outbox import Deliver
 from workers.runtime.probes import Probes, State
@@ -162,12 +161,9 @@ async def _close(resources: Resources, contexts: Iterable[str], root: str) -> No
 async def _process(
     settings: Settings, role: str, *, max_size: int
 ) -> AsyncIterator[tuple[Pool, ZeebeClient, asyncio.Event]]:
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+    stop = asked_to_stop()
     threads = ThreadPoolExecutor(thread_name_prefix=THREADS)
-    loop.set_default_executor(threads)
+    asyncio.get_running_loop().set_default_executor(threads)
     with tracing.exporting(settings, role):
         pool = await open_pool(settings.dsn, min_size=1, max_size=max_size)
         try:

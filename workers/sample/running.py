@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import signal
 from dataclasses import dataclass
 
 import psycopg
 import structlog
 
 from workers.runtime.database import Pool, open_pool
+from workers.runtime.housekeeping import asked_to_stop
 from workers.sample.behaviour import LEFT_ALONE
 from workers.sample.board import camunda_board
 from workers.sample.door import Door, client
@@ -37,9 +37,7 @@ class Plan:
 
 async def run(settings: Settings, plan: Plan) -> None:
     """Feed leads and let people answer until SIGTERM or SIGINT; waits for whatever is not there yet."""
-    stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    stop = asked_to_stop()
     working = asyncio.create_task(_work(settings, plan))
     stopped = asyncio.create_task(stop.wait())
     await asyncio.wait((working, stopped), return_when=asyncio.FIRST_COMPLETED)

@@ -22,12 +22,13 @@ PATIENCE_SECONDS = 60.0
 @asynccontextmanager
 async def taking(settings: Settings, pool: Pool) -> AsyncIterator[Taking]:
     """The consumer, running."""
-    one = Taking(settings, pool)
+    stop = asyncio.Event()
+    one = Taking(settings, pool, stop)
     running = asyncio.create_task(one.run())
     try:
         yield one
     finally:
-        one.stop()
+        stop.set()
         await running
 
 

@@ -20,7 +20,9 @@ from workers.connectors.answers import (
     SystemDown,
     SystemPause,
     SystemRefused,
+    code_in,
     dicts,
+    names_in,
     parsed,
 )
 from workers.runtime.outside_http import UNTOLD_SECONDS
@@ -109,7 +111,6 @@ def outcomes(body: Json, ids: Sequence[str], key: str | None) -> dict[str, Json 
 
 def fault_of(error: Mapping[str, Any]) -> Fault:
     """A fault, from an error body or one of a batch's `errors`."""
-    category = error.get("category")
     names: list[str] = []
     for detail in dicts(error.get("errors")):
         context = detail.get("context")
@@ -117,9 +118,7 @@ def fault_of(error: Mapping[str, Any]) -> Fault:
             names += [str(name) for name in context["propertyName"]]
         elif isinstance(detail.get("name"), str):
             names.append(detail["name"])
-    clean = tuple(dict.fromkeys(name for name in names if NAME.fullmatch(name)))
-    usable = isinstance(category, str) and NAME.fullmatch(category)
-    return Fault(str(category) if usable else "UNKNOWN", clean)
+    return Fault(code_in(error.get("category")), names_in(names))
 
 
 def _limited(answer: Answer, body: Json) -> SystemPause:

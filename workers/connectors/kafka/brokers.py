@@ -40,21 +40,23 @@ REFUSED = (
 
 
 class NotConnected(Exception):
-    """Kafka is asked for, but no brokers are named: set FAIRLEAD_KAFKA__BOOTSTRAP_SERVERS (docs/events.md)."""
+    """Kafka is asked for, but how to reach it is not set."""
 
 
 def common(kafka: Kafka) -> dict[str, Any]:  # Any: aiokafka's own options
     """What both kinds of clients are given.
 
     Raises:
-        NotConnected: no brokers are named.
-        OSError: the file of the authority can't be read.
+        NotConnected: no brokers are named, or the file of their authority can't be used.
     """
     if kafka.bootstrap_servers is None:
-        raise NotConnected(str(NotConnected.__doc__))
+        raise NotConnected("No brokers are named: set FAIRLEAD_KAFKA__BOOTSTRAP_SERVERS (docs/events.md).")
     context: SSLContext | None = None
     if kafka.tls:
-        context = create_ssl_context(cafile=None if kafka.ca_file is None else str(kafka.ca_file))
+        try:
+            context = create_ssl_context(cafile=None if kafka.ca_file is None else str(kafka.ca_file))
+        except OSError as error:  # ssl.SSLError is one
+            raise NotConnected(f"FAIRLEAD_KAFKA__CA_FILE can't be used ({type(error).__name__}).") from None
     given: dict[str, Any] = {
         "bootstrap_servers": kafka.bootstrap_servers,
         "client_id": "fairlead",
@@ -87,17 +89,12 @@ def producer(kafka: Kafka) -> AIOKafkaProducer:
     return AIOKafkaProducer(**common(kafka), acks="all", enable_idempotence=True, request_timeout_ms=REQUEST_MS)
 
 
-async def started(what: str, start: Callable[[], Awaitable[object]], stop: asyncio.Event) -> bool:
-    """Start a client, as often as it takes; False if we are to stop before.
+async def insisting(what: str, act: Callable[[], Awaitable[object]], stop: asyncio.Event) -> bool:
+    """Do something at the brokers until it is done; False if we are to stop before.
 
     Raises:
         KafkaError: we are refused, which time alone won't change.
     """
-    return await insisting(f"{what}: brokers away", start, stop)
-
-
-async def insisting(what: str, act: Callable[[], Awaitable[object]], stop: asyncio.Event) -> bool:
-    """Do something at the brokers until it is done; False if we are to stop before. Raises as `started`."""
     pause = FIRST_PAUSE_SECONDS
     while not stop.is_set():
         try:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
@@ -68,8 +65,3 @@ async def take_late(connection: AsyncConnection[DictRow], *, hours: float) -> La
     )
     row = await found.fetchone()
     return None if row is None else Late(place=row.pop("place"), told=Told(**row))
-
-
-def as_json(event: Mapping[str, Any]) -> bytes:
-    """A CloudEvent in its JSON format."""
-    return json.dumps(event).encode()

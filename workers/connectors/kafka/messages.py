@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Protocol
 
-from cloudevents.core.bindings.kafka import KafkaMessage, from_kafka, to_binary
+from cloudevents.core.bindings.kafka import KafkaMessage, from_kafka, to_binary, to_structured
 from cloudevents.core.exceptions import CloudEventValidationError
 from cloudevents.core.formats.json import JSONFormat
 from cloudevents.core.v1.event import CloudEvent
@@ -23,6 +23,8 @@ LONGEST_ID = 500
 
 OUR_SOURCE = "/fairlead"
 """``source`` of the events that we tell."""
+SENDER_PREFIX = "kafka:"
+"""Of senders among those of webhooks."""
 TYPE_PREFIX = "fairlead."
 """Before a timeline's action: ``fairlead.assigned``."""
 
@@ -68,7 +70,18 @@ def told_of(record: Record, source: str) -> Told:
     for name, text in (("id", event_id), ("source", sender)):
         if len(text) > LONGEST_ID or not text.isprintable():
             raise Unfit(f"Its {name} must have 1 to {LONGEST_ID} printable characters.")
-    return Told(source, f"kafka:{sender}", event_id, str(event.get_type()), data)
+    return Told(source, SENDER_PREFIX + sender, event_id, str(event.get_type()), data)
+
+
+def event_again(told: Told) -> KafkaMessage:
+    """An event that came in, as a record in structured mode."""
+    attributes: dict[str, Any] = {
+        "specversion": "1.0",
+        "id": told.event_id,
+        "source": told.sender.removeprefix(SENDER_PREFIX),
+        "type": told.type,
+    }
+    return to_structured(CloudEvent(attributes, dict(told.data)), JSONFormat())
 
 
 def case_event(external_id: str, case: str, payload: Mapping[str, Any]) -> KafkaMessage:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
@@ -10,8 +11,8 @@ from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
 from workers.connectors.kafka.brokers import common, consumer
-from workers.connectors.kafka.messages import Record
-from workers.connectors.kafka.taking import AT_ONCE, WAIT_MS, Taking
+from workers.connectors.kafka.messages import Record, Unfit
+from workers.connectors.kafka.taking import AT_ONCE, DEAD, WAIT_MS, Taker
 from workers.runtime.database import Pool
 from workers.settings import Kafka, Settings
 
@@ -36,7 +37,7 @@ async def replay(
     if topic not in settings.kafka.topics_in:
         raise NoTopic(f"{topic} is none of FAIRLEAD_KAFKA__TOPICS_IN, so its leads have no source.")
     became: Counter[str] = Counter()
-    taking = Taking(settings, pool)
+    taker = Taker(settings, pool, asyncio.Event())
     places = await _places(settings.kafka, topic)
     source = consumer(settings.kafka, group=None)
     await source.start()
@@ -58,7 +59,7 @@ async def replay(
             for records in got.values():
                 for record in records:
                     if _milliseconds(since) <= record.timestamp < _milliseconds(until):
-                        became[await taking.take(record, bury=False)] += 1
+                        became[await _again(taker, record)] += 1
             tell(became.total())
             for place in tuple(open_places):
                 if await source.position(place) >= ends[place]:
@@ -67,6 +68,13 @@ async def replay(
     finally:
         await source.stop()
     return became
+
+
+async def _again(taker: Taker, record: Record) -> str:
+    try:
+        return await taker.take(record)
+    except Unfit:
+        return DEAD
 
 
 async def _places(kafka: Kafka, topic: str) -> list[TopicPartition]:

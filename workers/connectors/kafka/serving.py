@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 
 import psycopg
 import structlog
@@ -12,6 +11,7 @@ from workers.connectors.kafka.brokers import rest
 from workers.connectors.kafka.taking import DATABASE_PAUSE_SECONDS, Taking
 from workers.connectors.kafka.telling import switch
 from workers.runtime.database import Pool, open_pool, outdated
+from workers.runtime.housekeeping import asked_to_stop
 from workers.runtime.probes import Probes, State
 from workers.settings import Settings
 
@@ -26,18 +26,11 @@ async def serve(settings: Settings, metrics_port: int) -> None:
     Raises:
         OSError: the metrics port is taken.
         KafkaError: the brokers refuse us.
-        NotConnected: no brokers are named.
+        NotConnected: no brokers are named, or the file of their authority can't be used.
     """
-    stop = asyncio.Event()
+    stop = asked_to_stop()
     pool = await open_pool(settings.dsn, max_size=CONNECTIONS)
-    taking = Taking(settings, pool)
-
-    def leave() -> None:
-        stop.set()
-        taking.stop()
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, leave)
+    taking = Taking(settings, pool, stop)
 
     def state() -> State:
         return {

@@ -9,18 +9,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import psycopg
 import structlog
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 from prometheus_client import Counter, Gauge
 from pydantic import ValidationError
 
 from workers.connectors.kafka import early
-from workers.connectors.kafka.brokers import consumer, insisting, producer, rest, started
-from workers.connectors.kafka.messages import Record, Unfit, told_of
+from workers.connectors.kafka.brokers import consumer, insisting, producer, rest
+from workers.connectors.kafka.messages import Record, Unfit, event_again, told_of
 from workers.gateway import told
 from workers.gateway.contracts import faults
 from workers.runtime.database import Pool, outdated
@@ -32,6 +31,8 @@ log = structlog.get_logger()
 EVENTS = Counter("fairlead_events", "Events that Kafka brought, by what became of them.", ["topic", "became"])
 LAG = Gauge("fairlead_events_lag", "Records of our partitions that were not taken yet.", ["topic", "partition"])
 
+DEAD = "dead"
+"""What became of an event that can't be used."""
 DEAD_SUFFIX = ".dead-letters"
 """After a topic's name."""
 WAIT_MS = 500
@@ -45,96 +46,32 @@ class Stopping(Exception):
     """We are to stop before this record is taken; it will come again."""
 
 
-class Taking:
-    """Takes what the topics bring, until it is stopped. Several may run: the group parts the partitions among them."""
+class Taker:
+    """Lets records have their effect."""
 
-    def __init__(self, settings: Settings, pool: Pool) -> None:
+    def __init__(self, settings: Settings, pool: Pool, stop: asyncio.Event) -> None:
         self._settings = settings
         self._pool = pool
-        self._kafka = settings.kafka
-        self._stop = asyncio.Event()
-        self._dead: AIOKafkaProducer | None = None
-        self.missing: str | None = "the brokers"
-        """What keeps it from taking events; None: nothing."""
+        self._stop = stop
+        self.missing: str | None = None
+        """What it waits for; None: nothing."""
 
-    def stop(self) -> None:
-        """Take no more; what is under way is finished."""
-        self._stop.set()
-
-    async def run(self) -> None:
-        """Until `stop`. Brokers and database may come later, and may go and come back.
+    async def take(self, record: Record) -> str:
+        """Let a record have its effect; what became of it.
 
         Raises:
-            KafkaError: the brokers refuse us.
-            NotConnected: no brokers are named.
+            Unfit: it can't be used, or there is a defect of ours in its way.
+            Stopping: we are to stop, and the database is away.
         """
-        self._dead, source = (
-            producer(self._kafka),
-            consumer(self._kafka, self._kafka.topics_in, group=self._kafka.group),
-        )
-        chores = [asyncio.create_task(regularly("early events", EARLY_SECONDS, self._early))]
+        event = told_of(record, self._settings.kafka.topics_in[record.topic])
         try:
-            if await started("events", self._dead.start, self._stop) and await started(
-                "events", source.start, self._stop
-            ):
-                self.missing = None
-                log.info("taking events", action="events_started", topics=", ".join(sorted(self._kafka.topics_in)))
-                while not self._stop.is_set():
-                    await self._round(source)
-        finally:
-            await ended(chores)
-            await source.stop()
-            await self._dead.stop()
-
-    async def _round(self, source: AIOKafkaConsumer) -> None:
-        found: Mapping[TopicPartition, Sequence[Record]] = await source.getmany(timeout_ms=WAIT_MS, max_records=AT_ONCE)
-        for place, records in found.items():
-            last = None
-            try:
-                for record in records:
-                    await self.take(record)
-                    last = record
-            except Stopping:
-                log.info("stopping in the middle of a batch", action="events_stopping")
-            if last is not None:
-                await self._commit(source, place, last.offset + 1)
-        for place in source.assignment():
-            if (top := source.highwater(place)) is not None:
-                LAG.labels(place.topic, place.partition).set(max(top - await source.position(place), 0))
-
-    async def _commit(self, source: AIOKafkaConsumer, place: TopicPartition, offset: int) -> None:
-        """Without it the records come again and are known: so a failure is no reason to stop."""
-        try:
-            await source.commit({place: offset})
-        except (CommitFailedError, IllegalStateError):
-            log.info("the partition went to another process", action="events_moved", topic=place.topic)
-        except KafkaError as error:
-            log.warning("offset not committed", action="events_uncommitted", reason=type(error).__name__)
-
-    async def take(self, record: Record, *, bury: bool = True) -> str:
-        """Let a record have its effect; what became of it. With `bury` what can't be used is put among the dead letters.
-
-        Raises:
-            Stopping: we are to stop, and the database or the brokers are away.
-        """
-        try:
-            event = told_of(record, self._kafka.topics_in[record.topic])
-            became = await self._effect(event, record)
-        except Unfit as error:
-            if bury:
-                await self._bury(record, str(error))
-            became = "dead"
+            return await self._effect(event, record)
+        except (Stopping, Unfit):
+            raise
         except Exception as error:
-            if isinstance(error, Stopping):
-                raise
             log.exception("defect while an event was taken", action="events_defect", reason=type(error).__name__)
-            if bury:
-                await self._bury(
-                    record, f"A defect ({type(error).__name__}): deploy a corrected version, then replay it."
-                )
-            became = "dead"
-        EVENTS.labels(record.topic, became).inc()
-        return became
+            name = type(error).__name__
+            raise Unfit(f"A defect ({name}): deploy a corrected version, then replay it.") from error
 
     async def _effect(self, event: told.Told, record: Record) -> str:
         while True:
@@ -163,6 +100,80 @@ class Taking:
             raise Stopping
         self.missing = None
 
+
+class Taking:
+    """Takes what the topics bring, until `stop`. Several may run: the group parts the partitions among them."""
+
+    def __init__(self, settings: Settings, pool: Pool, stop: asyncio.Event) -> None:
+        self._settings = settings
+        self._pool = pool
+        self._kafka = settings.kafka
+        self._stop = stop
+        self._taker = Taker(settings, pool, stop)
+        self._connected = False
+
+    @property
+    def missing(self) -> str | None:
+        """What keeps it from taking events; None: nothing."""
+        return self._taker.missing if self._connected else "the brokers"
+
+    async def run(self) -> None:
+        """Until `stop`. Brokers and database may come later, and may go and come back; what is under way is finished.
+
+        Raises:
+            KafkaError: the brokers refuse us.
+            NotConnected: no brokers are named, or the file of their authority can't be used.
+        """
+        kafka, stop = self._kafka, self._stop
+        self._dead, source = producer(kafka), consumer(kafka, kafka.topics_in, group=kafka.group)
+        chores = [asyncio.create_task(regularly("early events", EARLY_SECONDS, self._early))]
+        try:
+            if await insisting("brokers away", self._dead.start, stop) and await insisting(
+                "brokers away", source.start, stop
+            ):
+                self._connected = True
+                log.info("taking events", action="events_started", topics=", ".join(sorted(kafka.topics_in)))
+                while not stop.is_set():
+                    await self._round(source)
+        finally:
+            await ended(chores)
+            await source.stop()
+            await self._dead.stop()
+
+    async def _round(self, source: AIOKafkaConsumer) -> None:
+        found: Mapping[TopicPartition, Sequence[Record]] = await source.getmany(timeout_ms=WAIT_MS, max_records=AT_ONCE)
+        for place, records in found.items():
+            last = None
+            try:
+                for record in records:
+                    await self._take(record)
+                    last = record
+            except Stopping:
+                log.info("stopping in the middle of a batch", action="events_stopping")
+            if last is not None:
+                await self._commit(source, place, last.offset + 1)
+        for place in source.assignment():
+            if (top := source.highwater(place)) is not None:
+                LAG.labels(place.topic, place.partition).set(max(top - await source.position(place), 0))
+
+    async def _take(self, record: Record) -> None:
+        """Let a record have its effect, or put it among the dead letters. Raises `Stopping`."""
+        try:
+            became = await self._taker.take(record)
+        except Unfit as error:
+            became = DEAD
+            await self._bury(record, str(error))
+        EVENTS.labels(record.topic, became).inc()
+
+    async def _commit(self, source: AIOKafkaConsumer, place: TopicPartition, offset: int) -> None:
+        """Without it the records come again and are known: so a failure is no reason to stop."""
+        try:
+            await source.commit({place: offset})
+        except (CommitFailedError, IllegalStateError):
+            log.info("the partition went to another process", action="events_moved", topic=place.topic)
+        except KafkaError as error:
+            log.warning("offset not committed", action="events_uncommitted", reason=type(error).__name__)
+
     async def _bury(self, record: Record, reason: str) -> None:
         headers = [*record.headers, ("fairlead-reason", reason.encode()), ("fairlead-place", place_of(record).encode())]
         await self._put_dead(record.topic, record.key, record.value, headers)
@@ -171,11 +182,8 @@ class Taking:
     async def _put_dead(
         self, topic: str, key: bytes | None, value: bytes | None, headers: Sequence[tuple[str, bytes]]
     ) -> None:
-        dead = self._dead
-        assert dead is not None  # it is made before the first record comes
-
         async def put() -> None:
-            await dead.send_and_wait(topic + DEAD_SUFFIX, value, key, headers=headers)
+            await self._dead.send_and_wait(topic + DEAD_SUFFIX, value, key, headers=headers)
 
         if not await insisting("dead letter not written", put, self._stop):
             raise Stopping
@@ -194,15 +202,11 @@ class Taking:
                 return 0
             topic = gone.place.rsplit("/", 2)[0]
             reason = f"The lead that this is about did not come within {self._kafka.early_hours:g} h."
-            event: dict[str, Any] = {
-                "specversion": "1.0", "id": gone.told.event_id, "source": gone.told.sender.removeprefix("kafka:"),
-                "type": gone.told.type, "data": gone.told.data,
-            }  # fmt: skip
-            await self._put_dead(
-                topic, None, early.as_json(event),
-                [("content-type", b"application/cloudevents+json"), ("fairlead-reason", reason.encode()),
-                 ("fairlead-place", gone.place.encode())],
-            )  # fmt: skip
+            message = event_again(gone.told)
+            headers = [
+                *message.headers.items(), ("fairlead-reason", reason.encode()), ("fairlead-place", gone.place.encode()),
+            ]  # fmt: skip
+            await self._put_dead(topic, None, message.value, headers)
         return 1
 
 

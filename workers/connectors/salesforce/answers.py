@@ -13,14 +13,15 @@ from typing import Any
 
 from workers.connectors.answers import (
     DAILY_SECONDS,
-    NAME,
     REFUSED_SECONDS,
     Answer,
     SystemConflict,
     SystemDown,
     SystemPause,
     SystemRefused,
+    code_in,
     dicts,
+    names_in,
     parsed,
 )
 from workers.runtime.outside_http import UNTOLD_SECONDS
@@ -123,14 +124,11 @@ def outcome(result: Mapping[str, Any]) -> str | Fault | None:
 
 def fault_of(error: Mapping[str, Any]) -> Fault:
     """A fault, from one of an answer's errors."""
-    code = error.get("errorCode") or error.get("statusCode")
     fields = error.get("fields")
     names = [str(name) for name in fields] if isinstance(fields, list) else []
     if not names:
         names = _NO_COLUMN.findall(str(error.get("message")))
-    clean = tuple(dict.fromkeys(name for name in names if NAME.fullmatch(name)))
-    usable = isinstance(code, str) and NAME.fullmatch(code)
-    return Fault(str(code) if usable else "UNKNOWN", clean)
+    return Fault(code_in(error.get("errorCode") or error.get("statusCode")), names_in(names))
 
 
 def gone() -> Fault:

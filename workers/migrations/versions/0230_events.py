@@ -27,13 +27,15 @@ def upgrade() -> None:
     CREATE FUNCTION runtime.tell_event() RETURNS trigger LANGUAGE plpgsql AS $$
     BEGIN
         INSERT INTO runtime.outbox (channel, business_id, external_id, payload)
-        SELECT channel, NEW.business_id, 'timeline:' || NEW.id, jsonb_build_object(
-            'action', NEW.action, 'at', to_char(NEW.at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
-            'actor', NEW.actor, 'why', NEW.why, 'facts', NEW.facts)
-        FROM runtime.event_channels;
+        SELECT c.channel, t.business_id, 'timeline:' || t.id, jsonb_build_object(
+            'action', t.action, 'at', to_char(t.at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
+            'actor', t.actor, 'why', t.why, 'facts', t.facts)
+        FROM told t CROSS JOIN runtime.event_channels c ORDER BY t.id;
         RETURN NULL;
     END $$;
-    CREATE TRIGGER tell_event AFTER INSERT ON runtime.timeline FOR EACH ROW EXECUTE FUNCTION runtime.tell_event();
+    -- Once for a batch of leads, not for each.
+    CREATE TRIGGER tell_event AFTER INSERT ON runtime.timeline REFERENCING NEW TABLE AS told
+        FOR EACH STATEMENT EXECUTE FUNCTION runtime.tell_event();
     """)
 
 

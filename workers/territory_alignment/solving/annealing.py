@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from workers.territory_alignment.solving.bounding import Prices
+from workers.territory_alignment.solving.bounding import Prices, regret
 from workers.territory_alignment.solving.compiled import Arrays, arrays, compiled
 from workers.territory_alignment.solving.geography import Floats, Ints
 from workers.territory_alignment.solving.model import Model
@@ -69,10 +69,10 @@ class Annealing:
         self._model, self._arrays, self._seed = model, arrays(model, model.cost), seed
         accounts, reps = model.size
         self._unit = max(gap, 1e-9) / reps
-        regret = costs - costs.min(axis=1, keepdims=True)
-        near = regret <= WIDTH * self._unit
+        dearer = regret(costs)
+        near = dearer <= WIDTH * self._unit
         few = min(FEWEST, reps)
-        np.put_along_axis(near, np.argpartition(regret, few - 1, axis=1)[:, :few], True, axis=1)
+        np.put_along_axis(near, np.argpartition(dearer, few - 1, axis=1)[:, :few], True, axis=1)
         near &= np.isfinite(model.cost)
         rows, columns = np.nonzero(near)
         self._candidates = _Near(np.searchsorted(rows, np.arange(accounts + 1)), columns)

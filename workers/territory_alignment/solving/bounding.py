@@ -57,6 +57,12 @@ def reduced(model: Model, prices: Prices) -> Floats:
     return with_pairs(found, model, prices)
 
 
+def regret(costs: Floats) -> Floats:
+    """How much dearer each pair is than its account's cheapest, n x m."""
+    found: Floats = costs - costs.min(axis=1, keepdims=True)
+    return found
+
+
 def with_pairs(found: Floats, model: Model, prices: Prices) -> Floats:
     """The costs, n x m, with what neighbours' prices add to them; changed in place."""
     if prices.pair is not None:

@@ -12,6 +12,7 @@ from threading import Thread
 import numpy as np
 
 from workers.territory_alignment.solving.apart import solve_apart
+from workers.territory_alignment.solving.bounding import regret
 from workers.territory_alignment.solving.exactly import Exact, Flags
 from workers.territory_alignment.solving.geography import Floats
 from workers.territory_alignment.solving.model import Model
@@ -75,7 +76,7 @@ class Core:
 
 def cheapest(costs: Floats, each: float) -> Flags:
     """The pairs with the least regret, so many for each account on average; n x m. Each account keeps its cheapest."""
-    regret = np.where(np.isfinite(costs), costs - costs.min(axis=1, keepdims=True), np.inf)
-    number = min(int(each * len(costs)), regret.size)
-    found: Flags = (regret <= np.partition(regret.ravel(), number - 1)[number - 1]) & np.isfinite(regret)
+    dearer = np.where(np.isfinite(costs), regret(costs), np.inf)
+    number = min(int(each * len(costs)), dearer.size)
+    found: Flags = (dearer <= np.partition(dearer.ravel(), number - 1)[number - 1]) & np.isfinite(dearer)
     return found

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from workers.territory_alignment.solving.bounding import Prices
+from workers.territory_alignment.solving.bounding import Prices, regret
 from workers.territory_alignment.solving.exactly import Flags, solve_exactly
 from workers.territory_alignment.solving.geography import Floats, Ints
 from workers.territory_alignment.solving.improving import State
@@ -74,7 +74,7 @@ class Neighbourhoods:
     def __init__(self, prices: Prices, costs: Floats, bound: float, random: np.random.Generator) -> None:
         """Prices, reduced costs and bound are the relaxation's."""
         self._prices, self._costs, self._bound, self._random = prices, costs, bound, random
-        self._regret = costs - costs.min(axis=1, keepdims=True)
+        self._regret = regret(costs)
         self._pairs = 600.0
 
     def try_one(self, state: State, value: float, seconds: float | None) -> Ints | None:

@@ -8,7 +8,7 @@ from threading import Thread
 import numpy as np
 
 from workers.territory_alignment.solving.apart import solve_apart
-from workers.territory_alignment.solving.bounding import Prices
+from workers.territory_alignment.solving.bounding import Prices, regret
 from workers.territory_alignment.solving.decomposing import CLOSE, CLOSEST, Decomposition, raise_bound
 from workers.territory_alignment.solving.exactly import Exact, Flags, solve_exactly
 from workers.territory_alignment.solving.geography import Floats
@@ -108,6 +108,5 @@ class Proof:
 
     def _worth_a_look(self) -> Flags:
         """A pair is in no better plan if its reduced cost alone exceeds the distance of the best plan to the bound."""
-        regret = self._costs - self._costs.min(axis=1, keepdims=True)
-        found: Flags = (regret <= self._value() - self._lowest + 1e-9) & np.isfinite(self._costs)
+        found: Flags = (regret(self._costs) <= self._value() - self._lowest + 1e-9) & np.isfinite(self._costs)
         return found
