@@ -1,0 +1,63 @@
+"""A real Prometheus watches the real stack: every program, every alert and every panel of the dashboards."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.dashboards import DASHBOARDS, expressions
+from tests.prometheus_server import Prometheus, needs_prometheus
+from tests.stack.office import Office, new_lead
+from workers.settings import Ports
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600), needs_prometheus]
+
+EVENTS = "events_metrics"
+"""Of the process that runs only where brokers are named."""
+QUIET = {
+    "fairlead_events",
+    "fairlead_scorer_",
+    "fairlead_repairs_total",
+    "fairlead_job_seconds_bucket",
+    "histogram_quantile",
+}
+"""What has nothing to show while nothing of its kind happened."""
+
+
+async def test_prometheus_sees_every_program_and_answers_every_panel(office: Office, tmp_path: Path) -> None:
+    ports, usual = office.settings.ports.model_dump(), Ports().model_dump()
+    targets = {
+        f"127.0.0.1:{usual[name]}": f"127.0.0.1:{port}"
+        for name, port in ports.items()
+        if (name.endswith("_metrics") and name != EVENTS) or name == "gateway"
+    }
+    lead = new_lead()
+    (lead_id,) = await office.send(lead)
+    with Prometheus(tmp_path, targets) as prometheus:
+
+        async def all_up() -> bool:
+            states = {one["metric"]["instance"]: one["value"][1] for one in prometheus.ask("up")}
+            return set(targets.values()) == {instance for instance, state in states.items() if state == "1"}
+
+        await office.until(all_up, "Prometheus to reach every program")
+        await office.reaches(lead_id, "assigned")
+
+        async def counted() -> bool:
+            done = prometheus.ask('fairlead_jobs_finished_total{task="lead_routing.assign_owner", outcome="completed"}')
+            return sum(float(one["value"][1]) for one in done) > 0
+
+        await office.until(counted, "the worker's count of assigned leads")
+        rules = [rule for group in prometheus.get("rules")["groups"] for rule in group["rules"]]
+        assert [(rule["name"], rule["lastError"]) for rule in rules if rule["health"] != "ok"] == []
+        away = {rule["name"] for rule in rules if rule["state"] != "inactive" and rule["name"].endswith("Away")}
+        assert away == set(), "an alert says that something is away"
+        silent = []
+        for path in DASHBOARDS:
+            for panel in json.loads(path.read_text())["panels"]:
+                for given in expressions(panel):
+                    expression = given.replace("$__rate_interval", "1m").replace("$task", ".*")
+                    if not prometheus.ask(expression) and not any(word in expression for word in QUIET):
+                        silent.append(f"{path.stem}: {panel['title']}: {expression}")
+        assert silent == []
