@@ -21,7 +21,7 @@ SCORING = "lead_routing.score_lead"
 OURS = ("worker", "scorer")
 """Names of our worker processes under the supervisor; plain pyzeebe gets as many processes, divided the same way."""
 PLAIN = "workers.bench.plain_polling"
-READY_SECONDS = 60.0
+READY_SECONDS = 180.0
 RESTING_CORES, REST_STEP_SECONDS, REST_SECONDS = 0.3, 5.0, 240.0
 """The stack rests when all of it together keeps less than so many cores busy for one step."""
 STOP_SECONDS = 30.0
@@ -89,7 +89,7 @@ async def ready(settings: Settings, names: Iterable[str] = OURS) -> None:
     """Wait until our workers have all their streams open; by default those that serve leads.
 
     Raises:
-        NotServed: not within a minute.
+        NotServed: not within three minutes.
     """
     urls = [f"http://127.0.0.1:{getattr(settings.ports, f'{name}_metrics')}/readyz" for name in names]
     deadline = time.monotonic() + READY_SECONDS
