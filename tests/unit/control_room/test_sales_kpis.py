@@ -10,6 +10,7 @@ from workers.control_room.kpis import Scope, declared, measured, over_leads, que
 from workers.control_room.rendering import kpi
 from workers.runtime.database import Pool
 
+
 def ago(days: float) -> datetime:
     return datetime.now(UTC) - timedelta(days=days)
 
