@@ -83,18 +83,18 @@ async def leads(connection: AsyncConnection[DictRow], figure: str, scope: Scope,
     found = FIGURES.get(figure)
     if found is None:
         raise UnknownFigure(figure)
+    chosen = f"control.lead_speed s WHERE {found.condition} AND {OF_TEAM if found.by_team else 'true'}"
+    # Counted apart, so that nothing else is looked up for those that are not listed.
     query = f"""
-        WITH chosen AS (
-            SELECT * FROM control.lead_speed s WHERE {found.condition} AND {OF_TEAM if found.by_team else "true"}
-        )
+        WITH listed AS (SELECT * FROM {chosen} ORDER BY received_at DESC, lead_id LIMIT {LISTED})
         SELECT l.lead_id, coalesce(l.lead->>'name', l.raw->>'name') AS name,
                coalesce(l.lead->>'company', l.raw->>'company') AS company, l.source, s.state, s.team, s.received_at,
                s.accepted_at, s.seconds, s.system_seconds, s.human_seconds, s.sla_due_at, s.sla_breaches, s.instance_key,
-               r.name AS owner, i.key IS NOT NULL AS known, count(*) OVER () AS total
-        FROM chosen s JOIN routing.leads l USING (lead_id)
+               r.name AS owner, i.key IS NOT NULL AS known, (SELECT count(*) FROM {chosen}) AS total
+        FROM listed s JOIN routing.leads l USING (lead_id)
         LEFT JOIN routing.reps r ON r.id = s.owner_id
         LEFT JOIN control.instances i ON i.key = s.instance_key
-        ORDER BY s.received_at DESC, l.lead_id LIMIT {LISTED}
+        ORDER BY s.received_at DESC, l.lead_id
     """  # noqa: S608 - of our own constants only
     rows = await (await connection.execute(query.encode(), {**scope.given, "rep": rep})).fetchall()
     return Leads(found.title, rows[0]["total"] if rows else 0, tuple(rows))

@@ -65,22 +65,26 @@ _TROUBLES = """
     SELECT element, count(*) AS incidents, count(*) FILTER (WHERE resolved_at IS NULL) AS open
     FROM control.incidents WHERE process_key = %(key)s AND raised_at >= %(since)s AND raised_at < %(until)s GROUP BY element
 """
+# All that are chosen are counted and put in order; what else a row shows is looked up for those listed only.
 _INSTANCES = """
+    WITH chosen AS MATERIALIZED (
+        SELECT i.key, extract(epoch FROM coalesce(i.ended_at, clock_timestamp()) - i.started_at)::float8 AS seconds
+        FROM control.instances i WHERE i.process_key = %(key)s AND {chosen}
+    ), listed AS (SELECT * FROM chosen ORDER BY seconds DESC NULLS LAST, key LIMIT {most})
     SELECT i.key, i.started_at, i.ended_at, i.completed, i.human_seconds, control.case_of(i.key) AS case_id,
            coalesce(l.lead->>'name', l.raw->>'name') AS name, coalesce(l.lead->>'company', l.raw->>'company') AS company,
-           extract(epoch FROM coalesce(i.ended_at, clock_timestamp()) - i.started_at)::float8 AS seconds,
+           c.seconds,
            EXISTS (SELECT FROM control.incidents f WHERE f.instance_key = i.key AND f.resolved_at IS NULL) AS incident,
-           count(*) OVER () AS total
-    FROM control.instances i LEFT JOIN routing.leads l ON l.process_instance_key = i.key
-    WHERE i.process_key = %(key)s AND {chosen}
-    ORDER BY {order}, i.key LIMIT {most}
+           (SELECT count(*) FROM chosen) AS total
+    FROM listed c JOIN control.instances i USING (key) LEFT JOIN routing.leads l ON l.process_instance_key = i.key
+    ORDER BY c.seconds DESC NULLS LAST, i.key
 """
 _CHOSEN = {
     "started": "i.started_at >= %(since)s AND i.started_at < %(until)s",
     "running": "i.ended_at IS NULL",
     "incidents": "EXISTS (SELECT FROM control.incidents f WHERE f.instance_key = i.key AND f.resolved_at IS NULL)",
-    "element": "EXISTS (SELECT FROM control.elements e WHERE e.instance_key = i.key AND e.element = %(element)s"
-    " AND e.started_at >= %(since)s AND e.started_at < %(until)s)",
+    "element": "i.key IN (SELECT e.instance_key FROM control.elements e WHERE e.process_key = %(key)s"
+    " AND e.element = %(element)s AND e.started_at >= %(since)s AND e.started_at < %(until)s)",
     "waiting": "EXISTS (SELECT FROM control.elements e WHERE e.instance_key = i.key AND e.element = %(element)s"
     " AND e.ended_at IS NULL)",
 }
@@ -201,7 +205,7 @@ async def instances(
     """
     if chosen not in _CHOSEN:
         raise UnknownChoice(chosen)
-    query = _INSTANCES.format(chosen=_CHOSEN[chosen], order="seconds DESC NULLS LAST", most=LISTED)
+    query = _INSTANCES.format(chosen=_CHOSEN[chosen], most=LISTED)
     rows = await read_rows(connection, query, {**scope.given, "key": key, "element": element})
     return (rows[0]["total"] if rows else 0), tuple(rows)
 

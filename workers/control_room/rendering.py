@@ -102,6 +102,8 @@ def kpi(value: float | None, unit: Unit) -> str:
     """A KPI's value in its unit."""
     if unit == "seconds":
         return duration(value)
+    if unit == "eur_per_day":
+        return UNKNOWN if value is None else f"{number(value)} €/day"
     return percent(value) if unit == "ratio" else number(value, 1)
 
 
