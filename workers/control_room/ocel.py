@@ -53,7 +53,7 @@ async def write(slices: AsyncIterator[Sequence[Case]]) -> AsyncIterator[bytes]:
         while part := await asyncio.to_thread(spool.read, 2**18):
             yield part
     yield b'\n],"objectTypes":' + _json(_types(OBJECTS))
-    yield b',"eventTypes":' + _json(_types({name: EVENT for name in sorted(log.event_types)})) + b"}\n"
+    yield b',"eventTypes":' + _json(_types(dict.fromkeys(sorted(log.event_types), EVENT))) + b"}\n"
 
 
 class _Log:
