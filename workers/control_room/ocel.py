@@ -84,7 +84,7 @@ class _Log:
         }  # fmt: skip
         related = [(about, "works on")] if about else []
         yield _object("process_instance", _instance(head["key"]), instance, related)
-        account = f"account:{head['account_id']}" if head["account_id"] else None
+        account = _account(case)
         owner = f"rep:{head['owner_id']}" if head["owner_id"] else None
         if about and self._new(about):
             if head["lead_id"]:
@@ -131,6 +131,7 @@ class _Log:
                     [
                         (_instance(head["key"]), "part of"),
                         (about, "about"),
+                        (_account(case), "for"),
                         (_person(one) if one["completed"] else None, "done by"),
                     ]
                 ),
@@ -142,6 +143,10 @@ def _about(case: Case) -> str | None:
     if head["lead_id"]:
         return f"lead:{head['lead_id']}"
     return f"case:{head['process']}:{head['case_id']}" if head["case_id"] else None
+
+
+def _account(case: Case) -> str | None:
+    return f"account:{case.head['account_id']}" if case.head["account_id"] else None
 
 
 def _person(activity: DictRow) -> str | None:
