@@ -13,6 +13,7 @@ The more is tested, the more looks unusual: p-values of a page are adjusted afte
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
@@ -148,10 +149,16 @@ def load() -> None:
         raise NotInstalled("SciPy is missing; install Fairlead with its extra 'mining'.") from None
 
 
+def warm_up() -> None:
+    """`load` ahead, if it can be."""
+    with contextlib.suppress(NotInstalled):
+        load()
+
+
 def judge(one: Side, other: Side) -> Compared:
     """The differences and what may be said of them. Takes some 10 ms of processor time, after `load`. Raises as that."""
     load()
-    overall = (
+    overall: tuple[Difference, ...] = (
         Difference("Started", "number", *_both(one, other, lambda side: side.version["started"]), tested=False),
         Difference("Cycle time, median", "seconds", *_both(one, other, lambda side: side.version["p50"]), _log_rank(one, other)),
         Difference("Cycle time, p95", "seconds", *_both(one, other, lambda side: side.version["p95"]), tested=False),

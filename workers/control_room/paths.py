@@ -80,18 +80,23 @@ async def read(connection: AsyncConnection[DictRow], key: int, names: dict[str, 
     """The paths of a process version; `names` are what its diagram calls its elements."""
     given = {**scope.given, "key": key}
     rows = await read_rows(connection, _VARIANTS, given)
-    head = rows[0] if rows else {"total": 0, "variants": 0, "repeating": 0, "all_deviating": 0, "seconds": 0.0}
-    shown = tuple(
-        Variant(
-            row["variant"], _in_a_row(row["activities"]), row["number"], row["number"] / row["total"],
-            *row["percentiles"], row["in_time"], row["deviating"],
-        )
-        for row in rows
-    )  # fmt: skip
+    shown = tuple(_variant(row) for row in rows)
+    reworks = tuple(await read_rows(connection, _REWORKS, given))
+    deviations = tuple(await read_rows(connection, _DEVIATIONS, given))
+    if not rows:
+        return Paths(0, 0, 0, 0, 0.0, shown, reworks, deviations, names)
+    head = rows[0]
     return Paths(
-        head["total"], head["variants"], head["repeating"], head["all_deviating"], head["seconds"], shown,
-        tuple(await read_rows(connection, _REWORKS, given)), tuple(await read_rows(connection, _DEVIATIONS, given)), names,
+        head["total"], head["variants"], head["repeating"], head["all_deviating"], head["seconds"], shown, reworks,
+        deviations, names,
     )  # fmt: skip
+
+
+def _variant(row: DictRow) -> Variant:
+    p50, p95 = row["percentiles"]
+    share = row["number"] / row["total"]
+    ways = _in_a_row(row["activities"])
+    return Variant(row["variant"], ways, row["number"], share, p50, p95, row["in_time"], row["deviating"])
 
 
 def _in_a_row(activities: Sequence[str]) -> tuple[tuple[str, int], ...]:

@@ -13,6 +13,7 @@ import re
 from collections.abc import AsyncIterator, Iterator, Sequence
 from datetime import UTC, datetime
 from xml.sax.saxutils import XMLGenerator
+from xml.sax.xmlreader import AttributesImpl
 
 from psycopg.rows import DictRow
 
@@ -44,7 +45,7 @@ class _Out:
         self._xml = XMLGenerator(self._bytes, "utf-8", short_empty_elements=True)
 
     def begin(self, tag: str, **attributes: str) -> None:
-        self._xml.startElement(tag, attributes)
+        self._xml.startElement(tag, AttributesImpl(attributes))
 
     def end(self, tag: str) -> None:
         self._xml.endElement(tag)

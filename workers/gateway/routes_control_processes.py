@@ -6,8 +6,9 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Response
 from fastapi.responses import HTMLResponse, JSONResponse
+from starlette.background import BackgroundTask
 
-from workers.control_room import processes, rendering
+from workers.control_room import comparing, processes, rendering
 from workers.control_room.processes import Measure
 from workers.gateway.control_pages import HEADERS, PERIODS, TheView, missing, shared, shown
 from workers.gateway.parts import TheParts
@@ -60,7 +61,10 @@ async def get_process(
         )  # fmt: skip
 
     text = await shared(parts, view, ("process", process, version, show), page)
-    return missing(*NO_PROCESS) if text is None else HTMLResponse(text, headers=HEADERS)
+    if text is None:
+        return missing(*NO_PROCESS)
+    # Who looks at a process may compare its versions next.
+    return HTMLResponse(text, headers=HEADERS, background=BackgroundTask(comparing.warm_up))
 
 
 @router.get("/processes/{process}/instances")

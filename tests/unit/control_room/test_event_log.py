@@ -185,9 +185,9 @@ async def test_ocel_says_what_the_read_model_and_the_business_tables_have(
 
 
 async def test_the_command_writes_a_file_whole_or_says_what_is_wrong(
-    pool: Pool, scope: Scope, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pm4py: Any
+    dsn: str, scope: Scope, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pm4py: Any
 ) -> None:
-    monkeypatch.setenv("FAIRLEAD_DATABASE_URL", pool.conninfo)
+    monkeypatch.setenv("FAIRLEAD_DATABASE_URL", dsn)
     get_settings.cache_clear()
 
     async def run(*arguments: str) -> Any:

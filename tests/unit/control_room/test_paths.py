@@ -91,7 +91,7 @@ async def test_paths_rework_and_deviations_are_those_of_the_instances(pool: Pool
             ("deviation", {"kind": "unexplained", "element": "send"}, {jumped.key}),
             ("deviation", {"kind": "cancelled"}, {cancelled.key}), ("late", {"element": "approve"}, {straight[3].key}),
         ):  # fmt: skip
-            total, rows = await processes.instances(connection, key, scope, chosen, **more)  # type: ignore[arg-type]
+            total, rows = await processes.instances(connection, key, scope, chosen, **more)
             assert total == len(rows)
             assert wanted in (total, {row["key"] for row in rows}), chosen
 
