@@ -91,9 +91,10 @@ _PATHS = f"""
 """  # noqa: S608 - of our own constants only
 _MINED = f"""
     INSERT INTO control.paths
-    SELECT key, process_key, started_at, floor({VARIANTS} * random() ^ 4), control.milliseconds(started_at, ended_at),
-           ended_at > started_at + interval '1 h', key % 10 = 0, key % 100 = 0
-    FROM control.instances WHERE ended_at IS NOT NULL;
+    SELECT key, process_key, started_at, floor({VARIANTS} * random() ^ 4), took,
+           control.class_of(took), completed, ended_at > started_at + interval '1 h', key % 10 = 1, key % 100 = 1
+    FROM control.instances, LATERAL (SELECT control.milliseconds(started_at, ended_at) AS took) AS lasted
+    WHERE ended_at IS NOT NULL;
     INSERT INTO control.reworks
     SELECT key, process_key, started_at, element, 1 + key % 3, 60000
     FROM control.paths, unnest(ARRAY['assign_owner', 'accept_lead', 'notify_owner']) AS element WHERE repeats;

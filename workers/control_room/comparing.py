@@ -31,23 +31,23 @@ Unit = Literal["number", "seconds", "ratio", "rate"]
 Histogram = Mapping[int, int]
 """Class of duration (`control.class_of`) → how many."""
 
+COUNTS = ("number", "forced", "due", "in_time", "repeats", "deviates")
 FEWEST = 5
 """Of each version; with fewer nothing is said."""
 CHANCE, LIKELY = 0.05, 0.01
 """p-values from which a difference may be chance, and below which it hardly is."""
 
 _CYCLES = """
-    SELECT process_key, ended_at IS NOT NULL AS ended,
-           control.class_of(control.milliseconds(started_at, coalesce(ended_at, clock_timestamp()))) AS class,
-           count(*) AS number, count(*) FILTER (WHERE completed IS FALSE) AS forced
-    FROM control.instances
-    WHERE process_key = ANY(%(keys)s) AND started_at >= %(since)s AND started_at < %(until)s GROUP BY 1, 2, 3
-"""
-_SETTLED = """
-    SELECT process_key, count(*) AS number, count(late) AS due, count(*) FILTER (WHERE NOT late) AS in_time,
-           count(*) FILTER (WHERE repeats) AS repeats, count(*) FILTER (WHERE deviates) AS deviates
+    SELECT process_key, class, count(*) AS number, count(*) FILTER (WHERE NOT completed) AS forced, count(late) AS due,
+           count(*) FILTER (WHERE NOT late) AS in_time, count(*) FILTER (WHERE repeats) AS repeats,
+           count(*) FILTER (WHERE deviates) AS deviates
     FROM control.paths
-    WHERE process_key = ANY(%(keys)s) AND started_at >= %(since)s AND started_at < %(until)s GROUP BY 1
+    WHERE process_key = ANY(%(keys)s) AND started_at >= %(since)s AND started_at < %(until)s GROUP BY 1, 2
+"""
+_RUNNING = """
+    SELECT process_key, control.class_of(control.milliseconds(started_at, clock_timestamp())) AS class, count(*) AS number
+    FROM control.instances
+    WHERE process_key = ANY(%(keys)s) AND started_at >= %(since)s AND started_at < %(until)s AND ended_at IS NULL GROUP BY 1, 2
 """
 _LASTED = """
     SELECT process_key, element, control.class_of(control.milliseconds(started_at, ended_at)) AS class, count(*) AS number
@@ -108,8 +108,8 @@ class Side:
     ended: Histogram
     running: Histogram
     """Their ages so far."""
-    forced: int
-    settled: Mapping[str, int]
+    counts: Mapping[str, int]
+    """Of those that ended: number, forced, due (had a due time), in_time, repeats, deviates."""
     elements: Mapping[str, Element]
     lasted: Mapping[str, Histogram]
 
@@ -118,7 +118,7 @@ async def read(connection: AsyncConnection[DictRow], one: DictRow, other: DictRo
     """What is known of two versions (rows of `processes.overview`) of instances that began in a period."""
     given = {**scope.given, "keys": [one["key"], other["key"]]}
     cycles = await read_rows(connection, _CYCLES, given)
-    settled = {row["process_key"]: row for row in await read_rows(connection, _SETTLED, given)}
+    running = await read_rows(connection, _RUNNING, given)
     lasted: dict[int, dict[str, dict[int, int]]] = defaultdict(lambda: defaultdict(dict))
     for row in await read_rows(connection, _LASTED_BY_DAY if scope.by_day else _LASTED, given):
         lasted[row["process_key"]][row["element"]][row["class"]] = row["number"]
@@ -129,9 +129,9 @@ async def read(connection: AsyncConnection[DictRow], one: DictRow, other: DictRo
         inner = {each.id: each for each in await elements(connection, key, scope) if each.kind != "MULTI_INSTANCE_BODY"}
         sides.append(
             Side(
-                version, {row["class"]: row["number"] for row in mine if row["ended"]},
-                {row["class"]: row["number"] for row in mine if not row["ended"]}, sum(row["forced"] for row in mine),
-                settled.get(key, {}), inner, lasted[key],
+                version, {row["class"]: row["number"] for row in mine},
+                {row["class"]: row["number"] for row in running if row["process_key"] == key},
+                {name: sum(row[name] for row in mine) for name in COUNTS}, inner, lasted[key],
             )
         )  # fmt: skip
     return sides[0], sides[1]
@@ -162,10 +162,10 @@ def judge(one: Side, other: Side) -> Compared:
         Difference("Started", "number", *_both(one, other, lambda side: side.version["started"]), tested=False),
         Difference("Cycle time, median", "seconds", *_both(one, other, lambda side: side.version["p50"]), _log_rank(one, other)),
         Difference("Cycle time, p95", "seconds", *_both(one, other, lambda side: side.version["p95"]), tested=False),
-        _share("Every task in time", one, other, lambda side: (side.settled.get("in_time", 0), side.settled.get("due", 0))),
-        _share("Ended by force", one, other, lambda side: (side.forced, sum(side.ended.values()))),
-        _share("With rework", one, other, lambda side: (side.settled.get("repeats", 0), side.settled.get("number", 0))),
-        _share("With a deviation", one, other, lambda side: (side.settled.get("deviates", 0), side.settled.get("number", 0))),
+        _share("Every task in time", one, other, "in_time", "due"),
+        _share("Ended by force", one, other, "forced"),
+        _share("With rework", one, other, "repeats"),
+        _share("With a deviation", one, other, "deviates"),
     )  # fmt: skip
     found = {name: _of_element(name, one, other) for name in {**one.elements, **other.elements}}
     adjusted = iter(_adjusted([row for rows in (overall, *found.values()) for row in rows]))
@@ -203,10 +203,10 @@ def _ratio(part: int, whole: int) -> float | None:
     return part / whole if whole else None
 
 
-def _share(name: str, one: Side, other: Side, of: Callable[[Side], tuple[int, int]]) -> Difference:
+def _share(name: str, one: Side, other: Side, part: str, whole: str = "number") -> Difference:
     from scipy.stats import fisher_exact  # noqa: PLC0415 - see `load`
 
-    (a, m), (b, n) = of(one), of(other)
+    (a, m), (b, n) = ((side.counts[part], side.counts[whole]) for side in (one, other))
     p = float(fisher_exact([[a, m - a], [b, n - b]]).pvalue) if min(m, n) >= FEWEST else None
     return Difference(name, "ratio", _ratio(a, m), _ratio(b, n), p)
 

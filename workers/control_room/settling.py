@@ -38,9 +38,10 @@ deployed version does not have, or to which nothing led."""
 _IN_TURN = "LOCK TABLE control.cursors IN ACCESS SHARE MODE"
 _ENDED = """
     SELECT i.key, i.process_key, i.parent_key, i.started_at, i.completed,
-           control.milliseconds(i.started_at, i.ended_at) AS milliseconds, late.late
+           took.milliseconds, control.class_of(took.milliseconds) AS class, late.late
     FROM (SELECT * FROM control.instances WHERE NOT settled AND ended_at IS NOT NULL
           ORDER BY key LIMIT %(batch)s FOR UPDATE SKIP LOCKED) AS i
+    CROSS JOIN LATERAL (SELECT greatest(control.milliseconds(i.started_at, i.ended_at), 0) AS milliseconds) AS took
     CROSS JOIN LATERAL (SELECT bool_or(control.is_late(due_at, ended_at)) AS late
                         FROM control.user_tasks t WHERE t.instance_key = i.key) AS late
 """
@@ -59,8 +60,8 @@ _FORGET = (
 _WRITE = {
     "variants": "key bigint, activities text[]",
     "paths": (
-        "key bigint, process_key bigint, started_at timestamptz, variant bigint, milliseconds bigint, late boolean,"
-        " repeats boolean, deviates boolean"
+        "key bigint, process_key bigint, started_at timestamptz, variant bigint, milliseconds bigint, class smallint,"
+        " completed boolean, late boolean, repeats boolean, deviates boolean"
     ),
     "reworks": (
         "instance_key bigint, process_key bigint, started_at timestamptz, element text, again int, milliseconds bigint"
@@ -196,8 +197,8 @@ async def _settle(connection: AsyncConnection[DictRow], heads: Sequence[DictRow]
         made["paths"].append(
             place
             | {
-                "key": head["key"], "variant": path.variant, "milliseconds": max(head["milliseconds"], 0),
-                "late": head["late"], "repeats": bool(path.again), "deviates": bool(deviations),
+                "key": head["key"], "variant": path.variant, "milliseconds": head["milliseconds"],
+                "class": head["class"], "completed": head["completed"] is not False, "late": head["late"], "repeats": bool(path.again), "deviates": bool(deviations),
             }
         )  # fmt: skip
         of_instance = place | {"instance_key": head["key"]}

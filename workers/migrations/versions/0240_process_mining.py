@@ -30,11 +30,14 @@ def upgrade() -> None:
         started_at   timestamptz NOT NULL,
         variant      bigint      NOT NULL,
         milliseconds bigint      NOT NULL,
+        class        smallint    NOT NULL,       -- of the duration, as in control.element_days
+        completed    boolean     NOT NULL,       -- false: ended by force
         late         boolean,                    -- a task of a person ran over its due time; NULL: none had one
         repeats      boolean     NOT NULL,       -- has rows in control.reworks
         deviates     boolean     NOT NULL        -- has rows in control.deviations
     );
-    CREATE INDEX paths_time ON control.paths (process_key, started_at) INCLUDE (variant, milliseconds, late, repeats, deviates);
+    CREATE INDEX paths_time ON control.paths (process_key, started_at)
+        INCLUDE (variant, milliseconds, class, completed, late, repeats, deviates);
     CREATE TABLE control.reworks (
         instance_key bigint      NOT NULL,
         process_key  bigint      NOT NULL,
