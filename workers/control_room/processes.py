@@ -82,14 +82,17 @@ _LATE = """
     WHERE process_key = %(key)s AND created_at >= %(since)s AND created_at < %(until)s AND due_at IS NOT NULL GROUP BY element
 """
 _INSTANCES = """
+    WITH chosen AS (
+        SELECT i.key, extract(epoch FROM coalesce(i.ended_at, clock_timestamp()) - i.started_at)::float8 AS seconds,
+               count(*) OVER () AS total
+        FROM control.instances i WHERE i.process_key = %(key)s AND {chosen} ORDER BY {order}, i.key LIMIT {most}
+    )
     SELECT i.key, i.started_at, i.ended_at, i.completed, i.human_seconds, control.case_of(i.key) AS case_id,
            coalesce(l.lead->>'name', l.raw->>'name') AS name, coalesce(l.lead->>'company', l.raw->>'company') AS company,
-           extract(epoch FROM coalesce(i.ended_at, clock_timestamp()) - i.started_at)::float8 AS seconds,
-           EXISTS (SELECT FROM control.incidents f WHERE f.instance_key = i.key AND f.resolved_at IS NULL) AS incident,
-           count(*) OVER () AS total
-    FROM control.instances i LEFT JOIN routing.leads l ON l.process_instance_key = i.key
-    WHERE i.process_key = %(key)s AND {chosen}
-    ORDER BY {order}, i.key LIMIT {most}
+           seconds, total,
+           EXISTS (SELECT FROM control.incidents f WHERE f.instance_key = i.key AND f.resolved_at IS NULL) AS incident
+    FROM chosen JOIN control.instances i USING (key) LEFT JOIN routing.leads l ON l.process_instance_key = i.key
+    ORDER BY {order}, i.key
 """
 _PERIOD = "i.started_at >= %(since)s AND i.started_at < %(until)s"
 _CHOSEN = {

@@ -105,6 +105,7 @@ def addresses(room: Room) -> dict[str, str]:
         "tasks": "/control/tasks",
         "processes": "/control/processes",
         "process": "/control/processes/lead_routing?show=duration",
+        "late": "/control/processes/lead_routing?show=sla",
         "instance": f"/control/instances/{case.instance}",
         "paths": "/control/processes/order_paper/paths",
         "versions": "/control/processes/order_paper/compare",

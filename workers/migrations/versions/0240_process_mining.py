@@ -59,7 +59,7 @@ def upgrade() -> None:
     );
     CREATE INDEX deviations_time ON control.deviations (process_key, started_at) INCLUDE (kind, element, times);
     CREATE FUNCTION control.is_late(due timestamptz, ended timestamptz) RETURNS boolean LANGUAGE sql STABLE
-        AS $$ SELECT coalesce(ended, clock_timestamp()) >= due $$;
+        AS $$ SELECT coalesce(ended, statement_timestamp()) >= due $$;
     CREATE INDEX user_tasks_time ON control.user_tasks (process_key, created_at) INCLUDE (element, due_at, ended_at);
     """)
 
