@@ -150,7 +150,7 @@ def _text(one: processes.Element, show: Measure) -> str:
     if show == "frequency":
         return rendering.number(one.started)
     if show in processes.SHARES:
-        return rendering.percent(one.value(show))
+        return rendering.percent(one.value(show)) if one.value(show) else ""
     if show == "duration":
         return f"{rendering.duration(one.p50)} · {rendering.duration(one.p95)}"
     return rendering.number(one.incidents)
