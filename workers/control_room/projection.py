@@ -18,6 +18,7 @@ from psycopg.rows import DictRow
 from psycopg.types.json import Jsonb
 
 from workers.control_room.exported import Kind, Record
+from workers.control_room.settling import unsettle
 
 Row = dict[str, Any]
 """A row of the read model; times as ISO 8601 text."""
@@ -52,7 +53,13 @@ INCIDENTS = Kind(
 PROCESSES = Kind(
     "PROCESS", "process", ("CREATED",), ("bpmnProcessId", "processDefinitionKey", "resource", "version", "versionTag")
 )
-KINDS = (PROCESSES, INSTANCES, USER_TASKS, INCIDENTS)
+MODIFICATIONS = Kind(
+    "PROCESS_INSTANCE_MODIFICATION",
+    "process-instance-modification",
+    ("MODIFIED",),
+    ("activateInstructions.elementId", "processInstanceKey"),
+)
+KINDS = (PROCESSES, INSTANCES, USER_TASKS, INCIDENTS, MODIFICATIONS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +135,7 @@ _TABLES = (
         },
         ("raised_at", "resolved_at"),
     ),
+    _Table("modifications", {"instance_key": "bigint", "elements": "text[]", "at": "timestamptz"}),
 )  # fmt: skip
 
 # What a merge changes in the counts: the rows as they are now, less the rows as they were (which a statement still sees).
@@ -187,6 +195,9 @@ async def write(connection: AsyncConnection[DictRow], rows: Rows) -> int:
     touched = {row["instance_key"] for row in tasks if row.get("ended_at")} | set(rows.get("instances", {}))
     if touched:
         await connection.execute(_HUMAN, (sorted(touched),))
+    for name, column in (("instances", "key"), ("user_tasks", "instance_key"), ("modifications", "instance_key")):
+        await unsettle(connection, "key", {row[column] for row in rows.get(name, {}).values()})
+    await unsettle(connection, "process_key", rows.get("processes", {}))
     return sum(len(found) for found in rows.values())
 
 
@@ -247,6 +258,14 @@ def _incident(rows: Rows, record: Record) -> None:
     )  # fmt: skip
 
 
+def _modification(rows: Rows, record: Record) -> None:
+    value = record["value"]
+    begun = [one["elementId"] for one in value.get("activateInstructions") or []]
+    _merged(
+        rows, "modifications", record, {}, instance_key=value["processInstanceKey"], elements=begun, at=_moment(record)
+    )
+
+
 def _life(record: Record, began: str, begins: str, completes: str, is_forced: str) -> Row:
     """The moments of something that begins, and completes or is ended by force."""
     at, intent = _moment(record), record["intent"]
@@ -279,4 +298,5 @@ _READERS: dict[str, Callable[[Rows, Record], None]] = {
     USER_TASKS.value_type: _user_task,
     INCIDENTS.value_type: _incident,
     PROCESSES.value_type: _process,
+    MODIFICATIONS.value_type: _modification,
 }

@@ -15,6 +15,7 @@ from workers.gateway import (
     problems,
     routes_control,
     routes_control_operations,
+    routes_control_paths,
     routes_control_processes,
     routes_follow_ups,
     routes_forecast_pages,
@@ -68,6 +69,7 @@ ROUTES = (
     routes_control,
     routes_control_operations,
     routes_control_processes,
+    routes_control_paths,
     routes_what_if,
 )
 BODIES = (
@@ -116,6 +118,7 @@ def create_app(settings: Settings, pool: Pool, board: TaskBoard, desk: OpenDesk 
         shared=Shared(),
         desk=desk or partial(open_desk, settings),
         replaying=asyncio.Lock(),
+        exporting=asyncio.Semaphore(routes_control_paths.LOGS),
     )
     problems.install(app)
     app.add_exception_handler(SignInFirst, to_sign_in)

@@ -51,6 +51,8 @@ class Parts:
     desk: OpenDesk
     replaying: asyncio.Lock
     """Held while leads are replayed."""
+    exporting: asyncio.Semaphore
+    """Held by each event log that is being written."""
 
 
 def _parts(request: Request) -> Parts:

@@ -6,8 +6,9 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Response
 from fastapi.responses import HTMLResponse, JSONResponse
+from starlette.background import BackgroundTask
 
-from workers.control_room import processes, rendering
+from workers.control_room import comparing, processes, rendering
 from workers.control_room.processes import Measure
 from workers.gateway.control_pages import HEADERS, PERIODS, TheView, missing, shared, shown
 from workers.gateway.parts import TheParts
@@ -55,11 +56,15 @@ async def get_process(
             found = await processes.elements(connection, chosen["key"], view.scope)
         return rendering.render(
             "process.html", active="processes", view=view, periods=PERIODS, versions=versions, chosen=chosen,
-            elements=found, show=show, overlay=processes.overlay(found, show),
+            elements=found, show=show, overlay=processes.overlay(found, show), measures=processes.MEASURES,
+            by_share=show in processes.SHARES,
         )  # fmt: skip
 
     text = await shared(parts, view, ("process", process, version, show), page)
-    return missing(*NO_PROCESS) if text is None else HTMLResponse(text, headers=HEADERS)
+    if text is None:
+        return missing(*NO_PROCESS)
+    # Who looks at a process may compare its versions next.
+    return HTMLResponse(text, headers=HEADERS, background=BackgroundTask(comparing.warm_up))
 
 
 @router.get("/processes/{process}/instances")
@@ -71,6 +76,8 @@ async def get_instances(
     version: Annotated[int, Query(ge=1, lt=2**31)],
     chosen: Annotated[str, Query(pattern=r"^[a-z]{1,20}$")] = "started",
     element: Annotated[str | None, Query(max_length=200, pattern=r"^[^\x00]*$")] = None,
+    variant: Annotated[int | None, Query(ge=0, lt=2**63)] = None,
+    kind: Annotated[str | None, Query(pattern=r"^[a-z]{1,20}$")] = None,
 ) -> HTMLResponse:
     """The instances behind a figure."""
     async with parts.pool.connection() as connection:
@@ -78,7 +85,9 @@ async def get_instances(
         if key is None:
             return missing(*NO_PROCESS)
         try:
-            total, rows = await processes.instances(connection, key, view.scope, chosen, element=element)
+            total, rows = await processes.instances(
+                connection, key, view.scope, chosen, element=element, variant=variant, kind=kind
+            )
             called = (await processes.names_of(connection, key)).get(element or "")
         except processes.UnknownChoice:
             return missing("No such list", "Instances can't be listed by that. Was the address cut off?")
@@ -140,6 +149,8 @@ async def get_path(key: Key, parts: TheParts, _visitor: TheVisitor) -> Response:
 def _text(one: processes.Element, show: Measure) -> str:
     if show == "frequency":
         return rendering.number(one.started)
+    if show in processes.SHARES:
+        return rendering.percent(one.value(show)) if one.value(show) else ""
     if show == "duration":
         return f"{rendering.duration(one.p50)} · {rendering.duration(one.p95)}"
     return rendering.number(one.incidents)

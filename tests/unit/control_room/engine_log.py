@@ -109,6 +109,19 @@ class Instance:
     def end(self, *, forced: bool = False) -> None:
         self._life(self.key, self._process, "PROCESS", "ELEMENT_TERMINATED" if forced else "ELEMENT_COMPLETED")
 
+    def modify(self, *elements: str) -> None:
+        """An operator begins elements; what they do is to be written too."""
+        self.log.write(
+            "PROCESS_INSTANCE_MODIFICATION", "MODIFIED", self.log.key(), processInstanceKey=self.key,
+            activateInstructions=[{"elementId": element} for element in elements],
+        )  # fmt: skip
+
+    def migrate(self, process_key: int, version: int) -> None:
+        """An operator moves it to another version."""
+        self._place["processDefinitionKey"] = process_key
+        self._shared |= {"processDefinitionKey": process_key, "version": version}
+        self._life(self.key, self._process, "PROCESS", "ELEMENT_MIGRATED")
+
     def ask(self, element: str, *, due: datetime | None = None, groups: Sequence[str] = ("reps",)) -> Asked:
         return Asked(self, element, due, groups)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import re
 import socket
 from collections.abc import AsyncIterator
@@ -18,10 +19,12 @@ from pydantic import SecretStr
 
 from tests.control_pages import drawn, look_at, look_through, open_browser, open_page
 from tests.unit.control_room.engine_log import EngineLog
+from tests.unit.control_room.mined import Orders
 from tests.unit.control_room.town import Case, live, settle
 from tests.unit.gateway.helpers import Board
 from tests.unit.what_if.leads import LEADS, fill_past
 from workers.control_room.following import Follower
+from workers.control_room.settling import Settling
 from workers.gateway import routes_what_if
 from workers.gateway.app import create_app
 from workers.runtime.database import Pool
@@ -51,9 +54,24 @@ async def room(pool: Pool, log: EngineLog) -> AsyncIterator[Room]:
     await settle(pool)
     log.deploy("scorer_upkeep", diagram=(ROOT / "bpmn/scorer_upkeep.bpmn").read_text())
     cases = await live(pool, log, leads=60, diagram=(ROOT / "bpmn/lead_routing.bpmn").read_text())
+    for version, slower in ((1, 1.0), (2, 1.7)):
+        order(log, version, slower)
     await Follower(pool, log).catch_up()
+    await Settling(pool).catch_up()
     async with served(pool, Settings(gateway=Gateway(rate_per_second=10_000))) as url:
         yield Room(url, cases, log, pool)
+
+
+def order(log: EngineLog, version: int, slower: float) -> None:
+    """Orders of one version: most go straight, some come back, one is jumped by an operator."""
+    orders, chance = Orders(log, version), random.Random(version)
+    for number in range(30):
+        rejected = max(0, int(chance.gauss(0, 1.2)))
+        orders.go(rejected=rejected, waits=slower * chance.uniform(20, 200), undone=number % 9 == 0)
+    jumped = orders.begin()
+    jumped.modify("send")
+    jumped.run("send", seconds=1)
+    jumped.end()
 
 
 @asynccontextmanager
@@ -87,7 +105,10 @@ def addresses(room: Room) -> dict[str, str]:
         "tasks": "/control/tasks",
         "processes": "/control/processes",
         "process": "/control/processes/lead_routing?show=duration",
+        "late": "/control/processes/lead_routing?show=sla",
         "instance": f"/control/instances/{case.instance}",
+        "paths": "/control/processes/order_paper/paths",
+        "versions": "/control/processes/order_paper/compare",
         "operations": "/control/operations",
     }
 

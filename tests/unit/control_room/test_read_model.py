@@ -109,7 +109,7 @@ async def test_building_anew_ends_where_reading_on_ended(pool: Pool, log: Engine
         log.records = whole[:shown]
         await follower.catch_up()
     before = await everything(pool)
-    assert [len(before[name]) for name in DATA] == [1, 30, 90 - 8, 30, 6]
+    assert [len(before[name]) for name in DATA] == [1, 30, 90 - 8, 30, 6, 0]
     assert sum(row["number"] for row in before["element_days"]) == 90 - 8
 
     await forget(pool)
@@ -127,7 +127,7 @@ async def test_records_that_come_again_in_any_part_change_nothing(
     chance = random.Random(6)
     for kind in KINDS:
         records = [record for value_type, record in log.records if value_type == kind.value_type]
-        for _ in range(5):
+        for _ in range(5 if records else 0):
             begin = chance.randrange(len(records))
             part = [one for one in records[begin : begin + chance.randint(1, 40)] if one["intent"] in kind.intents]
             async with pool.connection() as connection:

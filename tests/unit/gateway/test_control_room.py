@@ -17,6 +17,7 @@ from tests.unit.control_room.engine_log import EngineLog
 from tests.unit.control_room.town import NASTY, live, settle
 from tests.unit.gateway.helpers import Board, Client, MakeClient, client_of
 from workers.control_room.following import Follower
+from workers.control_room.settling import Settling
 from workers.gateway import live as live_module
 from workers.gateway.app import create_app
 from workers.gateway.live import Live, Shared, TooManyViewers
@@ -32,9 +33,12 @@ PAGES = (
     "/control/leads/open",
     "/control/tasks",
     "/control/processes",
+    "/control/processes/lead_routing/paths",
+    "/control/processes/lead_routing/compare",
     "/control/what-if",
     "/control/operations",
 )
+LOG = "/control/processes/lead_routing/log"
 
 
 @pytest.fixture
@@ -44,6 +48,7 @@ async def log(pool: Pool) -> EngineLog:
     await settle(pool)
     await live(pool, found, leads=40)
     await Follower(pool, found).catch_up()
+    await Settling(pool).catch_up()
     return found
 
 
@@ -59,7 +64,7 @@ def word_of(page: str) -> str:
 
 async def test_a_token_opens_the_pages_for_a_browser_and_for_a_program(make_client: MakeClient, log: EngineLog) -> None:
     client = await make_client(api_tokens=[TOKEN])
-    for page in PAGES:
+    for page in (*PAGES, LOG):
         sent = await client.get(page, headers=BROWSER)
         assert sent.status_code == 303
         assert sent.headers["location"].startswith("/control/sign-in?next=/control")
@@ -171,8 +176,21 @@ async def test_every_link_of_a_page_opens(client: Client, log: EngineLog) -> Non
     kinds = {re.sub(r"\d{6,}", "N", address.partition("?")[0]) for address in seen}
     assert {
         "/control/leads/met", "/control/instances/N", "/control/instances/N/path.json", "/control/processes/lead_routing",
-        "/control/processes/lead_routing/instances", "/control/diagrams/N.bpmn", "/control/diagrams/N/figures.json",
+        "/control/processes/lead_routing/instances", "/control/processes/lead_routing/paths", LOG,
+        "/control/processes/lead_routing/compare", "/control/diagrams/N.bpmn", "/control/diagrams/N/figures.json",
     } <= kinds  # fmt: skip
+
+
+async def test_event_logs_are_written_for_two_at_a_time(client: Client, log: EngineLog) -> None:
+    answer = await client.get(f"{LOG}?format=ocel")
+    assert answer.headers["content-disposition"] == 'attachment; filename="lead_routing_24h.ocel2.json"'
+    assert sum(one["type"] == "process_instance" for one in answer.json()["objects"]) == 40
+    exporting = client._transport.app.state.parts.exporting  # type: ignore[attr-defined]  # httpx keeps it there
+    async with exporting, exporting:
+        busy = await client.get(LOG)
+        assert busy.status_code == 503
+        assert "logs-under-way" in busy.text
+    assert (await client.get(LOG)).status_code == 200
 
 
 async def test_wrong_addresses_are_answered_plainly(client: Client, log: EngineLog) -> None:
@@ -180,6 +198,8 @@ async def test_wrong_addresses_are_answered_plainly(client: Client, log: EngineL
         ("/control/leads/nothing", 404), ("/control/instances/1", 404), ("/control/processes/nothing", 404),
         ("/control/processes/lead_routing?version=99", 404), ("/control/diagrams/1.bpmn", 404),
         ("/control/processes/lead_routing/instances?version=1&chosen=nothing", 404), ("/control?period=1y", 422),
+        ("/control/processes/nothing/paths", 404), ("/control/processes/lead_routing/paths?version=99", 404),
+        ("/control/processes/nothing/compare", 404), (f"{LOG}?format=csv", 422),
         ("/control/instances/9999999999999999999999", 422), ("/control?team=%00", 422),
     ):  # fmt: skip
         assert (await client.get(page)).status_code == status, page
