@@ -11,10 +11,13 @@ from fastapi.responses import HTMLResponse, RedirectResponse, StreamingResponse
 from workers.control_room import instances, lists, rendering, today
 from workers.gateway import sessions
 from workers.gateway.control_pages import HEADERS, PERIODS, TheView, missing, shared, shown
+from workers.gateway.forecast_outlook import glances
 from workers.gateway.live import VIEWERS, TooManyViewers
 from workers.gateway.parts import TheParts, page_visitor, read_form
 from workers.gateway.problems import Refusal, busy
 from workers.gateway.sessions import TheVisitor
+from workers.quota_approval.adapters import roll_up
+from workers.quota_approval.domain.showing import money
 
 router = APIRouter(prefix="/control", include_in_schema=False)
 
@@ -28,11 +31,14 @@ async def get_today(parts: TheParts, view: TheView, _visitor: TheVisitor) -> HTM
     async def page() -> str:
         async with parts.pool.connection() as connection:
             teams = await today.teams(connection)
+            forecasts = await glances(connection, view.team or None)
+            quotas = await roll_up.odds(connection, view.team or None)
         async with parts.pool.connection() as connection:
             found = await today.read(connection, view.scope)
         return rendering.render(
             "today.html", active="today", view=view, periods=PERIODS, teams=teams, found=found, ages=today.AGES,
-            at_risk=today.AT_RISK, tasklist=parts.board.home(),
+            at_risk=today.AT_RISK, tasklist=parts.board.home(), forecasts=forecasts, quotas=quotas, money=money,
+            unlikely=roll_up.UNLIKELY,
         )  # fmt: skip
 
     return HTMLResponse(await shared(parts, view, "today", page), headers=HEADERS)
