@@ -16,7 +16,7 @@ _VERSIONS = """
         ARRAY(SELECT DISTINCT target FROM forecasting.sendings s
               WHERE s.version = p.version AND s.state = 'delivered' ORDER BY target) AS in_use
     FROM forecasting.publications p JOIN forecasting.reviews r USING (forecast_id)
-    LEFT JOIN forecasting.releases l USING (version)
+    LEFT JOIN forecasting.releases l ON l.version = p.version
     WHERE %(organisation)s::text IS NULL OR p.organisation = %(organisation)s
     ORDER BY p.id DESC LIMIT %(limit)s
 """
