@@ -134,6 +134,6 @@ def _across(months: Sequence[str], place: Mapping[str, float]) -> tuple[Tick, ..
 
 def _text(value: float, step: float) -> str:
     for size, sign in ((1e9, "bn"), (1e6, "m"), (1e3, "k")):
-        if step >= size / 10:
+        if step >= size:
             return f"{value / size:g}{sign}" if value else "0"
     return f"{round(value, 6):g}"
