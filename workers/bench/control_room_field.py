@@ -139,7 +139,8 @@ def _facts(node: Node) -> dict[str, object]:
 
 def _trail(nodes: Sequence[Node], secret: bytes) -> list[tuple[object, ...]]:
     """One decision for each quota, signed."""
-    before, rows = "", []
+    rows: list[tuple[object, ...]] = []
+    before = ""
     for number, one in enumerate(nodes, 1):
         at, seen = BEGAN + timedelta(seconds=number), {"choice": "approve", "quota": one.quota, "odds": _odds(one)}
         mac = mac_of(secret, before, REVIEW, number, one.node, "decided", "mona", at, seen)
