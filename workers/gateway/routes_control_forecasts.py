@@ -20,7 +20,6 @@ from workers.gateway.parts import TheParts
 from workers.gateway.sessions import TheVisitor
 from workers.gateway.waiting import instance_of, open_tasks
 from workers.office.teams import called
-from workers.quota_approval.domain.showing import money
 
 router = APIRouter(prefix="/control/forecasts", include_in_schema=False)
 
@@ -74,7 +73,7 @@ async def get_forecast(
 
     return shown(
         "forecast.html", active="forecasts", found=found, drawn=_drawn(found), months=months, team=team, tasks=tasks,
-        instance=instance, link=link, money=money, across=ACROSS, tasklist=parts.board.home(),
+        instance=instance, link=link, across=ACROSS, tasklist=parts.board.home(),
         lost=bool(team) and called(team, [one.segment for one in found.view.segments]) is None,
     )  # fmt: skip
 

@@ -14,7 +14,6 @@ from workers.gateway.sessions import TheVisitor
 from workers.gateway.waiting import instance_of, open_tasks
 from workers.quota_approval.adapters import overview, roll_up
 from workers.quota_approval.domain.cases import REASON_WORDS
-from workers.quota_approval.domain.showing import money, signed
 
 router = APIRouter(prefix="/control/quotas", include_in_schema=False)
 
@@ -52,6 +51,5 @@ async def get_quota(
         except UnknownReview as error:
             return missing("No such quotas", f"{error} Was the address cut off?")
     return shown(
-        "quota.html", active="quotas", found=found, team=team, money=money, signed=signed, reasons=REASON_WORDS,
-        tasklist=parts.board.home(),
+        "quota.html", active="quotas", found=found, team=team, reasons=REASON_WORDS, tasklist=parts.board.home(),
     )  # fmt: skip
