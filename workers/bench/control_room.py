@@ -1,4 +1,5 @@
-"""How long the control room's pages take at the server over a large read model, and how soon a lead is seen.
+"""How long the control room's pages take at the server over a large read model and a large organisation, and how soon a lead
+is seen.
 
 A PostgreSQL and a gateway of the benchmark's own; what the engine would have told is put into the tables at once.
 """
@@ -19,10 +20,13 @@ import httpx
 import psycopg
 
 from workers.bench.control_room_cases import fill
+from workers.bench.control_room_field import ALIGNMENT, REVIEW
+from workers.bench.control_room_planning import VERSIONS, fill_planning
 from workers.bench.figures import percentile
 from workers.bench.own_stack import own_place
 from workers.bench.serving import start, stop
 from workers.engine import postgres
+from workers.office.links import secret_of
 from workers.runtime.database import upgrade
 from workers.runtime.deployment import read_models
 from workers.settings import Settings
@@ -50,10 +54,21 @@ PAGES = (
     "/control/processes/lead_routing/compare",
     "/control/instances/500",
     "/control/operations",
+    "/control/forecasts",
+    f"/control/forecasts/{VERSIONS[-1]}",
+    f"/control/forecasts/{VERSIONS[-1]}?segment=state-1&months=2026-Q1",
+    "/control/quotas",
+    f"/control/quotas/{REVIEW}",
+    f"/control/quotas/{REVIEW}?node=T003",
+    "/control/territories",
+    f"/control/territories/{ALIGNMENT}",
+    f"/control/territories/{ALIGNMENT}?region=R3",
 )
 TARGET_PAGE_SECONDS = 0.3
 TARGET_SEEN_SECONDS = 2.0
 """95 % of the leads are seen within."""
+REPS, SERIES, ACCOUNTS = 2_000, 152, 20_000
+"""Of the organisation that plans: five levels of quotas, bottom segments of its forecast, accounts of its territories."""
 PAUSE = 1.0
 """Seconds: an open page looks again at most so often, as `live.js` does; and so long figures are shared."""
 UP_SECONDS = 60.0
@@ -116,6 +131,7 @@ def bench(instances: int, rounds: int, asks: int, leads: int, say: Callable[[str
         with psycopg.connect(settings.dsn, autocommit=True) as connection:
             diagram = read_models(settings.models)["lead_routing.bpmn"].decode()
             elements = fill(connection, instances, diagram)
+            fill_planning(connection, REPS, SERIES, ACCOUNTS, secret_of(settings))
         filled = time.monotonic() - began
         say(f"{elements:,} elements, after {filled:.0f} s; asking for the pages …")
         pages = asyncio.run(_pages(settings, rounds, asks))

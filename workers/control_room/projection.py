@@ -37,8 +37,8 @@ USER_TASKS = Kind(
     "user-task",
     ("CREATED", "ASSIGNED", "UPDATED", "MIGRATED", "COMPLETED", "CANCELED"),
     (
-        "assignee", "bpmnProcessId", "candidateGroupsList", "dueDate", "elementId", "elementInstanceKey",
-        "processDefinitionKey", "processInstanceKey",
+        "assignee", "bpmnProcessId", "candidateGroupsList", "candidateUsersList", "dueDate", "elementId",
+        "elementInstanceKey", "processDefinitionKey", "processInstanceKey",
     ),
 )  # fmt: skip
 INCIDENTS = Kind(
@@ -121,8 +121,8 @@ _TABLES = (
         "user_tasks",
         _PLACE
         | {
-            "element_key": "bigint", "assignee": "text", "groups": "text[]", "due_at": "timestamptz",
-            "created_at": "timestamptz", "ended_at": "timestamptz", "completed": "boolean",
+            "element_key": "bigint", "assignee": "text", "groups": "text[]", "users": "text[]",
+            "due_at": "timestamptz", "created_at": "timestamptz", "ended_at": "timestamptz", "completed": "boolean",
         },
         ("created_at", "ended_at", "completed"),
     ),
@@ -244,7 +244,7 @@ def _user_task(rows: Rows, record: Record) -> None:
     _merged(
         rows, "user_tasks", record, _life(record, "created_at", "CREATED", "COMPLETED", "CANCELED"), **_place(value),
         assignee=value.get("assignee") or "", groups=value.get("candidateGroupsList") or [],
-        due_at=value.get("dueDate") or None,
+        users=value.get("candidateUsersList") or [], due_at=value.get("dueDate") or None,
     )  # fmt: skip
 
 

@@ -39,6 +39,7 @@ def environment() -> Environment:
         "duration": duration,
         "moment": moment,
         "number": number,
+        "cents": cents,
         "kpi": kpi,
         "percent": percent,
         "words": words,
@@ -91,6 +92,14 @@ def moment(at: datetime | None) -> str:
 def number(value: float | None, digits: int = 0) -> str:
     """With thin separators between thousands; a dash if unknown."""
     return UNKNOWN if value is None else f"{value:,.{digits}f}".replace(",", "\N{NARROW NO-BREAK SPACE}")
+
+
+def cents(amount: int | None) -> str:
+    """Whole cents as money, ``1 234 567.89`` with thin separators; a dash if unknown."""
+    if amount is None:
+        return UNKNOWN
+    whole, rest = divmod(abs(amount), 100)
+    return f"{'-' if amount < 0 else ''}{number(whole)}.{rest:02}"
 
 
 def percent(value: float | None) -> str:

@@ -14,9 +14,12 @@ from workers import __version__
 from workers.gateway import (
     problems,
     routes_control,
+    routes_control_forecasts,
     routes_control_operations,
     routes_control_paths,
     routes_control_processes,
+    routes_control_quotas,
+    routes_control_territories,
     routes_follow_ups,
     routes_forecast_pages,
     routes_forecasts,
@@ -67,9 +70,12 @@ ROUTES = (
     routes_health,
     routes_runbooks,
     routes_control,
+    routes_control_forecasts,
     routes_control_operations,
     routes_control_processes,
     routes_control_paths,
+    routes_control_quotas,
+    routes_control_territories,
     routes_what_if,
 )
 BODIES = (

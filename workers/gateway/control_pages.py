@@ -67,6 +67,7 @@ def _view(
 
 
 TheView = Annotated[View, Depends(_view)]
+Team = Annotated[str, Query(max_length=100, pattern=r"^[^\x00]*$")]
 
 
 async def shared(parts: Parts, view: View, what: Hashable, read: Callable[[], Awaitable[T]]) -> T:

@@ -187,15 +187,17 @@ async def read_accuracy(connection: Connection, version: str, until: str | None)
     )
 
 
-async def compare(connection: Connection, before: str, after: str, limit: int) -> Comparison:
-    """What changed from one version to another.
+async def compare(
+    connection: Connection, before: str, after: str, limit: int, within: Sequence[str] | None = None
+) -> Comparison:
+    """What changed from one version to another, over the months that both have; `within`: of these months only.
 
     Raises:
         UnknownVersion: one of them is not there.
         NotComparable: they have nothing in common.
     """
     old, new = await _head(connection, before), await _head(connection, after)
-    months = [month for month in old["months"] if month in new["months"]]
+    months = [month for month in old["months"] if month in new["months"] and (within is None or month in within)]
     if old["organisation"] != new["organisation"]:
         raise NotComparable(f"{before} is of {old['organisation']}, and {after} of {new['organisation']}.")
     if not months:
@@ -224,6 +226,30 @@ async def compare(connection: Connection, before: str, after: str, limit: int) -
         new_segments=sorted(parts_after.keys() - parts_before.keys()),
         gone_segments=sorted(parts_before.keys() - parts_after.keys()),
     )
+
+
+async def segment_names(connection: Connection, version: str) -> list[str]:
+    """All segments of a version, sums first; none if there is no such version."""
+    found = await connection.execute(
+        "SELECT segment FROM forecasting.published_segments WHERE version = %s ORDER BY place", (version,)
+    )
+    return [row["segment"] for row in await found.fetchall()]
+
+
+async def version_before(connection: Connection, version: str) -> str | None:
+    """What an organisation worked with before a version of another review; None: with nothing."""
+    found = await connection.execute(
+        """
+        SELECT b.version FROM forecasting.publications p JOIN forecasting.publications b
+            ON b.organisation = p.organisation AND b.forecast_id <> p.forecast_id AND b.id < p.id
+        WHERE p.version = %s AND EXISTS (
+            SELECT FROM forecasting.sendings s WHERE s.version = b.version AND s.state = 'delivered')
+        ORDER BY b.id DESC LIMIT 1
+        """,
+        (version,),
+    )
+    row = await found.fetchone()
+    return None if row is None else str(row["version"])
 
 
 async def _sums(connection: Connection, head: DictRow, months: Sequence[str]) -> dict[str, DictRow]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Sequence
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
@@ -11,10 +12,12 @@ from fastapi.responses import HTMLResponse, RedirectResponse, StreamingResponse
 from workers.control_room import instances, lists, rendering, today
 from workers.gateway import sessions
 from workers.gateway.control_pages import HEADERS, PERIODS, TheView, missing, shared, shown
+from workers.gateway.forecast_outlook import Glance, glances
 from workers.gateway.live import VIEWERS, TooManyViewers
 from workers.gateway.parts import TheParts, page_visitor, read_form
 from workers.gateway.problems import Refusal, busy
 from workers.gateway.sessions import TheVisitor
+from workers.quota_approval.adapters import roll_up
 
 router = APIRouter(prefix="/control", include_in_schema=False)
 
@@ -25,14 +28,23 @@ YEAR = 31_536_000
 async def get_today(parts: TheParts, view: TheView, _visitor: TheVisitor) -> HTMLResponse:
     """The manager's page."""
 
+    async def leads() -> today.Today:
+        async with parts.pool.connection() as connection:
+            return await today.read(connection, view.scope)
+
+    async def planning() -> tuple[Sequence[Glance], Sequence[roll_up.Odds]]:
+        async with parts.pool.connection() as connection:
+            team = view.team or None
+            return await glances(connection, team), await roll_up.odds(connection, team)
+
     async def page() -> str:
         async with parts.pool.connection() as connection:
             teams = await today.teams(connection)
-        async with parts.pool.connection() as connection:
-            found = await today.read(connection, view.scope)
+        found, (forecasts, quotas) = await asyncio.gather(leads(), planning())
         return rendering.render(
             "today.html", active="today", view=view, periods=PERIODS, teams=teams, found=found, ages=today.AGES,
-            at_risk=today.AT_RISK, tasklist=parts.board.home(),
+            at_risk=today.AT_RISK, tasklist=parts.board.home(), forecasts=forecasts, quotas=quotas,
+            unlikely=roll_up.UNLIKELY,
         )  # fmt: skip
 
     return HTMLResponse(await shared(parts, view, "today", page), headers=HEADERS)

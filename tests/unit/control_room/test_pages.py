@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from unittest.mock import AsyncMock
 
+import psycopg
 import pytest
 import uvicorn
 from playwright.async_api import Browser, expect
@@ -23,10 +24,13 @@ from tests.unit.control_room.mined import Orders
 from tests.unit.control_room.town import Case, live, settle
 from tests.unit.gateway.helpers import Board
 from tests.unit.what_if.leads import LEADS, fill_past
+from workers.bench.control_room_field import ALIGNMENT, REVIEW
+from workers.bench.control_room_planning import VERSIONS, fill_planning
 from workers.control_room.following import Follower
 from workers.control_room.settling import Settling
 from workers.gateway import routes_what_if
 from workers.gateway.app import create_app
+from workers.office.links import secret_of
 from workers.runtime.database import Pool
 from workers.settings import Gateway, Settings
 from workers.what_if.errors import Refused
@@ -97,6 +101,24 @@ async def browser() -> AsyncIterator[Browser]:
         yield opened
 
 
+PLANNING = {
+    "forecasts": "/control/forecasts",
+    "forecast": f"/control/forecasts/{VERSIONS[-1]}",
+    "forecast_unit": f"/control/forecasts/{VERSIONS[-1]}?segment=state-0/shop-00&months=2026-Q2",
+    "quotas": "/control/quotas",
+    "quota": f"/control/quotas/{REVIEW}",
+    "quota_unit": f"/control/quotas/{REVIEW}?node=T001",
+    "territories": "/control/territories",
+    "territory": f"/control/territories/{ALIGNMENT}",
+}
+
+
+def plan(dsn: str) -> None:
+    """An organisation that plans: 40 reps, 16 series, 160 accounts."""
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        fill_planning(connection, 40, 16, 160, secret_of(Settings()))
+
+
 def addresses(room: Room) -> dict[str, str]:
     case = next(one for one in room.cases if one.state == "assigned")
     return {
@@ -115,9 +137,10 @@ def addresses(room: Room) -> dict[str, str]:
 
 @pytest.mark.parametrize("width", [360, 1440])
 async def test_pages_are_whole_and_without_serious_faults(
-    room: Room, browser: Browser, tmp_path: Path, width: int
+    room: Room, dsn: str, browser: Browser, tmp_path: Path, width: int
 ) -> None:
-    await look_through(browser, room.url, addresses(room), tmp_path, width=width)
+    plan(dsn)
+    await look_through(browser, room.url, addresses(room) | PLANNING, tmp_path, width=width)
 
 
 async def test_figures_are_those_of_the_cases_and_open_them(room: Room, browser: Browser) -> None:
@@ -133,6 +156,36 @@ async def test_figures_are_those_of_the_cases_and_open_them(room: Room, browser:
     await page.locator("tbody tr").first.get_by_role("link", name="open").click()
     await expect(page.get_by_role("heading", level=1)).to_contain_text("Firma")
     await expect(page.locator("#steps")).to_be_visible()
+    assert not faults
+
+
+async def test_a_manager_goes_from_today_to_a_rep_by_keyboard(room: Room, dsn: str, browser: Browser) -> None:
+    plan(dsn)
+    page, faults = await open_page(browser, room.url)
+    await page.goto(f"{room.url}/control")
+    await page.locator(".tile", has_text="Forecast 2026-Q2").get_by_role("link").first.focus()
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_label("Months")).to_have_value("2026-Q2")
+    chart = page.get_by_role("img", name="total by month")
+    await expect(chart.locator("path.line.final")).to_have_count(1)
+    await expect(chart.locator("path.band")).to_have_count(2)
+    await page.get_by_label("Months").focus()
+    await page.keyboard.press("ArrowDown")  # takes effect at once
+    await expect(page).to_have_url(re.compile("months=2026-Q3"))
+    units = page.locator("section", has=page.locator("#units"))
+    await units.locator(".scroll").focus()
+    await page.keyboard.press("Tab")
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_role("heading", level=1)).to_have_text("state-0")
+    await expect(page.get_by_label("Months")).to_have_value("2026-Q3")
+
+    await page.get_by_role("link", name="Quotas").click()
+    await page.get_by_role("link", name=REVIEW).first.click()
+    for unit in ("Region 0", "Country 0", "Team 1", "Person 13"):
+        await units.get_by_role("link", name=unit, exact=True).focus()
+        await page.keyboard.press("Enter")
+        await expect(page.get_by_role("heading", level=1)).to_have_text(f"{unit}, 2027")
+    await expect(page.locator(".crumbs a")).to_have_text(["Quotas", "The company", "Region 0", "Country 0", "Team 1"])
     assert not faults
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any
 
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow, class_row
@@ -81,6 +82,26 @@ class PublishedQuota:
     odds: float
 
 
+@dataclass(frozen=True, slots=True)
+class OrganisationLine:
+    """Whose quotas are set."""
+
+    id: str
+    name: str
+    currency: str
+    forecast_of: str | None
+    territories_of: str | None
+
+
+async def organisations(connection: Connection) -> Sequence[OrganisationLine]:
+    """All there are, by id."""
+    async with connection.cursor(row_factory=class_row(OrganisationLine)) as cursor:
+        await cursor.execute(
+            "SELECT id, name, currency, forecast_of, territories_of FROM quotas.organisations ORDER BY id"
+        )
+        return await cursor.fetchall()
+
+
 async def reviews(
     connection: Connection, *, organisation: str | None = None, quota_id: str | None = None, limit: int = 50
 ) -> Sequence[ReviewLine]:
@@ -143,6 +164,20 @@ async def published(connection: Connection, version: str) -> Sequence[PublishedQ
             (version,),
         )
         return await cursor.fetchall()
+
+
+async def card(connection: Connection, plan_version: str | None) -> dict[str, Any]:  # Any: JSON
+    """What a plan says of itself: rules, figures, edits; empty if there is none."""
+    cursor = await connection.execute("SELECT card FROM quotas.plans WHERE version = %s", (plan_version,))
+    row = await cursor.fetchone()
+    found: dict[str, Any] = row["card"] if row else {}
+    return found
+
+
+async def nodes(connection: Connection, quota_id: str) -> list[str]:
+    """Units and reps of a review, units first."""
+    cursor = await connection.execute("SELECT node FROM quotas.cases WHERE quota_id = %s ORDER BY place", (quota_id,))
+    return [row["node"] for row in await cursor.fetchall()]
 
 
 async def trail(connection: Connection, quota_id: str, secret: bytes) -> tuple[Sequence[Entry], int | None]:
