@@ -102,7 +102,7 @@ def _walk(model: BaseModel, mask: Mask, sources: list[tuple[str, Given]], path: 
 def _shown(value: object, mask: Mask) -> Any:  # noqa: ANN401 - JSON
     from pathlib import Path
 
-    from pydantic import SecretStr
+    from pydantic import BaseModel, SecretStr
 
     from workers.runtime.masking import MASK
 
@@ -113,6 +113,10 @@ def _shown(value: object, mask: Mask) -> Any:  # noqa: ANN401 - JSON
             return mask(str(value))
         case list() | tuple():
             return [_shown(one, mask) for one in value]
+        case set() | frozenset():
+            return sorted(_shown(one, mask) for one in value)
+        case BaseModel():
+            return {name: _shown(one, mask) for name, one in value}
         case dict():
             return {key: _shown(one, mask) for key, one in value.items()}
     return value
