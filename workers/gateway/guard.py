@@ -173,7 +173,9 @@ class Guard:
     def _api_token(self, given: str) -> Client | None:
         # latin-1 is how Starlette decodes headers: this gives the bytes that were sent.
         digest = hashlib.sha256(given.strip().encode("latin-1", "replace")).digest()
-        found = [one for known, one in self._clients.items() if hmac.compare_digest(digest, known)]  # all: constant time
+        found = [
+            one for known, one in self._clients.items() if hmac.compare_digest(digest, known)
+        ]  # all: constant time
         return found[0] if found else None
 
     async def _wrong(self, address: str) -> NoReturn:

@@ -10,7 +10,7 @@ import structlog
 from pydantic import TypeAdapter
 
 from workers.gateway.access import Access, Client
-from workers.gateway.openid import Claims, NotSignedIn, Provider, ProviderAway
+from workers.gateway.openid import Claims, NotSignedIn, Provider, ProviderAway, Tokens
 from workers.gateway.problems import Refusal, busy
 from workers.office import teams
 from workers.runtime.database import Pool
@@ -63,6 +63,19 @@ class People:
             async with self._pool.connection() as connection:
                 found |= await teams.led_by(connection, email)
         return Person(_id_of(claims), _name_of(claims, given.name_claim), roles, tuple(sorted(found)))
+
+    async def again(self, person: Person, refresh_token: str) -> tuple[Person, Tokens]:
+        """The person as the provider says now, and the tokens to ask by the next time.
+
+        Raises:
+            NotSignedIn: their session there is over, or they have no role here any more.
+            ProviderAway
+        """
+        tokens = await self.provider.refresh(refresh_token)
+        now = await self.of(tokens.claims)
+        if now.id != person.id or not now.roles:
+            raise NotSignedIn("no role is left, or it is somebody else")
+        return now, tokens
 
     async def of_access_token(self, given: str) -> Client | None:
         """Whose access token it is; None: it is none that we take.

@@ -72,9 +72,7 @@ async def get_tasks(
 
 
 @router.get("/instances/{key}")
-async def get_instance(
-    key: Annotated[int, Path(ge=0, lt=2**63)], parts: TheParts, visitor: TheVisitor
-) -> HTMLResponse:
+async def get_instance(key: Annotated[int, Path(ge=0, lt=2**63)], parts: TheParts, visitor: TheVisitor) -> HTMLResponse:
     """One process instance."""
     async with parts.pool.connection() as connection:
         ours = await teams.has_instance(connection, key, visitor.client.teams)

@@ -85,9 +85,7 @@ async def from_provider(request: Request, parts: TheParts) -> Response:
     """Take back who was sent to the provider, and open a session for them."""
     people = _people(parts)
     try:
-        flow = _flow(request, parts)
-        if await sessions.used(parts, flow.state):
-            raise NotSignedIn("this sign-in was used before")
+        flow = await _flow(request, parts)
         tokens = await people.provider.finish(flow, dict(request.query_params))
         person = await people.of(tokens.claims)
         if not person.roles:
@@ -113,7 +111,9 @@ async def from_provider(request: Request, parts: TheParts) -> Response:
 @router.get("/account")
 async def get_account(request: Request, visitor: TheVisitor) -> HTMLResponse:
     """Who one is here, and the way out."""
-    return shown("account.html", active="account", client=visitor.client, access=request.state.access, word=visitor.word)
+    return shown(
+        "account.html", active="account", client=visitor.client, access=request.state.access, word=visitor.word
+    )
 
 
 @router.post("/sign-out")
@@ -158,12 +158,16 @@ def _people(parts: Parts) -> People:
     return parts.people
 
 
-def _flow(request: Request, parts: Parts) -> Flow:
+async def _flow(request: Request, parts: Parts) -> Flow:
     try:
         given = _cipher(parts).decrypt(request.cookies.get(FLOW_COOKIE, "").encode(), ttl=FLOW_SECONDS)
     except InvalidToken:
         raise NotSignedIn("no sign-in of this browser is under way") from None
-    return Flow(**json.loads(given))
+    flow = Flow(**json.loads(given))
+    # Asked before the provider is: a code that comes twice makes it end the session that the first one began.
+    if await sessions.used(parts, flow.state):
+        raise NotSignedIn("this sign-in was used before")
+    return flow
 
 
 def _cipher(parts: Parts) -> Fernet:

@@ -128,5 +128,7 @@ async def _tidy(pool: Pool, keep_hours: int) -> None:
             log.debug("old answers and sessions forgotten", action="gateway_tidied", number=number)
         except DatabaseError as error:
             # The next hour is early enough; what matters now is said by /readyz.
-            log.warning("old answers and sessions not forgotten", action="gateway_not_tidied", kind=type(error).__name__)
+            log.warning(
+                "old answers and sessions not forgotten", action="gateway_not_tidied", kind=type(error).__name__
+            )
         await asyncio.sleep(TIDY_SECONDS)

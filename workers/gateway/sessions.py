@@ -143,7 +143,7 @@ async def client_of(request: Request, parts: Parts) -> Client:
         client = parts.guard.named(row["client_id"])
     elif row is not None and parts.people is not None:
         person = await _still(parts, cookie, PERSON.validate_python(row["person"]))
-        client = person and person.client
+        client = None if person is None else person.client
     if client is not None:
         return replace(client, session=_digest(cookie).hex())
     if request.method == "GET" and "text/html" in request.headers.get("accept", ""):
@@ -170,10 +170,7 @@ async def _still(parts: Parts, cookie: str, person: Person) -> Person | None:
     if row is None or (refresh_token := _open(cookie, row["kept"])["refresh_token"]) is None:
         return person
     try:
-        tokens = await parts.people.provider.refresh(refresh_token)
-        now = await parts.people.of(tokens.claims)
-        if now.id != person.id or not now.roles:
-            raise NotSignedIn("no role is left, or it is somebody else")
+        now, tokens = await parts.people.again(person, refresh_token)
     except NotSignedIn as error:
         log.info("session ended", action="session_ended", who=person.name, reason=str(error))
         await _change(parts, cookie, "DELETE FROM runtime.sessions WHERE digest = %(digest)s", {})

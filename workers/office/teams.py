@@ -21,14 +21,11 @@ LEAD_IS_OURS = f"""(l.routing->>'territory' = ANY(%(teams)s::text[]) OR {REP_IS_
 SEGMENT_IS_OURS = """EXISTS (SELECT FROM unnest(%(teams)s::text[]) AS team
     WHERE team = segment OR starts_with(segment, team || '/') OR team = ANY(string_to_array(segment, '/')))"""
 """SQL on a column ``segment`` of forecasts."""
-UNITS = """
-    WITH RECURSIVE ours AS (
+OURS = """ours AS (
         SELECT node FROM all_units WHERE node = ANY(%(teams)s::text[])
         UNION SELECT below.node FROM all_units below JOIN ours ON below.parent = ours.node
-    )
-    SELECT node FROM ours
-"""
-"""SQL over ``all_units (node, parent)``: the teams' units of quotas with all that lies below them."""
+    )"""
+"""SQL, recursive over ``all_units (node, parent)``: the teams' units of quotas with all that lies below them."""
 
 _LED = """
     SELECT id AS team FROM routing.territories WHERE lower(manager_email) = lower(%(email)s)
@@ -36,8 +33,8 @@ _LED = """
     UNION SELECT node FROM quotas.persons
           WHERE lower(email) = lower(%(email)s) AND role IN ('manager', 'director') AND node IS NOT NULL
 """
-_LEAD_OF = f"SELECT FROM routing.leads l WHERE l.lead_id = %(id)s AND {LEAD_IS_OURS}"  # noqa: S608 - our own constants
-_FOLLOW_UP_OF = f"SELECT FROM selling.follow_ups WHERE follow_up_id = %(id)s AND {REP_IS_OURS.format(rep='rep_id')}"  # noqa: S608
+_LEAD_OF = f"SELECT FROM routing.leads l WHERE l.lead_id = %(id)s AND {LEAD_IS_OURS}"
+_FOLLOW_UP_OF = f"SELECT FROM selling.follow_ups WHERE follow_up_id = %(id)s AND {REP_IS_OURS.format(rep='rep_id')}"
 _REP_OF = f"SELECT WHERE {REP_IS_OURS.format(rep='%(id)s')}"
 _INSTANCE_OF = f"""
     SELECT FROM routing.leads l WHERE l.process_instance_key = %(id)s AND {LEAD_IS_OURS}
