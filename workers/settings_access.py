@@ -34,7 +34,7 @@ BY_TEAM = frozenset({Role.VIEWER, Role.MANAGER})
 class ApiToken(BaseModel):
     """A bearer token. One given as a mere text may do everything, as all could before there were roles."""
 
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+    model_config = ConfigDict(extra="forbid")
 
     token: SecretStr
     name: str = Field(default="", pattern=r"^([A-Za-z0-9][A-Za-z0-9 ._@-]{0,59})?$")
