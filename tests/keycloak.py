@@ -101,16 +101,21 @@ class Keycloak:
             )
         return answer.raise_for_status()
 
-    def tokens(self, person: str, *, client: str = CLIENT, realm_url: str | None = None) -> dict[str, Any]:
+    def tokens(self, person: str, *, client: str = CLIENT, issuer: str | None = None) -> dict[str, Any]:
         """Tokens of a person, as a program of theirs gets them."""
         given = {
             "grant_type": "password", "scope": "openid", "client_id": client, "client_secret": SECRET,
             "username": person, "password": PASSWORD,
         }  # fmt: skip
         answer = httpx.post(
-            f"{realm_url or self.issuer}/protocol/openid-connect/token", data=given, trust_env=False
+            f"{issuer or self.issuer}/protocol/openid-connect/token", data=given, trust_env=False
         ).raise_for_status()
         found: dict[str, Any] = answer.json()
+        return found
+
+    def keys(self) -> dict[str, Any]:
+        """The realm's JWK Set, which all may see."""
+        found: dict[str, Any] = httpx.get(f"{self.issuer}/protocol/openid-connect/certs", trust_env=False).json()
         return found
 
     def _start(self) -> None:
@@ -136,8 +141,7 @@ class Keycloak:
             self._process = subprocess.Popen(
                 [
                     str(jvm.java()), "-Xms64m", "-Xmx384m", "-XX:+UseSerialGC", jvm.BRIEF,
-                    "-Djava.util.concurrent.ForkJoinPool.common.threadFactory="
-                    "io.quarkus.bootstrap.forkjoin.QuarkusForkJoinWorkerThreadFactory",
+                    f"-Djava.util.concurrent.ForkJoinPool.common.threadFactory={THREADS}",
                     *(f"--add-opens=java.base/{one}=ALL-UNNAMED" for one in OPENED),
                     f"-Dkc.home.dir={self._home}", f"-Djboss.server.config.dir={self._home / 'conf'}",
                     "-Djava.util.logging.manager=org.jboss.logmanager.LogManager", "-Dpicocli.disable.closures=true",
@@ -149,6 +153,7 @@ class Keycloak:
             )  # fmt: skip
 
 
+THREADS = "io.quarkus.bootstrap.forkjoin.QuarkusForkJoinWorkerThreadFactory"
 OPENED = ("java.util", "java.util.concurrent", "java.security")
 UNUSED = ("account", "account-api", "admin", "ciba", "device-flow", "kerberos", "par", "web-authn", "impersonation")
 """What it need not load."""

@@ -10,7 +10,6 @@ import httpx
 import pytest
 from fastapi.openapi.models import OpenAPI
 from jsonschema import Draft202012Validator
-from pydantic import SecretStr
 
 from tests.unit.gateway.helpers import Board, Client, MakeClient, client_of
 from workers.gateway.app import create_app
