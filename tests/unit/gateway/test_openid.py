@@ -92,7 +92,10 @@ async def at_provider(address: str, person: str) -> str:
     async with httpx.AsyncClient(trust_env=False) as browser:
         page = await browser.get(address)
         (form,) = re.findall(r'<form id="kc-form-login"[^>]* action="([^"]+)"', page.text)
-        sent = await browser.post(unescape(form), data={"username": person, "password": PASSWORD})
+        # Its cookies are for secure connections, as which a browser counts loopback, and httpx does not.
+        cookies = "; ".join(one.partition(";")[0] for one in page.headers.get_list("set-cookie"))
+        given = {"username": person, "password": PASSWORD}
+        sent = await browser.post(unescape(form), data=given, headers={"cookie": cookies})
     assert sent.status_code == 302, sent.text
     return sent.headers["location"]
 
@@ -109,7 +112,7 @@ def forward(answer: httpx.Response) -> str:
 
 
 def word_of(page: str) -> str:
-    (word,) = re.findall(r'name="word" value="([0-9a-f]+)"', page)
+    (word,) = set(re.findall(r'name="word" value="([0-9a-f]+)"', page))
     return str(word)
 
 
@@ -240,7 +243,9 @@ async def test_a_role_that_is_taken_away_ends_at_the_next_check(make: MakeClient
     try:
         sent = {"word": word, "what": "incidents", "key": "1", "why": "because"}
         await until(403, lambda: client.post("/control/operations", data=sent))
-        assert (await client.get("/control/operations")).status_code == 200, "an analyst still reads"
+        page = await client.get("/control/operations")
+        assert page.status_code == 200, "an analyst still reads"
+        assert "<button" not in page.text, "and is offered nothing to do"
         keycloak.admin("DELETE", f"/users/{olga['id']}/groups/{analysts['id']}")
         await until(401, lambda: client.get("/control/operations"))
     finally:
@@ -303,7 +308,7 @@ async def test_in_a_browser(keycloak: Keycloak, town: list[Case], pool: Pool, tm
         await page.get_by_role("textbox", name="Password").fill(PASSWORD)
         await page.get_by_role("button", name="Sign In").click()
         await page.wait_for_url(f"{GATEWAY}/control/tasks")
-        await page.get_by_role("link", name="Today").click()
+        await page.get_by_role("navigation").get_by_role("link", name="Today").click()
         await expect(page.get_by_label("Team").locator("option")).to_have_text(["Germany, Austria, Switzerland"])
         await expect(page.get_by_role("link", name="Operations")).to_have_count(0)
         await page.get_by_role("link", name="Account").click()
