@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import jwt
 import pytest
 from limits import RateLimitItemPerSecond
 from psycopg.types.json import Jsonb
@@ -17,12 +18,12 @@ from tests.unit.control_room.town import Case, live, settle
 from tests.unit.gateway import test_gateway_forecasts as forecasts
 from tests.unit.gateway import test_gateway_prioritisations as rankings
 from tests.unit.gateway import test_gateway_quotas as quotas
-from tests.unit.gateway.helpers import Client, MakeClient
+from tests.unit.gateway.helpers import Board, Client, MakeClient, client_of
 from workers.control_room.following import Follower
 from workers.gateway import guard
 from workers.gateway.access import Access, Rule
 from workers.gateway.access_rules import RULES
-from workers.gateway.app import ROUTES
+from workers.gateway.app import ROUTES, create_app
 from workers.gateway.guard import ConfigurationError, check_settings
 from workers.runtime.database import Pool
 from workers.settings import Gateway, Settings
@@ -300,6 +301,19 @@ def test_two_tokens_of_one_name_are_refused() -> None:
     given = [{"token": letter * 16, "name": "crm", "roles": ["api"]} for letter in "ab"]
     with pytest.raises(ConfigurationError, match="same name"):
         check_settings(Settings(gateway=Gateway.model_validate({"api_tokens": given})), "127.0.0.1")
+
+
+async def test_a_provider_that_is_away_stops_those_who_come_by_it_alone(pool: Pool, board: Board) -> None:
+    given = {"issuer": "http://127.0.0.1:1", "client_id": "x", "audience": "api", "roles": {"analysts": "analyst"}}
+    settings = Settings.model_validate({"openid": given, "gateway": {"api_tokens": tokens(["dach"])}})
+    check_settings(settings, "0.0.0.0")
+    async with client_of(create_app(settings, pool, board)) as client:
+        assert (await client.get("/control/sign-in/provider")).status_code == 503
+        access_token = jwt.encode({"sub": "x"}, "a secret that is long enough for HS256")
+        away = await client.get("/v1/leads", headers={"authorization": f"Bearer {access_token}"})
+        assert (away.status_code, away.json()["type"].rpartition(":")[2]) == (503, "provider-away")
+        assert (await client.get("/v1/leads", headers=ANALYST)).status_code == 200
+        assert (await client.get("/control/sign-in/callback?code=x&state=y")).status_code == 403
 
 
 def test_a_rule_narrows_to_what_it_is_for() -> None:

@@ -30,6 +30,7 @@ from workers.gateway import openid
 from workers.gateway.app import create_app
 from workers.runtime.database import Pool
 from workers.settings import Settings
+from workers.settings_access import ApiToken
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -299,7 +300,9 @@ async def test_a_new_key_of_the_provider_is_taken_at_once(
 
 
 async def test_in_a_browser(keycloak: Keycloak, town: list[Case], pool: Pool, tmp_path: Path) -> None:
-    async with open_browser() as browser, served(pool, settings_of(keycloak), PORT):
+    settings = settings_of(keycloak)
+    settings.gateway.api_tokens = [ApiToken.model_validate("a-token-beside-the-provider")]
+    async with open_browser() as browser, served(pool, settings, PORT):
         page = await browser.new_page(viewport={"width": 1440, "height": 900})
         await page.goto(f"{GATEWAY}/control/tasks")
         await look_at(page, "sign_in", tmp_path)
