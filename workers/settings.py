@@ -22,6 +22,7 @@ from pydantic_settings import (
     SettingsError,
 )
 
+from workers.settings_access import OpenId
 from workers.settings_outside import HubSpot, Kafka, Salesforce, Webhooks
 from workers.settings_sections import (
     Camunda,
@@ -45,6 +46,7 @@ __all__ = [
     "HubSpot",
     "Kafka",
     "Mail",
+    "OpenId",
     "Ports",
     "Retention",
     "Salesforce",
@@ -118,6 +120,7 @@ class Settings(BaseSettings):
     zeebe: Zeebe = Zeebe()
     mail: Mail = Mail()
     gateway: Gateway = Gateway()
+    openid: OpenId = OpenId()
     worker: WorkerLimits = WorkerLimits()
     retention: Retention = Retention()
     tracing: Tracing = Tracing()

@@ -10,6 +10,8 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, Field, SecretStr, model_validator
 
+from workers.settings_access import ApiToken, Role
+
 _QUICKER_FEEL = {"8.6": "org.camunda.feel:feel-engine:1.18.5"}
 """By Camunda's minor version, a later patch of the FEEL engine in it: 1.18.0 builds all its functions anew for each cell
 of a table (camunda/feel-scala, pull request 1108)."""
@@ -141,8 +143,8 @@ class Mail(BaseModel):
 class Gateway(BaseModel):
     """The HTTP door."""
 
-    api_tokens: list[SecretStr] = Field(default_factory=list)
-    """Bearer tokens; with none the gateway refuses to listen on anything but loopback."""
+    api_tokens: list[ApiToken] = Field(default_factory=list)
+    """Bearer tokens; with none, and no OpenID provider, the gateway refuses to listen on anything but loopback."""
     max_body_bytes: int = 5_000_000
     max_batch: int = 1_000
     rate_per_second: int = 200
@@ -164,6 +166,10 @@ class Gateway(BaseModel):
     link_hours: int = Field(default=480, ge=1)
     """How long such a link opens; longer than a review may be open."""
 
+    def token_for(self, role: Role) -> SecretStr | None:
+        """The first token of a role: what our own commands come in by. None: there is none."""
+        return next((one.token for one in self.api_tokens if role in one.roles), None)
+
 
 class ControlRoom(BaseModel):
     """The read model behind the pages, and who may see them."""
@@ -177,7 +183,7 @@ class ControlRoom(BaseModel):
     keep_days: int = Field(default=400, ge=1)
     """How long the read model keeps an instance that has ended."""
     session_hours: float = Field(default=12.0, gt=0)
-    """How long somebody stays signed in who gave a token."""
+    """How long somebody stays signed in."""
 
 
 class WorkerLimits(BaseModel):

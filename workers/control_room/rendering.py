@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from contextvars import ContextVar
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
@@ -18,6 +19,21 @@ MEDIA_TYPES = {
     ".svg": "image/svg+xml",
     ".txt": "text/plain; charset=utf-8",
 }
+
+PLACES = {
+    "/control": ("today", "Today"),
+    "/control/forecasts": ("forecasts", "Forecast"),
+    "/control/quotas": ("quotas", "Quotas"),
+    "/control/territories": ("territories", "Territories"),
+    "/control/processes": ("processes", "Processes"),
+    "/control/what-if": ("what-if", "What if"),
+    "/control/operations": ("operations", "Operations"),
+}
+"""Pages that each page leads to: by address what a page calls itself (``active``) and how it is called."""
+OPENS: ContextVar[frozenset[str]] = ContextVar("OPENS", default=frozenset(PLACES))
+"""Those of them that may be opened by who asks now."""
+SIGNED_IN: ContextVar[bool] = ContextVar("SIGNED_IN", default=False)
+"""Whether who asks now is known, so that there is something to sign out of."""
 
 UNKNOWN = "\N{EN DASH}"
 """What stands for a figure that is not known."""
@@ -44,7 +60,13 @@ def environment() -> Environment:
         "percent": percent,
         "words": words,
     }
-    found.globals |= {"static": address_of, "now": lambda: datetime.now(UTC)}
+    found.globals |= {
+        "static": address_of,
+        "now": lambda: datetime.now(UTC),
+        "opens": lambda where: where in OPENS.get(),
+        "places": lambda: [(where, *told) for where, told in PLACES.items() if where in OPENS.get()],
+        "signed_in": SIGNED_IN.get,
+    }
     return found
 
 

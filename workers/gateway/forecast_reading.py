@@ -25,6 +25,7 @@ from workers.gateway.forecast_answers import (
     StepAccuracy,
     TargetView,
 )
+from workers.office.teams import SEGMENT_IS_OURS, Teams
 
 Connection = AsyncConnection[DictRow]
 Picture = Callable[[str, str], str]
@@ -41,9 +42,15 @@ class NotComparable(ValueError):
 
 
 async def list_forecasts(
-    connection: Connection, *, organisation: str | None, state: ReviewState | None, limit: int, cursor: str | None
+    connection: Connection,
+    *,
+    organisation: str | None,
+    state: ReviewState | None,
+    limit: int,
+    cursor: str | None,
+    teams: Teams = None,
 ) -> ForecastPage:
-    """Reviews with what they published, latest first.
+    """Reviews with what they published, latest first; with `teams` those alone that published segments of theirs.
 
     Raises:
         LookupError: the cursor is not one that this list gave.
@@ -53,7 +60,7 @@ async def list_forecasts(
         if not known.rowcount:
             raise LookupError("It is not one that this list gave.")
     found = await connection.execute(
-        """
+        f"""
         SELECT r.forecast_id, r.organisation, r.reason, r.asked_by, r.state, r.opened_at, r.closed_at, p.version,
             ARRAY(SELECT DISTINCT target FROM forecasting.sendings s
                   WHERE s.version = p.version AND s.state = 'delivered' ORDER BY target) AS in_use,
@@ -66,10 +73,15 @@ async def list_forecasts(
           AND (%(state)s::text IS NULL OR r.state = %(state)s)
           AND (%(cursor)s::text IS NULL OR (r.opened_at, r.forecast_id) <
                (SELECT opened_at, forecast_id FROM forecasting.reviews WHERE forecast_id = %(cursor)s))
+          AND (%(teams)s::text[] IS NULL OR EXISTS (
+               SELECT FROM forecasting.published_segments s WHERE s.version = p.version AND {SEGMENT_IS_OURS}))
         ORDER BY r.opened_at DESC, r.forecast_id DESC LIMIT %(limit)s
-        """,
-        {"organisation": organisation, "state": state, "cursor": cursor, "limit": limit + 1},
-    )
+        """.encode(),  # noqa: S608 - of our own constants only
+        {
+            "organisation": organisation, "state": state, "cursor": cursor, "limit": limit + 1,
+            "teams": None if teams is None else list(teams),
+        },
+    )  # fmt: skip
     rows = [ForecastSummary(**row) for row in await found.fetchall()]
     more = len(rows) > limit
     return ForecastPage(forecasts=rows[:limit], next_cursor=rows[limit - 1].forecast_id if more else None)
@@ -84,22 +96,36 @@ async def read_forecast(
     level: str | None,
     limit: int,
     cursor: int,
+    teams: Teams = None,
 ) -> ForecastView:
-    """A version with a part of its segments, sums first.
+    """A version with a part of its segments, sums first; with `teams` theirs only, and nothing about the whole.
 
     Raises:
-        UnknownVersion: there is none.
+        UnknownVersion: there is none, or none with a segment of theirs.
     """
     head = await _head(connection, version)
+    own = None if teams is None else list(teams)
+    if own is not None:
+        found = await connection.execute(
+            f"SELECT FROM forecasting.published_segments WHERE version = %(version)s AND {SEGMENT_IS_OURS} LIMIT 1".encode(),
+            {"version": version, "teams": own},
+        )
+        if not found.rowcount:
+            raise UnknownVersion(f"There is no version {version}.")
+        head |= {"facts": {}, "card": {}}
     found = await connection.execute(
-        """
+        f"""
         SELECT * FROM forecasting.published_segments WHERE version = %(version)s AND place >= %(cursor)s
           AND (%(segments)s::text[] IS NULL OR segment = ANY(%(segments)s))
           AND (%(level)s::text IS NULL OR level = %(level)s)
+          AND (%(teams)s::text[] IS NULL OR {SEGMENT_IS_OURS})
         ORDER BY place LIMIT %(limit)s
-        """,
-        {"version": version, "cursor": cursor, "segments": segments, "level": level, "limit": limit + 1},
-    )
+        """.encode(),  # noqa: S608 - of our own constants only
+        {
+            "version": version, "cursor": cursor, "segments": segments, "level": level, "limit": limit + 1,
+            "teams": own,
+        },
+    )  # fmt: skip
     rows = await found.fetchall()
     released = await connection.execute(
         "SELECT choice, level, decided_by, comment, decided_at FROM forecasting.releases WHERE version = %s", (version,)

@@ -14,6 +14,7 @@ from workers.gateway.control_pages import HEADERS, PERIODS, TheView, missing, sh
 from workers.gateway.parts import TheParts
 from workers.gateway.problems import Refusal
 from workers.gateway.sessions import TheVisitor
+from workers.office import teams
 
 router = APIRouter(prefix="/control", include_in_schema=False)
 
@@ -131,10 +132,11 @@ async def get_figures(
 
 
 @router.get("/instances/{key}/path.json")
-async def get_path(key: Key, parts: TheParts, _visitor: TheVisitor) -> Response:
+async def get_path(key: Key, parts: TheParts, visitor: TheVisitor) -> Response:
     """What is laid over the diagram of one instance."""
     async with parts.pool.connection() as connection:
-        rows = await processes.path(connection, key)
+        ours = await teams.has_instance(connection, key, visitor.client.teams)
+        rows = await processes.path(connection, key) if ours else []
     found = {
         row["element"]: {
             "shade": 5 if row["incident"] else 4 if row["running"] else 2,

@@ -79,10 +79,10 @@ def order(log: EngineLog, version: int, slower: float) -> None:
 
 
 @asynccontextmanager
-async def served(pool: Pool, settings: Settings) -> AsyncIterator[str]:
+async def served(pool: Pool, settings: Settings, port: int = 0) -> AsyncIterator[str]:
     """A gateway's address, while it serves."""
     with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
+        listening.bind(("127.0.0.1", port))
         listening.listen(64)
         app = create_app(settings, pool, Board())
         server = uvicorn.Server(uvicorn.Config(app, lifespan="off", log_config=None, timeout_graceful_shutdown=5))
