@@ -6,7 +6,10 @@ from typing import Annotated
 
 import typer
 
+from workers.cli import _predict
+
 app = typer.Typer(no_args_is_help=True, help="The read model behind the control room's pages.")
+app.add_typer(_predict.app, name="predict")
 
 
 @app.callback()

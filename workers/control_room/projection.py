@@ -36,8 +36,8 @@ USER_TASKS = Kind(
     "user-task",
     ("CREATED", "ASSIGNED", "UPDATED", "MIGRATED", "COMPLETED", "CANCELED"),
     (
-        "assignee", "bpmnProcessId", "candidateGroupsList", "dueDate", "elementId", "elementInstanceKey",
-        "processDefinitionKey", "processInstanceKey",
+        "assignee", "bpmnProcessId", "candidateGroupsList", "candidateUsersList", "dueDate", "elementId",
+        "elementInstanceKey", "processDefinitionKey", "processInstanceKey",
     ),
 )  # fmt: skip
 INCIDENTS = Kind(
@@ -115,9 +115,9 @@ _TABLES = (
         _PLACE
         | {
             "element_key": "bigint", "assignee": "text", "groups": "text[]", "due_at": "timestamptz",
-            "created_at": "timestamptz", "ended_at": "timestamptz", "completed": "boolean",
+            "created_at": "timestamptz", "ended_at": "timestamptz", "completed": "boolean", "users": "text[]",
         },
-        ("created_at", "ended_at", "completed"),
+        ("created_at", "ended_at", "completed", "users"),
     ),
     _Table(
         "incidents",
@@ -230,8 +230,11 @@ def _element(rows: Rows, record: Record) -> None:
 
 def _user_task(rows: Rows, record: Record) -> None:
     value = record["value"]
+    life = _life(record, "created_at", "CREATED", "COMPLETED", "CANCELED")
+    if "created_at" in life:
+        life["users"] = value.get("candidateUsersList") or []
     _merged(
-        rows, "user_tasks", record, _life(record, "created_at", "CREATED", "COMPLETED", "CANCELED"), **_place(value),
+        rows, "user_tasks", record, life, **_place(value),
         assignee=value.get("assignee") or "", groups=value.get("candidateGroupsList") or [],
         due_at=value.get("dueDate") or None,
     )  # fmt: skip

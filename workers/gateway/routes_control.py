@@ -8,11 +8,11 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse, StreamingResponse
 
-from workers.control_room import instances, lists, rendering, today
+from workers.control_room import foresight, instances, lists, rendering, today
 from workers.gateway import sessions
 from workers.gateway.control_pages import HEADERS, PERIODS, TheView, missing, shared, shown
 from workers.gateway.live import VIEWERS, TooManyViewers
-from workers.gateway.parts import TheParts, page_visitor, read_form
+from workers.gateway.parts import Parts, TheParts, page_visitor, read_form
 from workers.gateway.problems import Refusal, busy
 from workers.gateway.sessions import TheVisitor
 
@@ -30,9 +30,12 @@ async def get_today(parts: TheParts, view: TheView, _visitor: TheVisitor) -> HTM
             teams = await today.teams(connection)
         async with parts.pool.connection() as connection:
             found = await today.read(connection, view.scope)
+        async with parts.pool.connection() as connection:
+            state = await foresight.state(connection)
+            attention = await foresight.attention(connection, view.scope.team, most=foresight.FIRST)
         return rendering.render(
             "today.html", active="today", view=view, periods=PERIODS, teams=teams, found=found, ages=today.AGES,
-            at_risk=today.AT_RISK, tasklist=parts.board.home(),
+            state=state, attention=attention, at_risk_meaning=_meaning(parts, state), tasklist=parts.board.home(),
         )  # fmt: skip
 
     return HTMLResponse(await shared(parts, view, "today", page), headers=HEADERS)
@@ -52,7 +55,35 @@ async def get_leads(
             found = await lists.leads(connection, figure, view.scope, rep=rep)
         except lists.UnknownFigure:
             return missing("No such figure", "There is no figure of this name. Was the address cut off?")
-    return shown("leads.html", active="today", view=view, periods=PERIODS, found=found, rep=rep)
+        note = _meaning(parts, await foresight.state(connection)) if found.risks else ""
+    return shown(
+        "leads.html", active="today", view=view, periods=PERIODS, found=found, rep=rep, foresight_note=note
+    )
+
+
+def _meaning(parts: Parts, state: foresight.Foresight) -> str:
+    """What counts as at risk, in words."""
+    if state.model is None:
+        return f"At risk: an owner has the lead, and {today.AT_RISK:.0%} of the time until it is due are gone."
+    least = parts.settings.control_room.at_risk_from
+    return f"At risk: an owner has the lead, and its due time will run out with a chance of at least {least:.0%}."
+
+
+@router.get("/attention")
+async def get_attention(parts: TheParts, view: TheView, _visitor: TheVisitor) -> HTMLResponse:
+    """Open cases that need somebody, the most urgent first."""
+    async with parts.pool.connection() as connection:
+        state = await foresight.state(connection)
+        found = await foresight.attention(connection, view.scope.team)
+    return shown("attention.html", active="today", view=view, state=state, found=found, tasklist=parts.board.home())
+
+
+@router.get("/prediction")
+async def get_prediction(parts: TheParts, _visitor: TheVisitor) -> HTMLResponse:
+    """The model in use, with its error."""
+    async with parts.pool.connection() as connection:
+        state, card = await foresight.state(connection), await foresight.card(connection)
+    return shown("prediction.html", active="today", state=state, card=card)
 
 
 @router.get("/tasks")

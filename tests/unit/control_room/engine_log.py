@@ -109,8 +109,15 @@ class Instance:
     def end(self, *, forced: bool = False) -> None:
         self._life(self.key, self._process, "PROCESS", "ELEMENT_TERMINATED" if forced else "ELEMENT_COMPLETED")
 
-    def ask(self, element: str, *, due: datetime | None = None, groups: Sequence[str] = ("reps",)) -> Asked:
-        return Asked(self, element, due, groups)
+    def ask(
+        self,
+        element: str,
+        *,
+        due: datetime | None = None,
+        groups: Sequence[str] = ("reps",),
+        users: Sequence[str] = (),
+    ) -> Asked:
+        return Asked(self, element, due, groups, users)
 
     def fail(self, element: str, message: str, *, job: int | None = None) -> int:
         key = self.log.key()
@@ -141,11 +148,13 @@ class Instance:
 class Asked:
     """One user task in the log, and the element it belongs to."""
 
-    def __init__(self, instance: Instance, element: str, due: datetime | None, groups: Sequence[str]) -> None:
+    def __init__(
+        self, instance: Instance, element: str, due: datetime | None, groups: Sequence[str], users: Sequence[str]
+    ) -> None:
         self.instance, self.element = instance, element
         self.key = instance.log.key()
         self._element_key = instance.enter(element, "USER_TASK")
-        self._groups = list(groups)
+        self._groups, self._users = list(groups), list(users)
         self._due = due.isoformat() if due else ""
         self._assignee = ""
         self._write("CREATED")
@@ -166,5 +175,5 @@ class Asked:
         self.instance.log.write(
             "USER_TASK", intent, self.key, **self.instance._place, elementId=self.element,
             elementInstanceKey=self._element_key, assignee=self._assignee, candidateGroupsList=self._groups,
-            dueDate=self._due,
+            candidateUsersList=self._users, dueDate=self._due,
         )  # fmt: skip
