@@ -179,7 +179,7 @@ class ControlRoom(BaseModel):
     """How long the read model keeps an instance that has ended."""
     session_hours: float = Field(default=12.0, gt=0)
     """How long somebody stays signed in who gave a token."""
-    at_risk_from: float = Field(default=0.3, gt=0, lt=1)
+    at_risk_from: float = Field(default=0.5, gt=0, lt=1)
     """A case whose due time runs out with at least this chance is shown as at risk."""
     train_hours: float = Field(default=24.0, gt=0)
     """So often a model is trained that may take the place of the one that predicts."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from psycopg import AsyncConnection
     from psycopg.rows import DictRow
 
     from workers.control_room.foresight import Card, Figures, Foresight
@@ -68,9 +69,6 @@ def train() -> None:
 @app.command()
 def show(cases: Annotated[int, typer.Option(min=0, help="List so many cases that need attention.")] = 20) -> None:
     """The model in use with its error, what became of the last trainings, and what needs attention."""
-    from psycopg import AsyncConnection
-    from psycopg.rows import DictRow
-
     from workers.cli._support import database, needs_database
     from workers.control_room import foresight
 
@@ -82,7 +80,7 @@ def show(cases: Annotated[int, typer.Option(min=0, help="List so many cases that
         state, card, found = database(read)
     _show_state(state)
     if card.figures is not None:
-        _show_figures(str(card.version), card.figures)
+        show_figures(str(card.version), card.figures)
     if card.trainings:
         _show_trainings(card.trainings)
     if found:
@@ -99,7 +97,8 @@ def _show_state(state: Foresight) -> None:
         typer.echo(f"The table of attention answered last: {since}. {state.attention_problem}")
 
 
-def _show_figures(version: str, found: Figures) -> None:
+def show_figures(version: str, found: Figures) -> None:
+    """How good a model is, beside the rule."""
     from workers.cli._support import print_table
 
     title = f"{version} on {found.tasks:,} newer tasks, {found.moments:,} moments, {found.late:.1%} of the tasks late"

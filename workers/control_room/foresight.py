@@ -150,7 +150,12 @@ async def state(connection: AsyncConnection[DictRow]) -> Foresight:
         problem = row["training"] or "no model was trained yet"
     in_use = row["model"] if row["fresh"] else None
     return Foresight(
-        in_use, row["predicted_at"], row["fresh"], None if in_use else problem, row["attended_at"], row["attention_problem"]
+        in_use,
+        row["predicted_at"],
+        row["fresh"],
+        None if in_use else problem,
+        row["attended_at"],
+        row["attention_problem"],
     )
 
 

@@ -69,9 +69,7 @@ FIGURES: dict[str, _Figure] = {
     "met": _Figure("Accepted within every due time", f"{RECEIVED} AND {MET}"),
     "missed": _Figure("Ran over an owner's due time", f"{RECEIVED} AND {MISSED}"),
     "overdue": _Figure("Owner is overdue now", f"{OWNED} AND {OVERDUE}"),
-    "at-risk": _Figure(
-        "At risk now", f"{OWNED} AND {RISKY}", order="f.risk DESC NULLS LAST, s.sla_due_at", risks=True
-    ),
+    "at-risk": _Figure("At risk now", f"{OWNED} AND {RISKY}", order="f.risk DESC NULLS LAST, s.sla_due_at", risks=True),
     "in-time": _Figure("Owner has time", f"{OWNED} AND {IN_TIME}", risks=True),
     "given": _Figure("Leads given to one rep", _OF_REP.format(which=_GIVEN)),
     "held": _Figure("Open leads of one rep", _OF_REP.format(which=_HELD), by_team=False),

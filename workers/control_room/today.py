@@ -44,7 +44,7 @@ OVERDUE = "sla_due_at <= clock_timestamp()"
 _AT_RISK = f"""coalesce(
     (SELECT bool_or(p.at_risk) FROM control.predictions p JOIN control.user_tasks t USING (key)
      WHERE p.instance_key = s.instance_key AND t.ended_at IS NULL AND p.predicted_at > clock_timestamp() - interval '{FRESH.total_seconds():g} s'),
-    clock_timestamp() >= assigned_at + {AT_RISK} * (sla_due_at - assigned_at))"""
+    clock_timestamp() >= assigned_at + {AT_RISK} * (sla_due_at - assigned_at))"""  # noqa: S608 - of our own constants only
 RISKY = f"sla_due_at > clock_timestamp() AND {_AT_RISK}"
 IN_TIME = f"sla_due_at > clock_timestamp() AND NOT {_AT_RISK}"
 OF_TEAM = "(%(team)s::text IS NULL OR team = %(team)s)"

@@ -56,9 +56,7 @@ async def get_leads(
         except lists.UnknownFigure:
             return missing("No such figure", "There is no figure of this name. Was the address cut off?")
         note = _meaning(parts, await foresight.state(connection)) if found.risks else ""
-    return shown(
-        "leads.html", active="today", view=view, periods=PERIODS, found=found, rep=rep, foresight_note=note
-    )
+    return shown("leads.html", active="today", view=view, periods=PERIODS, found=found, rep=rep, foresight_note=note)
 
 
 def _meaning(parts: Parts, state: foresight.Foresight) -> str:

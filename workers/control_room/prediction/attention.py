@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from workers.control_room.prediction import store
 from workers.control_room.prediction.telling import Telling
-from workers.control_room.prediction.training import RULE
+from workers.control_room.today import AT_RISK
 from workers.runtime.database import Pool
 from workers.runtime.errors import TaskError
 from workers.runtime.zeebe_types import Decision
@@ -114,7 +114,7 @@ class Attending:
             psycopg.OperationalError: the database is away.
         """
         async with self._pool.connection() as connection:
-            rows = await (await connection.execute(_CASES, {"rule": RULE, "most": MOST})).fetchall()
+            rows = await (await connection.execute(_CASES, {"rule": AT_RISK, "most": MOST})).fetchall()
         self._rounds += 1
         if self._rounds % FORGOTTEN_ROUNDS == 0 or len(self._answers) > KEPT:
             self._answers.clear()
@@ -144,7 +144,9 @@ class Attending:
                     problems.append(str(error))
                 except ValidationError as error:
                     first = error.errors()[0]
-                    problems.append(f"The table answers something else: {'.'.join(map(str, first['loc']))}: {first['msg']}")
+                    problems.append(
+                        f"The table answers something else: {'.'.join(map(str, first['loc']))}: {first['msg']}"
+                    )
 
         await asyncio.gather(*(one(case) for case in cases if case not in self._answers))
         if problems:

@@ -99,7 +99,7 @@ def _present(
         champion = from_bytes(stored[1])
     except ModelUnusable as error:
         return None, f"{stored[0]} was given up: {error}"
-    if newest.history.created[newest.tasks].min() < champion.fitted_until.timestamp():
+    if newest.history.created[newest.tasks].min() < champion.fitted_until:
         return None, f"{stored[0]} was given up: it has seen some of these tasks, as the log was another one then"
     return (stored[0], judge(champion, newest, at_risk_from)), ""
 

@@ -24,12 +24,13 @@ LOOK_BACK = 14 * 86_400.0
 MOST = 60_000
 """Tasks of a history; of more, the newest."""
 
-# Moments as seconds since 1970. A task that ended before it began (clocks of two brokers) ended at once.
+# Moments as seconds since 1970. A task that ended before it began (clocks of two brokers) ended at once. The log has
+# milliseconds: the end at a due time that has more digits would seem to have come before it.
 _TASKS = """
     SELECT t.key, t.instance_key, t.process || '/' || t.element,
            CASE WHEN cardinality(t.users) = 1 THEN t.users[1] ELSE '' END,
-           extract(epoch FROM t.created_at)::float8, extract(epoch FROM t.due_at)::float8,
-           extract(epoch FROM greatest(t.ended_at, t.created_at))::float8, coalesce(t.completed, false),
+           extract(epoch FROM t.created_at)::float8, extract(epoch FROM date_trunc('milliseconds', t.due_at))::float8,
+           CASE WHEN t.ended_at IS NOT NULL THEN extract(epoch FROM greatest(t.ended_at, t.created_at)) END::float8, coalesce(t.completed, false),
            extract(epoch FROM i.started_at)::float8, extract(epoch FROM i.ended_at)::float8
     FROM control.user_tasks t LEFT JOIN control.instances i ON i.key = t.instance_key
     WHERE t.due_at IS NOT NULL AND t.created_at IS NOT NULL AND t.created_at <= %(until)s

@@ -13,7 +13,8 @@ from workers.control_room.foresight import Bin, Figures, Sides, Warned
 from workers.control_room.prediction.features import matrix
 from workers.control_room.prediction.history import Bools, Floats, History, Ints
 from workers.control_room.prediction.model import QUANTILES, Model
-from workers.control_room.prediction.training import RULE, Gone, Rows, at_part, moments_of, rows
+from workers.control_room.prediction.training import Gone, Rows, at_part, moments_of, rows
+from workers.control_room.today import AT_RISK
 
 BINS = 10
 PARTS = tuple(number / 10 for number in range(10))
@@ -48,12 +49,14 @@ def judge(model: Model, found: Evidence, at_risk_from: float) -> Figures:
     """
     history, spread = found.history, found.spread
     predicted = model.predict(matrix(history, spread.moments, spread.gone, model.numbers))
-    fired = spread.used >= RULE
+    fired = spread.used >= AT_RISK
     shares = np.where(fired, *model.rule_shares)
     sides = predicted.risk, shares, fired.astype(np.float64), np.full(len(spread), model.late_share)
     timed = spread.timed if model.times else np.zeros(len(spread), dtype=np.bool_)
     left, said = spread.remaining[timed], predicted.remaining[timed]
-    usual = np.array([model.usual.get(str(name), model.usual.get("")) for name in history.place[spread.moments.task[timed]]])
+    usual = np.array(
+        [model.usual.get(str(name), model.usual.get("")) for name in history.place[spread.moments.task[timed]]]
+    )
     created = history.created[found.tasks]
     return Figures(
         tasks=len(found.tasks),
@@ -71,7 +74,7 @@ def judge(model: Model, found: Evidence, at_risk_from: float) -> Figures:
         coverage=float(np.mean((said[:, 0] <= left) & (left <= said[:, -1]))) if timed.any() else None,
         at_risk_from=at_risk_from,
         warned=_warned(found, [_risk(model, history, one) >= at_risk_from for one in found.regular]),
-        warned_by_rule=_warned(found, [one.used >= RULE - 1e-9 for one in found.regular]),
+        warned_by_rule=_warned(found, [one.used >= AT_RISK - 1e-9 for one in found.regular]),
     )
 
 

@@ -10,7 +10,6 @@ import json
 import zlib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
-from datetime import datetime
 from functools import cached_property
 from typing import Any, NoReturn
 
@@ -48,8 +47,8 @@ class Model:
     """Made by `training.fit`."""
 
     version: str
-    fitted_until: datetime
-    """It has seen nothing of tasks that were created later."""
+    fitted_until: float
+    """It has seen nothing of tasks that were created later; seconds since 1970."""
     tasks: int
     """That it was fitted and calibrated on."""
     places: tuple[str, ...]
@@ -139,7 +138,7 @@ def from_bytes(artifact: bytes) -> Model:
         raise ModelUnusable(f"it was trained on other features than this version of Fairlead makes; {_ANEW}")
     try:
         model = Model(**{name: _frozen(value) for name, value in given.items()})
-        widths = {one.num_feature() for one in (model._risk, *model._times)}  # noqa: SLF001 - reads them once
+        widths = {one.num_feature() for one in (model._risk, *model._times)}
     except (TypeError, KeyError, lightgbm.basic.LightGBMError, ValueError) as error:
         raise _damaged(error) from None
     if widths != {len(FEATURES)}:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import numpy as np
 import structlog
@@ -14,7 +14,7 @@ from workers.control_room.prediction.features import Moments, matrix
 from workers.control_room.prediction.history import LOOK_BACK, Floats, History
 from workers.control_room.prediction.model import Model, ModelUnusable, from_bytes
 from workers.control_room.prediction.store import Prediction
-from workers.control_room.prediction.training import RULE
+from workers.control_room.today import AT_RISK
 from workers.runtime.database import Pool
 
 log = structlog.get_logger()
@@ -33,15 +33,15 @@ class Scorer:
         self._version: str | None = None
         self._unusable: str | None = None
 
-    async def predict(self) -> int:
-        """Predict all open tasks; how many.
+    async def predict(self, at: datetime | None = None) -> int:
+        """Predict all open tasks; how many. `at` is taken as now; for simulations.
 
         Raises:
             psycopg.OperationalError: the database is away.
         """
         async with self._pool.connection() as connection:
             await self._take_up(connection)
-            now = await store.clock(connection)
+            now = at or await store.clock(connection)
             tasks = await history.read(connection, now - timedelta(seconds=LOOK_BACK), now + timedelta(hours=1))
             open_now = np.flatnonzero(np.isnan(tasks.ended))
             # A broker's clock may be ahead of the database's: what was created "later" began just now.
@@ -76,7 +76,7 @@ class Scorer:
         overdue = tasks.due[moments.task] <= moments.at
         if self._model is None:
             return [
-                self._by_rule(tasks, int(task), part >= RULE) for task, part in zip(moments.task, used, strict=True)
+                self._by_rule(tasks, int(task), part >= AT_RISK) for task, part in zip(moments.task, used, strict=True)
             ], 0
         table = matrix(tasks, moments, gone, self._model.numbers)
         predicted, moved = self._model.predict(table), self._model.contributions(table)
@@ -85,7 +85,7 @@ class Scorer:
             times = predicted.remaining[number]
             reasons: tuple[tuple[str, ...], tuple[str, ...]]
             if not (np.isfinite(predicted.risk[number]) and np.isfinite(moved[number]).all()):
-                found.append(self._by_rule(tasks, int(task), used[number] >= RULE))
+                found.append(self._by_rule(tasks, int(task), used[number] >= AT_RISK))
                 lost += 1
                 continue
             if overdue[number]:  # nothing was learned of what comes after

@@ -22,10 +22,16 @@ from workers.settings import Settings
 
 log = structlog.get_logger()
 
-CASES = Gauge("fairlead_attention_cases", "Open cases by what the table of attention says of them.", ["process", "level"])
+CASES = Gauge(
+    "fairlead_attention_cases", "Open cases by what the table of attention says of them.", ["process", "level"]
+)
 PREDICTED_AGE = Gauge("fairlead_prediction_age_seconds", "Since when nothing was predicted.")
-ATTENDED_AGE = Gauge("fairlead_attention_age_seconds", "Since when the table of attention did not answer for all cases.")
-BRIER = Gauge("fairlead_prediction_brier", "Brier score of the model in use on newer tasks; NaN: the rule holds.", ["side"])
+ATTENDED_AGE = Gauge(
+    "fairlead_attention_age_seconds", "Since when the table of attention did not answer for all cases."
+)
+BRIER = Gauge(
+    "fairlead_prediction_brier", "Brier score of the model in use on newer tasks; NaN: the rule holds.", ["side"]
+)
 TRAININGS = Counter("fairlead_prediction_trainings", "Trainings by what became of them.", ["outcome"])
 
 CONNECTIONS = 3
@@ -76,7 +82,9 @@ class Predictor:
                 return 0
             last = await store.last_training(connection)
         seconds = self._settings.control_room.train_hours * 3_600
-        if last is None or last[1] > (seconds if last[0] not in {"too few", "failed"} else min(seconds, TRY_AGAIN_SECONDS)):
+        if last is None or last[1] > (
+            seconds if last[0] not in {"too few", "failed"} else min(seconds, TRY_AGAIN_SECONDS)
+        ):
             await self._train()
         async with self._pool.connection() as connection:
             brier = await store.brier(connection)

@@ -6,14 +6,16 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 from psycopg.types.json import Jsonb
 
 from workers.control_room.foresight import Figures, Sides
-from workers.control_room.prediction.model import Model
+
+if TYPE_CHECKING:  # it loads LightGBM, which who only asks does without
+    from workers.control_room.prediction.model import Model
 
 Connection = AsyncConnection[DictRow]
 Outcome = Literal["in use", "not better", "none is good enough", "too few", "failed"]
@@ -72,7 +74,8 @@ async def put_in_use(connection: Connection, model: Model, figures: Figures) -> 
     """Keep a model and use it from now on; of those before only the last few stay."""
     await retire(connection)
     await connection.execute(
-        "INSERT INTO prediction.models (version, fitted_until, artifact, figures, active) VALUES (%s, %s, %s, %s, true)",
+        "INSERT INTO prediction.models (version, fitted_until, artifact, figures, active)"
+        " VALUES (%s, to_timestamp(%s), %s, %s, true)",
         (model.version, model.fitted_until, model.to_bytes(), Jsonb(figures.model_dump(mode="json"))),
     )
     await connection.execute(

@@ -26,7 +26,9 @@ class Telling:
         self._tasklist = f"{settings.camunda_url}/tasklist"
         self._keep_days = settings.control_room.keep_days
 
-    async def tell(self, connection: AsyncConnection[DictRow], case: DictRow, *, level: str, whom: str, why: str) -> bool:
+    async def tell(
+        self, connection: AsyncConnection[DictRow], case: DictRow, *, level: str, whom: str, why: str
+    ) -> bool:
         """Put a mail into the outbox, in the caller's transaction; whether there was anything to tell.
 
         Args:

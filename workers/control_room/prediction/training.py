@@ -1,7 +1,7 @@
 """From tasks of the past to a model: moments in their lives, parted by time, fitted, calibrated on what came later.
 
-Three slices by the time of creation: the oldest 60 % of the tasks to fit on, the next 20 % to calibrate on, the newest
-20 % to judge by. A task belongs to a slice only if it was due before the next one begins, so that nothing of a later
+Three slices by the time of creation: the oldest 70 % of the tasks to fit on, the next 15 % to calibrate on, the newest
+15 % to judge by. A task belongs to a slice only if it was due before the next one begins, so that nothing of a later
 slice is known in an earlier one. Whether it was due decides, not whether it ended: else those that end early would be
 too many among the newest.
 """
@@ -19,10 +19,11 @@ from sklearn.linear_model import LogisticRegression
 from workers.control_room.prediction.features import CATEGORIES, FEATURES, Moments, matrix
 from workers.control_room.prediction.history import LOOK_BACK, MOST, Bools, Floats, History, Ints
 from workers.control_room.prediction.model import QUANTILES, Model, texts
+from workers.control_room.today import AT_RISK
 
 MOMENTS = 6
 """Looked at in the life of each task, spread over its time until it is due, as a page would see it."""
-FIT, CALIBRATE = 0.6, 0.8
+FIT, CALIBRATE = 0.7, 0.85
 """Where the slices end."""
 MOST_TASKS = 15_000
 """Trained on; of more, the newest."""
@@ -30,13 +31,11 @@ FEWEST_TASKS, FEWEST_OF_EACH, FEWEST_TIMED = 300, 30, 200
 """Without so many tasks that were due, so many of them late and so many in time, nothing is trained; without so many
 moments whose instance ended, no remaining times are."""
 SEED = 1
-RULE = 0.8
-"""A task is at risk by the rule when so much of its time is gone, as on the page Today (`today.AT_RISK`)."""
 _COMMON = {
     "learning_rate": 0.05, "num_leaves": 15, "min_data_in_leaf": 40, "feature_fraction": 0.8, "bagging_fraction": 0.8,
     "bagging_freq": 1, "lambda_l2": 5.0, "num_threads": 1, "deterministic": True, "seed": SEED, "verbosity": -1,
 }  # fmt: skip
-_TREES = 200
+_TREES = 150
 
 Gone = Callable[[Ints, Floats], Awaitable[Floats]]
 """`history.gone_through` on some connection."""
@@ -175,10 +174,10 @@ def fit(history: History, to_fit: Rows, to_calibrate: Rows, parted: Slices) -> M
         times = [_booster({"objective": "quantile", "alpha": part}, table[timed], logs) for part in QUANTILES]
         found = np.sort(np.column_stack([one.predict(later[timed_later], num_threads=1) for one in times]), axis=1)
         widen = conformal(found, np.log1p(to_calibrate.remaining[timed_later]))
-    fired = to_fit.used >= RULE
+    fired = to_fit.used >= AT_RISK
     return Model(
         version=f"prediction-{datetime.fromtimestamp(parted.until, UTC):%Y%m%dT%H%M%S}",
-        fitted_until=datetime.fromtimestamp(parted.judge_from, UTC),
+        fitted_until=parted.judge_from,
         tasks=len(parted.fit) + len(parted.calibrate),
         places=places,
         risk=risk.model_to_string(),

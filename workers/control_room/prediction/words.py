@@ -83,5 +83,7 @@ def reasons(row: Floats, contributions: Floats) -> tuple[tuple[str, ...], tuple[
 
 def _say(name: str, value: float) -> str:
     if np.isnan(value):
-        return "nothing is known of whoever has it" if name.startswith("person") else f"{name.replace('_', ' ')}: unknown"
+        return (
+            "nothing is known of whoever has it" if name.startswith("person") else f"{name.replace('_', ' ')}: unknown"
+        )
     return _WORDS[name](value)
