@@ -6,9 +6,11 @@ import re
 from dataclasses import fields
 from itertools import product
 
+from lxml import etree
+
 from tests.bindings.attention_cases import case
 from tests.bindings.conftest import Tables
-from tests.bindings.models import NS, ROOT, etree
+from tests.bindings.models import NS, ROOT
 from workers.control_room.foresight import LEVELS
 from workers.control_room.prediction.attention import DECISION, Attention, OpenCase
 

@@ -146,7 +146,7 @@ class Town:
         for at in sorted(self._arrival() for _ in range(self._leads)):
             life = Life(at)
             found.append(life)
-            self._at(at, lambda now, life=life: self._come(now, life))
+            self._at(at, partial(self._come, life=life))
         self._at(self._days / 2 * DAY, self._slow_down)
         while self._events and self._events[0][0] <= self._days * DAY:
             at, _, happens = heapq.heappop(self._events)

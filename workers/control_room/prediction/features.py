@@ -146,7 +146,8 @@ def _record(history: History, keys: Ints, task: Ints, at: Floats) -> dict[str, F
     sums = done.sums(asked, at, LOOK_BACK)
 
     def mean(column: int) -> Floats:
-        return np.divide(sums[:, column], sums[:, 0], out=np.full(len(task), np.nan), where=sums[:, 0] > 0)
+        found: Floats = np.divide(sums[:, column], sums[:, 0], out=np.full(len(task), np.nan), where=sums[:, 0] > 0)
+        return found
 
     return {
         "open": begun - over,
