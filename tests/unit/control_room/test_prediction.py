@@ -218,7 +218,7 @@ async def test_what_is_open_is_predicted_with_reasons(lived: Pool) -> None:
         found = {
             row["key"]: row for row in await (await connection.execute("SELECT * FROM control.predictions")).fetchall()
         }
-    assert number == len(found) > 20
+    assert number == len(found) > 10
     assert {1, 2, 4} <= set(found)
     assert not {3, 5} & set(found)
     assert found[2]["risk"] == found[4]["risk"] == 1
@@ -236,13 +236,16 @@ async def test_a_model_that_can_not_be_used_leaves_the_rule(lived: Pool, monkeyp
         (b'"format": 1', b'"format": 2', "format 2"),
         (b'"steps"', b'"stops"', "other features"),
         (b'"slope": ', b'"slope": NaN, "was": ', "NaN is no number"),
-        (b'"risk": "tree', b'"risk": "bush', "damaged"),
     ):
         spoilt = zlib.compress(content.replace(old, new))
         with pytest.raises(ModelUnusable, match=why):
             from_bytes(spoilt)
     with pytest.raises(ValueError, match="not JSON compliant"):
         replace(good, widen=float("nan")).to_bytes()
+    whole = good.to_bytes()
+    for damaged in (whole[:-9], whole[:500] + b"x" + whole[501:], b""):
+        with pytest.raises(ModelUnusable, match="damaged"):
+            from_bytes(damaged)
     async with lived.connection() as connection:
         await connection.execute("UPDATE prediction.models SET artifact = %s", (spoilt,))
     assert await scoring.Scorer(lived, 0.5).predict() > 0

@@ -127,7 +127,11 @@ def from_bytes(artifact: bytes) -> Model:
         ModelUnusable: it is of another format, has other features, or is damaged.
     """
     try:
-        unpacked = zlib.decompressobj().decompress(artifact, LARGEST_BYTES)
+        # zlib's checksum at the end tells damage, of which LightGBM would die.
+        packed = zlib.decompressobj()
+        unpacked = packed.decompress(artifact, LARGEST_BYTES)
+        if not packed.eof:
+            raise _damaged("it is cut off, or too large")
         given: dict[str, Any] = json.loads(unpacked, parse_constant=_no_number)
         form = given["format"]
     except (zlib.error, ValueError, KeyError, TypeError) as error:
