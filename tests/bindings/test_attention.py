@@ -148,7 +148,7 @@ async def test_an_answer_that_is_not_understood_changes_nothing(
     assert not await mails(pool)
 
 
-async def test_the_same_is_asked_once(pool: Pool, client: ZeebeClient, cases: list[Prediction]) -> None:
+async def test_the_same_is_asked_once(pool: Pool) -> None:
     asked = 0
 
     class Counting(Mistaken):

@@ -62,9 +62,9 @@ async def get_leads(
 def _meaning(parts: Parts, state: foresight.Foresight) -> str:
     """What counts as at risk, in words."""
     if state.model is None:
-        return f"At risk: an owner has the lead, and {today.AT_RISK:.0%} of the time until it is due are gone."
+        return f"At risk: an owner has the lead, and {100 * today.AT_RISK:.0f} % of the time until it is due are gone."
     least = parts.settings.control_room.at_risk_from
-    return f"At risk: an owner has the lead, and its due time will run out with a chance of at least {least:.0%}."
+    return f"At risk: an owner has the lead, and its due time will run out with a chance of at least {100 * least:.0f} %."
 
 
 @router.get("/attention")

@@ -51,7 +51,7 @@ async def test_a_case_is_told_as_it_was(pool: Pool, log: EngineLog, follower: Fo
     began = log.now
     case = log.start("lead_routing", process, version=3)
     case.run("register_lead", seconds=2)
-    asked = case.ask("accept_lead", due=began + timedelta(minutes=30), groups=("reps", "sales-ops"))
+    asked = case.ask("accept_lead", due=began + timedelta(minutes=30), groups=("reps", "sales-ops"), users=("ana",))
     log.wait(seconds=60)
     asked.assign("ana")
     trouble = case.fail("notify_owner", "No mail server. What to do: …", job=77)
@@ -77,6 +77,7 @@ async def test_a_case_is_told_as_it_was(pool: Pool, log: EngineLog, follower: Fo
     assert steps["accept_lead"]["kind"] == "USER_TASK"
     (task,) = found["user_tasks"]
     assert (task["assignee"], task["groups"], task["completed"]) == ("ana", ["reps", "sales-ops"], True)
+    assert task["users"] == ["ana"]
     assert task["due_at"] == began + timedelta(minutes=30)
     (incident,) = found["incidents"]
     assert (incident["job_key"], incident["kind"], incident["element"]) == (77, "JOB_NO_RETRIES", "notify_owner")
