@@ -63,6 +63,7 @@ class Ports(BaseModel):
     planner_metrics: int = 9107
     readmodel_metrics: int = 9108
     events_metrics: int = 9109
+    predictor_metrics: int = 9111
     zipkin: int = 9411
 
 
@@ -183,7 +184,11 @@ class ControlRoom(BaseModel):
     keep_days: int = Field(default=400, ge=1)
     """How long the read model keeps an instance that has ended."""
     session_hours: float = Field(default=12.0, gt=0)
-    """How long somebody stays signed in."""
+    """How long somebody stays signed in who gave a token."""
+    at_risk_from: float = Field(default=0.5, gt=0, lt=1)
+    """A case whose due time runs out with at least this chance is shown as at risk."""
+    train_hours: float = Field(default=24.0, gt=0)
+    """So often a model is trained that may take the place of the one that predicts."""
 
 
 class WorkerLimits(BaseModel):

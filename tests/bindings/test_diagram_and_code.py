@@ -13,6 +13,7 @@ from pydantic import BaseModel
 
 from tests.bindings.graph import Graph, jobs
 from tests.bindings.models import BPMN_FILES, DMN_FILES, FORM_FILES, Decision, Diagram, Form, paths
+from workers.control_room.prediction import attention
 from workers.runtime.task import TaskSpec
 
 Tasks = Mapping[str, TaskSpec]
@@ -78,7 +79,7 @@ def test_messages(diagrams: Mapping[str, Diagram], sent_messages: Mapping[str, s
 
 
 def test_decisions_are_called(diagrams: Mapping[str, Diagram], decisions: Mapping[str, Decision]) -> None:
-    used = {n.decision for d in diagrams.values() for n in d.nodes.values() if n.decision}
+    used = {n.decision for d in diagrams.values() for n in d.nodes.values() if n.decision} | {attention.DECISION}
     todo = set(used)
     while todo:
         assert todo <= set(decisions), todo

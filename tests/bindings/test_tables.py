@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter
 
-from tests.bindings import forecast_cases, quota_cases, selling_cases, territory_cases
+from tests.bindings import attention_cases, forecast_cases, quota_cases, selling_cases, territory_cases
 from tests.bindings.conftest import Tables
 from tests.bindings.models import Decision
 from workers.lead_routing.domain.routing import Routing
@@ -51,7 +51,8 @@ def trained(*, better: bool = False, misses: bool = False, drifted: bool = False
 
 
 CASES: dict[str, list[tuple[Given, str, object]]] = (
-    forecast_cases.CASES
+    attention_cases.CASES
+    | forecast_cases.CASES
     | selling_cases.CASES
     | territory_cases.CASES
     | quota_cases.CASES

@@ -125,7 +125,7 @@ def bench(instances: int, rounds: int, asks: int, leads: int, say: Callable[[str
         NotUp: database or gateway did not start, or refused what it was asked.
         NothingToDeploy: the models are not where the settings say.
     """
-    with own_place("fairlead-bench-", FAIRLEAD_GATEWAY__RATE_PER_SECOND="10000") as settings, _database(settings):
+    with own_place("fairlead-bench-", FAIRLEAD_GATEWAY__RATE_PER_SECOND="10000") as settings, database(settings):
         say(f"putting {instances:,} instances into the read model …")
         began = time.monotonic()
         with psycopg.connect(settings.dsn, autocommit=True) as connection:
@@ -203,7 +203,12 @@ async def _ask(http: httpx.AsyncClient, page: str) -> tuple[float, int]:
 
 
 @contextlib.contextmanager
-def _database(settings: Settings) -> Iterator[None]:
+def database(settings: Settings) -> Iterator[None]:
+    """A PostgreSQL with the newest schema, while it serves.
+
+    Raises:
+        NotUp: it did not start.
+    """
     postgres.initialise(settings)
     log = settings.home / "postgres.log"
     with log.open("ab") as file:

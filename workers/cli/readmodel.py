@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from workers.cli import _predict
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     from workers.control_room.kpis import Scope
 
 app = typer.Typer(no_args_is_help=True, help="The read model behind the control room's pages.")
+app.add_typer(_predict.app, name="predict")
 
 
 class LogFormat(StrEnum):

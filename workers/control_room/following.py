@@ -33,8 +33,8 @@ LOOK_ON_SECONDS = 10.0
 """Between looks for new partitions, and for what lies beyond a hole."""
 
 TABLES = ("cursors", "processes", "instances", "elements", "element_days", "user_tasks", "incidents", "modifications")
-MINED = ("variants", "paths", "reworks", "deviations")
-"""Made of the others by `settling`."""
+MADE = ("variants", "paths", "reworks", "deviations", "predictions")
+"""Made of the others by `settling`, and by `workers.control_room.prediction`."""
 
 _PASSED = """
     UPDATE control.cursors SET sequence = %(top)s, record_at = coalesce(%(at)s, record_at), read_at = clock_timestamp()
@@ -210,7 +210,7 @@ async def _pass(connection: AsyncConnection[DictRow], place: Place, since: int, 
 async def forget(pool: Pool) -> None:
     """Empty the read model, so that it is read from the beginning again; safe while a follower runs."""
     async with pool.connection() as connection:
-        await connection.execute(f"TRUNCATE {', '.join(f'control.{name}' for name in TABLES + MINED)}")
+        await connection.execute(f"TRUNCATE {', '.join(f'control.{name}' for name in TABLES + MADE)}")
 
 
 async def _known(connection: AsyncConnection[DictRow]) -> dict[tuple[str, int], int]:

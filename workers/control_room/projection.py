@@ -124,7 +124,7 @@ _TABLES = (
             "element_key": "bigint", "assignee": "text", "groups": "text[]", "users": "text[]",
             "due_at": "timestamptz", "created_at": "timestamptz", "ended_at": "timestamptz", "completed": "boolean",
         },
-        ("created_at", "ended_at", "completed"),
+        ("created_at", "ended_at", "completed", "users"),
     ),
     _Table(
         "incidents",
@@ -241,10 +241,13 @@ def _element(rows: Rows, record: Record) -> None:
 
 def _user_task(rows: Rows, record: Record) -> None:
     value = record["value"]
+    life = _life(record, "created_at", "CREATED", "COMPLETED", "CANCELED")
+    if "created_at" in life:
+        life["users"] = value.get("candidateUsersList") or []
     _merged(
-        rows, "user_tasks", record, _life(record, "created_at", "CREATED", "COMPLETED", "CANCELED"), **_place(value),
+        rows, "user_tasks", record, life, **_place(value),
         assignee=value.get("assignee") or "", groups=value.get("candidateGroupsList") or [],
-        users=value.get("candidateUsersList") or [], due_at=value.get("dueDate") or None,
+        due_at=value.get("dueDate") or None,
     )  # fmt: skip
 
 

@@ -58,6 +58,7 @@ def environment() -> Environment:
         "cents": cents,
         "kpi": kpi,
         "percent": percent,
+        "sentence": sentence,
         "words": words,
     }
     found.globals |= {
@@ -141,3 +142,9 @@ def kpi(value: float | None, unit: Unit) -> str:
 def words(name: str) -> str:
     """An id in snake_case as words: ``accept_lead`` → ``Accept lead``."""
     return name.replace("__", " · ").replace("_", " ").capitalize()
+
+
+def sentence(text: str | None) -> str:
+    """Words as a sentence: with a capital letter and a full stop."""
+    bare = (text or "").strip().rstrip(".")
+    return f"{bare[:1].upper()}{bare[1:]}." if bare else ""

@@ -248,6 +248,9 @@ def _own(settings: Settings) -> list[Program]:
     ]
     if settings.engine == "local" or settings.control_room.records_url is not None:
         found.append(_giving_way(one("readmodel", "Read model", 3, "readmodel_metrics", "readmodel", "run")))
+        if can_predict():
+            predict = ("readmodel", "predict", "run")
+            found.append(_giving_way(one("predictor", "Prediction", 4, "predictor_metrics", *predict)))
     if settings.kafka.bootstrap_servers is not None:
         found.append(one("events", "Events by Kafka", 3, "events_metrics", "events", "run"))
     if can_forecast():
@@ -267,6 +270,11 @@ def _giving_way(program: Program) -> Program:
 def can_forecast() -> bool:
     """Whether the extra `forecasting` is installed; nothing is imported."""
     return _installed("statsforecast", "prophet", "hierarchicalforecast")
+
+
+def can_predict() -> bool:
+    """Whether the extra `scoring` is installed, which predictions need too; nothing is imported."""
+    return _installed("lightgbm", "numpy", "sklearn")
 
 
 def can_plan() -> bool:

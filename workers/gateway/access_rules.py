@@ -86,6 +86,8 @@ RULES: Mapping[str, Rule] = {
     # The control room
     "GET /control": READ_OWN,
     "GET /control/leads/{figure}": READ_OWN,
+    "GET /control/attention": READ_OWN,
+    "GET /control/prediction": READ,
     "GET /control/tasks": READ_OWN,
     "GET /control/instances/{key}": READ_OWN,
     "GET /control/instances/{key}/path.json": READ_OWN,

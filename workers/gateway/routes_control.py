@@ -9,11 +9,11 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Path, Query, Response
 from fastapi.responses import HTMLResponse, StreamingResponse
 
-from workers.control_room import instances, lists, rendering, today
+from workers.control_room import foresight, instances, lists, rendering, today
 from workers.gateway.control_pages import HEADERS, PERIODS, TheView, missing, shared, shown
 from workers.gateway.forecast_outlook import Glance, glances
 from workers.gateway.live import VIEWERS, TooManyViewers
-from workers.gateway.parts import TheParts, page_visitor
+from workers.gateway.parts import Parts, TheParts, page_visitor
 from workers.gateway.problems import Refusal, busy
 from workers.gateway.sessions import TheVisitor
 from workers.office import teams
@@ -40,11 +40,13 @@ async def get_today(parts: TheParts, view: TheView, _visitor: TheVisitor) -> HTM
     async def page() -> str:
         async with parts.pool.connection() as connection:
             choice = [one for one in await today.teams(connection) if view.own is None or one[0] in view.own]
+            state = await foresight.state(connection)
+            attention = await foresight.attention(connection, view.scope.team, most=foresight.FIRST)
         found, (forecasts, quotas) = await asyncio.gather(leads(), planning())
         return rendering.render(
             "today.html", active="today", view=view, periods=PERIODS, teams=choice, found=found, ages=today.AGES,
-            at_risk=today.AT_RISK, tasklist=parts.board.home(), forecasts=forecasts, quotas=quotas,
-            unlikely=roll_up.UNLIKELY,
+            state=state, attention=attention, at_risk_meaning=_meaning(parts, state), tasklist=parts.board.home(),
+            forecasts=forecasts, quotas=quotas, unlikely=roll_up.UNLIKELY,
         )  # fmt: skip
 
     return HTMLResponse(await shared(parts, view, "today", page), headers=HEADERS)
@@ -67,7 +69,35 @@ async def get_leads(
             found = await lists.leads(connection, figure, view.scope, rep=rep)
         except lists.UnknownFigure:
             return missing("No such figure", "There is no figure of this name. Was the address cut off?")
-    return shown("leads.html", active="today", view=view, periods=PERIODS, found=found, rep=rep)
+        note = _meaning(parts, await foresight.state(connection)) if found.risks else ""
+    return shown("leads.html", active="today", view=view, periods=PERIODS, found=found, rep=rep, foresight_note=note)
+
+
+def _meaning(parts: Parts, state: foresight.Foresight) -> str:
+    """What counts as at risk, in words."""
+    if state.model is None:
+        return f"At risk: an owner has the lead, and {100 * today.AT_RISK:.0f} % of the time until it is due are gone."
+    least = parts.settings.control_room.at_risk_from
+    return (
+        f"At risk: an owner has the lead, and its due time will run out with a chance of at least {100 * least:.0f} %."
+    )
+
+
+@router.get("/attention")
+async def get_attention(parts: TheParts, view: TheView, _visitor: TheVisitor) -> HTMLResponse:
+    """Open cases that need somebody, the most urgent first."""
+    async with parts.pool.connection() as connection:
+        state = await foresight.state(connection)
+        found = await foresight.attention(connection, view.scope.team)
+    return shown("attention.html", active="today", view=view, state=state, found=found, tasklist=parts.board.home())
+
+
+@router.get("/prediction")
+async def get_prediction(parts: TheParts, _visitor: TheVisitor) -> HTMLResponse:
+    """The model in use, with its error."""
+    async with parts.pool.connection() as connection:
+        state, card = await foresight.state(connection), await foresight.card(connection)
+    return shown("prediction.html", active="today", state=state, card=card)
 
 
 @router.get("/tasks")

@@ -13,8 +13,8 @@ _INSTANCE = """
     WHERE business_id = %s AND process_instance_key <> 0 ORDER BY id LIMIT 1
 """
 _TASKS = """
-    SELECT t.key, t.element, coalesce(p.names->>t.element, '') AS called, t.assignee, t.users, t.groups, t.created_at,
-        t.due_at
+    SELECT t.key, t.element, coalesce(p.names->>t.element, '') AS called, t.assignee,
+        coalesce(t.users, '{}') AS users, t.groups, t.created_at, t.due_at
     FROM control.user_tasks t LEFT JOIN control.processes p ON p.key = t.process_key
     WHERE t.instance_key = %s AND t.ended_at IS NULL AND t.created_at IS NOT NULL ORDER BY t.created_at, t.key
 """

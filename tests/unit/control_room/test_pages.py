@@ -19,6 +19,7 @@ from playwright.async_api import Browser, expect
 from pydantic import SecretStr
 
 from tests.control_pages import drawn, look_at, look_through, open_browser, open_page
+from tests.unit.control_room import foresights
 from tests.unit.control_room.engine_log import EngineLog
 from tests.unit.control_room.mined import Orders
 from tests.unit.control_room.town import Case, live, settle
@@ -124,6 +125,9 @@ def addresses(room: Room) -> dict[str, str]:
     return {
         "today": "/control",
         "leads": "/control/leads/accepted",
+        "attention": "/control/attention",
+        "prediction": "/control/prediction",
+        "at_risk": "/control/leads/at-risk",
         "tasks": "/control/tasks",
         "processes": "/control/processes",
         "process": "/control/processes/lead_routing?show=duration",
@@ -140,7 +144,51 @@ async def test_pages_are_whole_and_without_serious_faults(
     room: Room, dsn: str, browser: Browser, tmp_path: Path, width: int
 ) -> None:
     plan(dsn)
+    await foresee(room)
     await look_through(browser, room.url, addresses(room) | PLANNING, tmp_path, width=width)
+
+
+async def foresee(room: Room) -> list[Case]:
+    """A model is in use and has predicted the open leads, the first most of all; they are due within the hour."""
+    waiting = [case for case in room.cases if case.state == "assigned"]
+    async with room.pool.connection() as connection:
+        for table, key in (
+            ("routing.leads SET sla_due_at", "process_instance_key"),
+            ("control.user_tasks SET due_at", "instance_key"),
+        ):
+            await connection.execute(
+                f"UPDATE {table} = now() + interval '50 min' WHERE {key} = ANY(%s)".encode(),
+                ([case.instance for case in waiting],),
+            )
+    await foresights.in_use(room.pool)
+    await foresights.predict(room.pool, {case.instance: 0.9 / (1 + number / 2) for number, case in enumerate(waiting)})
+    return waiting
+
+
+async def test_what_needs_attention_leads_to_its_reasons_and_to_the_error_of_the_model(
+    room: Room, browser: Browser
+) -> None:
+    page, faults = await open_page(browser, room.url)
+    await page.goto(f"{room.url}/control")
+    tile = page.locator(".tile", has_text="At risk now")
+    await expect(tile).to_contain_text("by rule")
+    await expect(page.locator("section", has_text="Needs attention").first).to_contain_text("80 % of the time")
+    waiting = await foresee(room)
+    await page.reload()
+    await expect(tile).to_contain_text("predicted")
+    await expect(tile.locator(".big")).to_have_text("2")  # 0.9 and 0.6 are at least 0.5
+    await tile.locator(".big a").click()
+    await expect(page.locator("tbody tr")).to_have_count(2)
+    await expect(page.locator("tbody tr").first).to_contain_text("90 %")
+    await expect(page.locator("tbody tr").first).to_contain_text("62 % of its time are gone")
+    await page.goto(f"{room.url}/control")
+    await page.get_by_role("link", name=f"All {len(waiting)} that need attention").click()
+    await expect(page.locator("tbody tr").first).to_contain_text("act now")
+    await expect(page.locator("tbody tr")).to_have_count(len(waiting))
+    await page.get_by_role("link", name=foresights.VERSION).click()
+    await expect(page.get_by_role("heading", level=1)).to_have_text("How good the predictions are")
+    await expect(page.locator("#sides ~ .scroll").first).to_contain_text("0.1367")
+    assert not faults
 
 
 async def test_figures_are_those_of_the_cases_and_open_them(room: Room, browser: Browser) -> None:

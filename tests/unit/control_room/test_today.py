@@ -10,6 +10,7 @@ from statistics import median, quantiles
 import pytest
 from prometheus_client import REGISTRY
 
+from tests.unit.control_room import foresights
 from tests.unit.control_room.engine_log import EngineLog
 from tests.unit.control_room.town import REPS, Case, live, settle
 from workers.control_room import lists, today
@@ -95,6 +96,32 @@ async def test_a_lead_is_at_risk_when_most_of_its_time_is_gone(pool: Pool, cases
     assert "lead-0001" in in_time
     assert "lead-0002" in risky
     assert "lead-0003" in overdue
+
+
+async def test_a_prediction_says_more_than_the_rule_while_it_is_fresh(pool: Pool, cases: list[Case]) -> None:
+    now = datetime.now(UTC)
+    waiting = [case for case in cases if case.state == "assigned"][:3]
+    async with pool.connection() as connection:
+        for case, began, ends in zip(waiting, (1, 90, 90), (50, 10, -1), strict=True):
+            await connection.execute(
+                "UPDATE routing.leads SET assigned_at = %s, sla_due_at = %s WHERE lead_id = %s",
+                (now - timedelta(minutes=began), now + timedelta(minutes=ends), case.lead_id),
+            )
+    early, gone, over = waiting
+    for risk, at, risky in (
+        ({early.instance: 0.9, gone.instance: 0.1, over.instance: 1.0}, None, [early.lead_id]),
+        ({early.instance: 0.9, gone.instance: 0.1}, now - today.FRESH, [gone.lead_id]),
+    ):
+        await foresights.predict(pool, risk, at=at)
+        async with pool.connection() as connection:
+            listed = await lists.leads(connection, "at-risk", scope())
+            assert {case.lead_id for case in waiting} & {row["lead_id"] for row in listed.rows} == set(risky)
+        found = await read(pool)
+        assert found.at_risk == listed.total
+        assert found.overdue + found.at_risk + found.in_time == sum(case.state == "assigned" for case in cases)
+        if at is None:
+            row = next(row for row in listed.rows if row["lead_id"] == early.lead_id)
+            assert (row["risk"], row["low"], row["high"]) == (0.9, 600, 9_000)
 
 
 async def test_tasks_are_counted_by_who_and_age(pool: Pool, cases: list[Case]) -> None:
