@@ -102,7 +102,7 @@ async def test_a_lead_of_salesforce(engine: EmbeddedEngine, dsn: str) -> None:
         async with open_building(House, engine, dsn, crm="salesforce", salesforce=connected) as house:
             await furnish(house)
             await house.serve()
-            [one] = discovery.chores("connectors", house.resources)
+            one = next(one for one in discovery.chores("connectors", house.resources) if one.name == "salesforce leads")
             looking = asyncio.create_task(regularly(one.name, one.seconds, one.chore))
             try:
                 await house.until_async(lambda: house.rows("SELECT FROM runtime.polled"), "the first look")

@@ -24,7 +24,7 @@ NEW = {"FirstName": "Zoë", "LastName": "Stone", "Email": "zoe.stone@acme.es", "
 
 async def look(case: Casework) -> int:
     """As a dispatcher does, and at once again."""
-    [chore] = discovery.chores("connectors", case.resources)
+    chore = next(one for one in discovery.chores("connectors", case.resources) if one.name == "salesforce leads")
     taken = await chore.chore()
     await case.sql("UPDATE runtime.polled SET not_before = now()")
     return taken
