@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, Field, SecretStr, model_validator
+from pydantic import BaseModel, Field, SecretStr, field_validator, model_validator
 
 _SOURCE = re.compile(r"[a-z0-9_-]{1,50}")
 _TOPIC = re.compile(r"[A-Za-z0-9._-]{1,200}")
@@ -79,6 +79,11 @@ class OutsideSystem(BaseModel):
     """Hosts that `base_url` may name although they are in our own network or speak no TLS: a simulator, for instance."""
     reconcile_at: time | None = time(2, 0)
     """When, by UTC, both sides are compared each night, if it is the CRM of lead routing; None: never by itself."""
+
+    @field_validator("reconcile_at", mode="before")
+    @classmethod
+    def _or_never(cls, given: object) -> object:
+        return None if given == "" else given
 
     @model_validator(mode="after")
     def _can_be_asked(self) -> Self:

@@ -169,6 +169,14 @@ def create_app(org: Org, door: Door) -> FastAPI:
         finally:
             held.subtract(rows)
 
+    @app.delete(ROOT + "/sobjects/{kind}/{record_id}", status_code=204)
+    async def delete(version: str, kind: str, record_id: str) -> Response:
+        known(version)
+        if org.find(kind, "Id", record_id) is None:
+            raise Problem(404, "ENTITY_IS_DELETED", "entity is deleted", [])
+        org.delete(kind, record_id)
+        return Response(status_code=204)
+
     @app.patch(ROOT + "/sobjects/{kind}/{record_id}", status_code=204)
     async def update(request: Request, version: str, kind: str, record_id: str) -> Response:
         known(version)

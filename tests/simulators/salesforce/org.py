@@ -145,7 +145,9 @@ class Org:
                 raise Problem(400, "INVALID_TYPE", f"sObject type '{kind}' is not supported.") from None
 
         asked = soql.parse(text, fields_of)
-        found = [one for one in self.records[asked.kind].values() if (deleted or not one["IsDeleted"]) and asked.test(one)]
+        found = [
+            one for one in self.records[asked.kind].values() if (deleted or not one["IsDeleted"]) and asked.test(one)
+        ]
         for name, descending in reversed(asked.order):
             found.sort(key=lambda one: (one[name] is not None, one[name]), reverse=descending)
         return asked, found[: asked.most]

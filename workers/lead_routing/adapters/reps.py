@@ -146,6 +146,10 @@ class PostgresRepDesk:
             )
         )
 
+    async def take_over(self, lead_id: str, rep_id: str, why: str) -> bool:
+        """See the port."""
+        return await hand_over(self._transaction.connection, lead_id, rep_id, why, first=True)
+
     async def close(self, lead_id: str, moment: datetime) -> bool:
         """See the port."""
         return bool(

@@ -48,7 +48,7 @@ async def test_a_change_there_comes_back_and_what_the_lead_is_known_by_follows(w
 async def test_our_own_echo_changes_nothing_so_that_no_loop_is_possible(world: World, record: str) -> None:
     row = await world.lead(record)
     await world.case.sql(
-        "UPDATE routing.leads SET lead = lead || '{\"company\": \"Acme Iberia\"}' WHERE lead_id = %s", row["lead_id"]
+        'UPDATE routing.leads SET lead = lead || \'{"company": "Acme Iberia"}\' WHERE lead_id = %s', row["lead_id"]
     )
     for _ in range(5):  # each write of ours is told to us as a change
         await world.follow(record)
@@ -60,7 +60,7 @@ async def test_our_own_echo_changes_nothing_so_that_no_loop_is_possible(world: W
 async def test_both_sides_changed_different_fields_and_both_changes_stay(world: World, record: str) -> None:
     row = await world.lead(record)
     await world.case.sql(
-        "UPDATE routing.leads SET lead = lead || '{\"company\": \"Acme Iberia\"}' WHERE lead_id = %s", row["lead_id"]
+        'UPDATE routing.leads SET lead = lead || \'{"company": "Acme Iberia"}\' WHERE lead_id = %s', row["lead_id"]
     )
     world.edit(record, phone="+34699999999")
     await world.follow(record)
@@ -71,7 +71,7 @@ async def test_both_sides_changed_different_fields_and_both_changes_stay(world: 
 async def test_a_conflict_waits_for_a_person_who_takes_what_the_crm_says(world: World, record: str) -> None:
     row = await world.lead(record)
     await world.case.sql(
-        "UPDATE routing.leads SET lead = lead || '{\"email\": \"ours@acme.es\"}' WHERE lead_id = %s", row["lead_id"]
+        'UPDATE routing.leads SET lead = lead || \'{"email": "ours@acme.es"}\' WHERE lead_id = %s', row["lead_id"]
     )
     world.edit(record, email="theirs@acme.es")
     for _ in range(3):
@@ -133,7 +133,9 @@ async def test_an_accepted_lead_goes_to_whom_a_person_gave_it(world: World, reco
 async def test_what_we_wrote_ourselves_is_no_decision_of_a_person(world: World, record: str) -> None:
     lead_id = await open_again(world, record, "registered")
     known = (await world.lead(record))["lead"]
-    await world.case.run("write_owner", lead_id=lead_id, round=0, assignment={"owner_id": "ben"}, lead=known, account=None)
+    await world.case.run(
+        "write_owner", lead_id=lead_id, round=0, assignment={"owner_id": "ben"}, lead=known, account=None
+    )
     await world.follow(record)  # before it arrived
     await world.deliver(crm.CHANNEL)
     await world.case.sql("UPDATE routing.leads SET owner_id = 'ben', state = 'assigned' WHERE lead_id = %s", lead_id)

@@ -128,7 +128,9 @@ class HubSpotWorld(World):
 
     @property
     def writes(self) -> int:
-        return len([one for one in self.simulated.account.writes if "fairlead_lead_id" not in one[2] or len(one[2]) > 2])
+        return len(
+            [one for one in self.simulated.account.writes if "fairlead_lead_id" not in one[2] or len(one[2]) > 2]
+        )
 
     def asked(self, part: str) -> int:
         return self.simulated.asked(part)
@@ -144,7 +146,9 @@ class SalesforceWorld(World):
     def __init__(self, simulated: salesforce.Simulated, case: Casework) -> None:
         self.simulated, self.case = simulated, case
         simulated.org.prepare()
-        self.people = {name: simulated.org.person(f"{name}@example.com", name.title()) for name in ("ana", "ben", "zoe")}
+        self.people = {
+            name: simulated.org.person(f"{name}@example.com", name.title()) for name in ("ana", "ben", "zoe")
+        }
 
     def put(self, owner: str | None, **values: str) -> str:
         owned = {"OwnerId": self.people[owner]} if owner else {}
@@ -180,7 +184,7 @@ class SalesforceWorld(World):
 
 @contextmanager
 def serving(system: str) -> Iterator[Any]:
-    with (hubspot.served() if system == "hubspot" else salesforce.served()) as simulated:
+    with hubspot.served() if system == "hubspot" else salesforce.served() as simulated:
         yield simulated
 
 
