@@ -248,10 +248,10 @@ def create_app(org: Org, door: Door) -> FastAPI:
         if kind not in org.records or not isinstance(record_id, str):
             raise Problem(400, "INVALID_INPUT", "each record needs its type among attributes, and an id")
         values = {name: value for name, value in one.items() if name not in {"attributes", "id"}}
+        record = org.find(kind, "Id", record_id)
+        if record is None:
+            return {"success": False, "errors": [Problem(400, "ENTITY_IS_DELETED", "entity is deleted", []).error]}
         try:
-            record = org.find(kind, "Id", record_id)
-            if record is None:
-                raise Problem(400, "ENTITY_IS_DELETED", "entity is deleted", [])
             await write(request, kind, record, values)
         except Problem as problem:
             return {"success": False, "errors": [problem.error]}

@@ -43,8 +43,8 @@ class Org:
     writes: list[tuple[str, str, Json]] = field(default_factory=list)
     """Kind, id and values of each write through the door."""
     _numbers: Any = field(default_factory=lambda: count(101))
-    _by_value: dict[tuple[str, str, str], str] = field(default_factory=dict)
-    """Which record has got a value last."""
+    _by_value: dict[tuple[str, str, str], set[str]] = field(default_factory=dict)
+    """Which records ever got a value."""
 
     def __post_init__(self) -> None:
         self.user = self.person("integration@example.com", "Fairlead")
@@ -84,7 +84,9 @@ class Org:
         """Somebody changes a record in Salesforce itself."""
         record = self.records[kind][record_id]
         record |= values
-        self._by_value |= {(kind, name, value): record_id for name, value in values.items() if isinstance(value, str)}
+        for name, value in values.items():
+            if isinstance(value, str):
+                self._by_value.setdefault((kind, name, value), set()).add(record_id)
         if kind == "Opportunity":
             record["IsClosed"] = record["StageName"] in CLOSED
         if kind == "Lead":
@@ -94,9 +96,9 @@ class Org:
         return record
 
     def _holder(self, kind: str, name: str, value: str) -> list[Json]:
-        """The record that has a unique value, if one has."""
-        found = self.records[kind].get(self._by_value.get((kind, name, value), ""))
-        return [found] if found and found[name] == value and not found["IsDeleted"] else []
+        """The records that have a value which should be unique."""
+        held = (self.records[kind].get(one) for one in self._by_value.get((kind, name, value), ()))
+        return [one for one in held if one and one[name] == value and not one["IsDeleted"]]
 
     def visible(self, kind: str) -> dict[str, Json]:
         """The fields that the user sees; those of one's own must be opened by a permission set."""

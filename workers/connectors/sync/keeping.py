@@ -160,7 +160,11 @@ class Keeper:
                 await self._ask(connection, one, verdict)
             if by_hand and one.owner is not None:
                 await self.following.take_over(connection, entry.lead_id, one.owner, entry.state)
-        fields = {*verdict.take, *verdict.ask, *unusable, *(["owner"] if by_hand else [])}
+        giving: set[str] = set()
+        if not write and (verdict.give or one.owner_is_ours_to_give):
+            giving = {*verdict.give, *(["owner"] if one.owner_is_ours_to_give else [])}
+            became.append(f"{self.side.title} follows")
+        fields = {*giving, *verdict.take, *verdict.ask, *unusable, *(["owner"] if by_hand else [])}
         if fields:
             kept.differences.append(self._different(one, fields, "; ".join(became)))
         elif not verdict.give and not one.owner_is_ours_to_give:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import time
 from typing import Any
 
 import pytest
@@ -13,7 +15,9 @@ from workers.connectors.answers import SystemPause
 from workers.connectors.sync import ledger, runs
 from workers.connectors.sync.nightly import Night
 
-MANY, CHANGED = 1_000, 100
+MANY = int(os.environ.get("FAIRLEAD_SYNC_RECORDS", "1000"))
+"""10,000 for the figures in docs/sync.md."""
+CHANGED = MANY // 10
 
 
 def fill(world: World, number: int) -> list[str]:
@@ -38,8 +42,10 @@ async def differences(world: World) -> list[Any]:
 
 async def test_many_imported_and_many_changed_on_both_sides_at_once_are_equal_at_the_end(world: World) -> None:
     records = fill(world, MANY)
+    began = time.monotonic()
     run = await world.imported()
     assert run.counts["taken"] == MANY
+    print(f"\n{world.system}: imported {MANY} in {time.monotonic() - began:.1f} s, {world.asked('')} requests")  # noqa: T201 - figures of docs/sync.md
     half = records[: CHANGED // 2]
     await change_here(world, records[:CHANGED], company="Changed here")
     for record in half:  # the same field
@@ -47,9 +53,13 @@ async def test_many_imported_and_many_changed_on_both_sides_at_once_are_equal_at
     for record in records[CHANGED // 2 : CHANGED]:  # another one
         world.edit(record, phone="+34699999999")
     world.fail(None, "502", "half", None, "html", None, "401" if world.system == "salesforce" else "500")
+    began, before = time.monotonic(), world.asked("")
     run = await world.reconciled()
     assert run.counts["different"] == CHANGED
+    print(f"compared, {CHANGED} different: {time.monotonic() - began:.1f} s, {world.asked('') - before} requests")  # noqa: T201 - figures of docs/sync.md
+    began, before = time.monotonic(), world.asked("")
     again = await world.reconciled()
+    print(f"compared, all equal: {time.monotonic() - began:.1f} s, {world.asked('') - before} requests")  # noqa: T201 - figures of docs/sync.md
     assert (again.counts.get("different", 0), again.counts["equal"]) == (0, MANY)
     for record in records[:CHANGED:10]:
         here = (await world.lead(record))["lead"]

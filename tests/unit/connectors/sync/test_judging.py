@@ -59,7 +59,7 @@ def test_spellings_are_no_differences_and_what_is_written_badly_is_left_alone() 
     record = Record("1", {"email": "ANA@Acme.es", "firstname": "ana", "lastname": "RUIZ", "country": "Spain",
                           "phone": "612 34 56 78"})  # fmt: skip
     there, unusable = judging.theirs(fields, record)
-    assert there["email"], there["country"] == ("ana@acme.es", "ES")
+    assert (there["email"], there["country"]) == ("ana@acme.es", "ES")
     assert there["phone"] == "+34612345678"
     assert unusable == NONE
     _, unusable = judging.theirs(fields, Record("1", {"email": "no address", "lastname": "Ruiz"}))

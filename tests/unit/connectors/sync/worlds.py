@@ -104,7 +104,9 @@ class HubSpotWorld(World):
 
     def put(self, owner: str | None, **values: str) -> str:
         owned = {"hubspot_owner_id": self.people[owner]} if owner else {}
-        return self.simulated.account.create("contacts", {**values, **owned}).id
+        made = self.simulated.account.create("contacts", {**values, **owned})
+        self.simulated.account.writes.pop()
+        return made.id
 
     def edit(self, record_id: str, owner: str | None = None, **values: str) -> None:
         owned = {"hubspot_owner_id": self.people[owner]} if owner else {}
@@ -172,7 +174,7 @@ class SalesforceWorld(World):
         return winner
 
     def fail(self, *faults: str | None) -> None:
-        self.simulated.door.faults = list(faults)  # type: ignore[arg-type]
+        self.simulated.door.faults = list(faults)
 
     @property
     def writes(self) -> int:
