@@ -133,9 +133,9 @@ def _named(system: str) -> Literal["hubspot", "salesforce"]:
 
 def _headline(one: Report) -> str:
     ended = f"finished {one.finished_at:%H:%M}" if one.finished_at else "not finished; ask for it again to go on"
-    options = ", ".join(f"{name} {value}" for name, value in one.options.items() if value not in {None, False, ""})
+    options = ", ".join(f"{name}: {value}" for name, value in one.options.items() if value is not None)
     return (
-        f"{one.system} {one.kind} {one.id}, {one.started_at:%Y-%m-%d %H:%M} ({options or 'everything'}), {ended}: "
+        f"{one.system} {one.kind} {one.id}, {one.started_at:%Y-%m-%d %H:%M} ({options}), {ended}: "
         f"{_counted(one.counts)}"
     )
 

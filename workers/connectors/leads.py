@@ -182,7 +182,12 @@ class LeadDelivery:
 
     async def _properties(self, record: Record | None, change: Json, change_id: str) -> dict[str, str]:
         leads, kept = self._leads, self._leads.mapping.kept
-        properties: dict[str, str] = leads.mapping.properties(change.get("fields", {}), record)
+        fields: Mapping[str, Any] = change.get("fields", {})
+        if fields:
+            # The process says what it began with; what was changed since, here or there, must not be undone.
+            now = await leads.book.fields(change["lead_id"])
+            fields = {name: now.get(name, value) for name, value in fields.items()}
+        properties: dict[str, str] = leads.mapping.properties(fields, record)
         properties[kept.change] = change_id
         if "status" in change:
             properties[kept.status] = str(change["status"])

@@ -143,16 +143,7 @@ class Keeper:
         if only is not None:  # a person said so
             verdict.take |= {name: theirs for name, (_, theirs) in verdict.ask.items() if name in only}
             verdict.ask = {name: both for name, both in verdict.ask.items() if name not in only}
-        became = []
-        if verdict.take:
-            became.append("ours follows")
-        if verdict.ask:
-            became.append("a person decides")
-        if unusable:
-            became.append(f"unusable there: {', '.join(sorted(unusable))}")
         by_hand = one.given_by_hand
-        if by_hand:
-            became.append("the new owner is taken")
         if write:
             if verdict.take:
                 await self.following.change(connection, entry.lead_id, lead, verdict.take)
@@ -160,14 +151,11 @@ class Keeper:
                 await self._ask(connection, one, verdict)
             if by_hand and one.owner is not None:
                 await self.following.take_over(connection, entry.lead_id, one.owner, entry.state)
-        giving: set[str] = set()
-        if not write and (verdict.give or one.owner_is_ours_to_give):
-            giving = {*verdict.give, *(["owner"] if one.owner_is_ours_to_give else [])}
-            became.append(f"{self.side.title} follows")
-        fields = {*giving, *verdict.take, *verdict.ask, *unusable, *(["owner"] if by_hand else [])}
+        gives = verdict.give or one.owner_is_ours_to_give
+        fields, became = self._said(one, verdict, unusable, gives=bool(gives) and not write)
         if fields:
-            kept.differences.append(self._different(one, fields, "; ".join(became)))
-        elif not verdict.give and not one.owner_is_ours_to_give:
+            kept.differences.append(self._different(one, fields, became))
+        elif not gives:
             kept.equal += 1
         equal = not verdict.give and not verdict.ask and not unusable and (one.owner == entry.owner_id or by_hand)
         base = {**verdict.agreed, **verdict.take}
@@ -175,6 +163,19 @@ class Keeper:
         waits = one.owner_is_ours_to_give or (by_hand and entry.state != "accepted")
         seen = None if waits else (one.owner,)
         return verdict, Agreed(entry.lead_id, record.id, base, seen, digest if equal else None)
+
+    def _said(self, one: _One, verdict: Verdict, unusable: frozenset[str], *, gives: bool) -> tuple[set[str], str]:
+        """What differs, and what becomes of it here; `gives`: also what would be written there."""
+        said: list[tuple[set[str], str]] = [
+            (set(verdict.take), "ours follows"),
+            (set(verdict.ask), "a person decides"),
+            (set(unusable), f"unusable there: {', '.join(sorted(unusable))}"),
+            ({"owner"} if one.given_by_hand else set(), "the new owner is taken"),
+        ]
+        if gives:
+            ours = {*verdict.give, *(["owner"] if one.owner_is_ours_to_give else [])}
+            said.append((ours, f"{self.side.title} follows"))
+        return {name for names, _ in said for name in names}, "; ".join(became for names, became in said if names)
 
     async def _ask(self, connection: Connection, one: _One, verdict: Verdict) -> None:
         names = sorted(verdict.ask)

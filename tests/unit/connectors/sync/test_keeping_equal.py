@@ -144,6 +144,21 @@ async def test_what_we_wrote_ourselves_is_no_decision_of_a_person(world: World, 
     assert not await world.case.sql("SELECT FROM runtime.outbox")
 
 
+async def test_what_a_process_began_with_does_not_undo_what_was_changed_since(world: World) -> None:
+    record = world.put("ana", email="eva@acme.es", lastname="Ruiz")
+    await world.imported()
+    lead_id = await open_again(world, record, "registered")
+    begun = (await world.lead(record))["lead"] | {"phone": "+34611111111"}
+    await world.case.sql(
+        'UPDATE routing.leads SET lead = lead || \'{"phone": "+34622222222"}\' WHERE lead_id = %s', lead_id
+    )
+    await world.case.run(
+        "write_owner", lead_id=lead_id, round=0, assignment={"owner_id": "ben"}, lead=begun, account=None
+    )
+    await world.deliver(crm.CHANNEL)
+    assert world.value(record, "phone") == "+34622222222"
+
+
 async def test_a_deletion_withdraws_the_lead_and_is_not_guessed(world: World, record: str) -> None:
     lead_id = await open_again(world, record)
     world.delete(record)
