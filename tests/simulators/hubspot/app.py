@@ -64,7 +64,7 @@ def create_app(account: Account, door: Door) -> FastAPI:
     async def read(request: Request, kind: str, key: str) -> Json:
         door.needs(f"crm.objects.{known(kind)}.read")
         query = request.query_params
-        archived = query.get("archived") == "true"
+        archived = query.get("archived", "").lower() == "true"
         found = account.archived(kind, key) if archived else account.find(kind, key, query.get("idProperty"))
         if found is None:
             raise Problem(404, "OBJECT_NOT_FOUND", "resource not found")

@@ -113,10 +113,8 @@ def test_records_are_listed_deleted_and_merged(official: Any, simulated: Simulat
     with pytest.raises(contacts.ApiException, match="404"):
         client.basic_api.get_by_id(made[0])
     assert client.basic_api.get_by_id(made[0], archived=True).archived is True
-    left = official.crm.objects.basic_api.merge(
-        "contacts",
-        public_merge_input=hubspot.crm.objects.PublicMergeInput(primary_object_id=made[1], object_id_to_merge=made[2]),
-    )
+    merging = contacts.PublicMergeInput(primary_object_id=made[1], object_id_to_merge=made[2])
+    left = client.basic_api.merge(public_merge_input=merging)
     assert {client.basic_api.get_by_id(one).id for one in made[1:3]} == {left.id}
 
 
