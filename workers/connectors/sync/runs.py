@@ -9,11 +9,11 @@ from datetime import datetime
 from typing import Any, Literal
 
 from psycopg import AsyncConnection
-from psycopg.rows import DictRow
+from psycopg.rows import DictRow, dict_row
 from psycopg.types.json import Jsonb
 
 from workers.connectors.sync.keeping import Difference
-from workers.runtime.database import Pool
+from workers.runtime.database import Pool, noticing
 
 Kind = Literal["import", "reconcile"]
 
@@ -55,18 +55,15 @@ async def begun(pool: Pool, system: str, kind: Kind, options: Mapping[str, Any])
     Raises:
         Busy: somebody else has.
     """
-    async with pool.connection() as holding:  # the lock goes with its connection, whatever kills us
-        await holding.set_autocommit(True)
+    # A connection of its own, which may be held for hours: the lock goes with it, whatever kills us.
+    async with await AsyncConnection.connect(
+        noticing(str(pool.conninfo)), autocommit=True, row_factory=dict_row
+    ) as holding:
         cursor = await holding.execute(f"SELECT pg_try_advisory_lock({_LOCK}) AS got", (system,))
         row = await cursor.fetchone()
         if row is None or not row["got"]:
-            await holding.set_autocommit(False)
             raise Busy(f"Another import or comparison with {system} is at work; see `fairlead connect report`.")
-        try:
-            yield await _run(holding, system, kind, options)
-        finally:
-            await holding.execute(f"SELECT pg_advisory_unlock({_LOCK})", (system,))
-            await holding.set_autocommit(False)
+        yield await _run(holding, system, kind, options)
 
 
 async def _run(connection: AsyncConnection[DictRow], system: str, kind: Kind, options: Mapping[str, Any]) -> Run:
