@@ -8,6 +8,7 @@ import pytest
 
 from tests.unit.connectors.sync.worlds import World
 from workers.connectors.answers import SystemPause
+from workers.connectors.sync import making
 from workers.connectors.sync.keeping import CHANNEL
 from workers.lead_routing.ports import crm
 
@@ -194,6 +195,15 @@ async def test_of_two_leads_whose_records_were_merged_one_is_withdrawn(world: Wo
         ("lead_withdrawn", loser_id)
     ]
     assert world.value(left, "lead_id") == winner_id
+
+
+async def test_of_many_written_at_once_the_refused_are_told_and_the_others_stand(world: World, record: str) -> None:
+    side = making.side(world.case.resources, world.system)
+    missing, phone = "99" if world.system == "hubspot" else "00Q5g0000099999AAA", side.system.mapping.places["phone"]
+    faults = await side.write({one: {phone.property: "+34699999999"} for one in (missing, record)})
+    assert faults.keys() == {missing}
+    assert "+34" not in str(faults[missing].raised("write"))
+    assert world.value(record, "phone") == "+34699999999"
 
 
 async def test_a_days_limit_parks_and_short_failures_are_waited_for(world: World, record: str) -> None:
