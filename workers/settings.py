@@ -144,7 +144,7 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _crm_is_connected(self) -> Self:
-        if self.crm == "hubspot" and self.hubspot.access_token is None:
+        if self.crm == "hubspot" and not self.hubspot.connected:
             raise ValueError("with FAIRLEAD_CRM=hubspot set also FAIRLEAD_HUBSPOT__ACCESS_TOKEN")
         if self.crm == "salesforce" and not self.salesforce.connected:
             raise ValueError("with FAIRLEAD_CRM=salesforce set also FAIRLEAD_SALESFORCE__CLIENT_ID")

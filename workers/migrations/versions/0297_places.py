@@ -3,7 +3,7 @@
 from alembic import op
 
 revision = "0297"
-down_revision = "0290"
+down_revision = "0295"
 
 
 def upgrade() -> None:
