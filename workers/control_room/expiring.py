@@ -12,7 +12,8 @@ _OLD = """
         ORDER BY ended_at LIMIT %(batch)s),
     steps AS (DELETE FROM control.elements WHERE instance_key IN (SELECT key FROM old)),
     tasks AS (DELETE FROM control.user_tasks WHERE instance_key IN (SELECT key FROM old)),
-    troubles AS (DELETE FROM control.incidents WHERE instance_key IN (SELECT key FROM old))
+    troubles AS (DELETE FROM control.incidents WHERE instance_key IN (SELECT key FROM old)),
+    failed AS (DELETE FROM control.jobs WHERE instance_key IN (SELECT key FROM old))
     DELETE FROM control.instances WHERE key IN (SELECT key FROM old)
 """
 _OLD_DAYS = """
