@@ -27,6 +27,7 @@ from workers.settings_sections import (
     Camunda,
     ControlRoom,
     Gateway,
+    Healing,
     Heaps,
     Mail,
     Ports,
@@ -41,6 +42,7 @@ __all__ = [
     "Camunda",
     "ControlRoom",
     "Gateway",
+    "Healing",
     "Heaps",
     "HubSpot",
     "Kafka",
@@ -122,6 +124,7 @@ class Settings(BaseSettings):
     retention: Retention = Retention()
     tracing: Tracing = Tracing()
     control_room: ControlRoom = ControlRoom()
+    healing: Healing = Healing()
     webhooks: Webhooks = Webhooks()
     hubspot: HubSpot = HubSpot()
     salesforce: Salesforce = Salesforce()

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Protocol
-
-import psycopg
 
 from workers.engine.errors import UnreachableError
 from workers.engine.found import FoundTask
@@ -59,29 +57,35 @@ class Hands:
         item = trouble.item
         match action, item:
             case "retry", Incident():
-                (item,) = await incidents.named(self.pool, self.board, [item])
-                return _only(await incidents.retry(self.pool, self.engine, [item], actor))
-            case ("send_again" | "send_late"), DeadLetter():
-                late = action == "send_late"
-                return _only(await dead_letters.retry(self.pool, [item], actor, late=late))
-            case ("send_now" | "start_again"), Stuck():
-                return _only(await stuck.retry(self.pool, [item], actor))
+                done = self._retry(item, trouble.business_id, actor)
+            case (("send_again" | "send_late"), DeadLetter()):
+                done = dead_letters.retry(self.pool, [item], actor, late=action == "send_late")
+            case (("send_now" | "start_again"), Stuck()):
+                done = stuck.retry(self.pool, [item], actor)
             case "renew_job", WaitingJob():
                 before: Json = {"job_key": item.key, "element_instance_key": item.element_key}
-                return await self._noted(trouble, actor, "job.renew", before, lambda: self._renew(item))
+                done = self._noted(trouble, actor, "job.renew", before, lambda: self._renew(item))
             case "reroute", HeldLead():
-                return await self._noted(
-                    trouble, actor, "lead.reroute", {"owner": item.owner_id}, lambda: self._reroute(item, trouble.symptom)
-                )
+                before = {"owner": item.owner_id}
+                done = self._noted(trouble, actor, "lead.reroute", before, lambda: self._reroute(item, trouble.symptom))
             case "check_scorer", ScorerMiss():
                 before = {"model_version": item.version, "misses": round(trouble.value, 2)}
-                return await self._noted(trouble, actor, "scorer.check", before, lambda: self._check(item, actor))
-        outcome = f"refused: {action} does not fit {trouble.symptom}; correct the table healing_rule"
-        return Done(trouble.subject, trouble.business_id, outcome)
+                done = self._noted(trouble, actor, "scorer.check", before, lambda: self._check(item, actor))
+            case _:
+                outcome = f"refused: {action} does not fit {trouble.symptom}; correct the table healing_rule"
+                return Done(trouble.subject, trouble.business_id, outcome)
+        (one,) = await done
+        return one
+
+    async def _retry(self, incident: Incident, business_id: str, actor: Actor) -> list[Done]:
+        named = [replace(incident, business_id=business_id)]
+        if not business_id:  # it may cost a question to Camunda
+            named = await incidents.named(self.pool, self.board, [incident])
+        return await incidents.retry(self.pool, self.engine, named, actor)
 
     async def _noted(
         self, trouble: Trouble, actor: Actor, action: str, before: Json, do: Callable[[], Awaitable[str]]
-    ) -> Done:
+    ) -> list[Done]:
         async with self.pool.connection() as connection:
             entry = await audit.begin(
                 connection, actor, action, target=trouble.subject, subject=trouble.subject,
@@ -96,7 +100,7 @@ class Hands:
             outcome = f"failed: {error}"
         async with self.pool.connection() as connection:
             await audit.settle(connection, entry, outcome, {})
-        return Done(trouble.subject, trouble.business_id, outcome)
+        return [Done(trouble.subject, trouble.business_id, outcome)]
 
     async def _renew(self, job: WaitingJob) -> str:
         await self.engine.renew(job.instance_key, job.element, job.element_key, job.scope_key)
@@ -113,7 +117,9 @@ class Hands:
         return "done"
 
     async def _still_held(self, lead: HeldLead) -> bool:
-        query = "SELECT FROM routing.leads WHERE lead_id = %s AND state = 'assigned' AND owner_id = %s AND assigned_at = %s"
+        query = (
+            "SELECT FROM routing.leads WHERE lead_id = %s AND state = 'assigned' AND owner_id = %s AND assigned_at = %s"
+        )
         async with self.pool.connection() as connection:
             return (await connection.execute(query, (lead.lead_id, lead.owner_id, lead.assigned_at))).rowcount == 1
 
@@ -123,8 +129,3 @@ class Hands:
             check_id = f"healing/{datetime.now(UTC).isoformat(timespec='seconds')}"
             await ask_check(connection, scorer.schema_name, check_id, actor.name)
         return "done"
-
-
-def _only(done: Sequence[Done]) -> Done:
-    (one,) = done
-    return one

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -19,10 +19,11 @@ from workers.engine.errors import UnreachableError
 from workers.healing import cases, switch
 from workers.healing.cases import Verdict
 from workers.healing.hands import Hands
-from workers.healing.model import Case, Dependency, Report, Ruling, State, Trouble
+from workers.healing.model import Case, Report, Ruling, State, Trouble
 from workers.healing.rules import Evaluator, RuleUnusable, judge
 from workers.healing.watching import Watch
 from workers.operations.audit import Actor
+from workers.operations.dependencies import Dependency, Probe
 from workers.operations.model import Done
 from workers.runtime.database import Pool, noticing
 from workers.runtime.errors import PermanentError, Unreachable
@@ -33,7 +34,9 @@ log = structlog.get_logger()
 
 ATTEMPTS = Counter("fairlead_healing_attempts", "Attempts of self-healing, by what came of them.", ["rule", "outcome"])
 ENDED = Counter("fairlead_healing_ended", "Troubles that ended: healed, or gone by themselves or by a person.", ["end"])
-LIMITED = Counter("fairlead_healing_limited", "Attempts put off as the rule's bound for the hour was reached.", ["rule"])
+LIMITED = Counter(
+    "fairlead_healing_limited", "Attempts put off as the rule's bound for the hour was reached.", ["rule"]
+)
 OPEN = Gauge("fairlead_healing_open", "Troubles that are open: waiting, limited, or given up.", ["rule", "state"])
 ON = Gauge("fairlead_healing_on", "1 if troubles are healed, 0 if self-healing is switched off.")
 
@@ -51,16 +54,14 @@ LIMITED_FOR = timedelta(minutes=1)
 SETTLED = timedelta(seconds=30)
 """So long a trouble is not seen any more before it counts as healed; Camunda's search lags by some ten seconds."""
 
-Probe = Callable[[], Awaitable[bool]]
-"""Whether a dependency answers."""
-
 
 @dataclass
 class _ByRule:
     """What a round makes of the troubles of one rule."""
 
     ruling: Ruling
-    due: list[Trouble] = field(default_factory=list)
+    due: list[tuple[Trouble, Ruling]] = field(default_factory=list)
+    """Each with what the table said of it: of the same rule, the pause may differ by attempts and age."""
     done: list[Done] = field(default_factory=list)
     would: int = 0
     waiting: int = 0
@@ -70,7 +71,14 @@ class _ByRule:
 
     def report(self) -> Report:
         return Report(
-            self.ruling.rule, self.ruling.action, self.done, self.would, self.waiting, self.limited, self.given_up, self.away
+            self.ruling.rule,
+            self.ruling.action,
+            self.done,
+            self.would,
+            self.waiting,
+            self.limited,
+            self.given_up,
+            self.away,
         )
 
 
@@ -173,11 +181,11 @@ class Healer:
             await self._hold_back(one, verdicts, spent.get(one.ruling.actor, 0), answers, now)
             if not position.heals or self._dry_run:
                 why = f"Would be done now: {one.ruling.why}"
-                verdicts += [Verdict(t, "waiting", one.ruling.rule, why, now) for t in one.due]
+                verdicts += [Verdict(trouble, "waiting", one.ruling.rule, why, now) for trouble, _ in one.due]
                 one.would, one.due = len(one.due), []
         await cases.judged(self._pool, verdicts)
         for one in by_rule.values():
-            one.done = await self._carry_out(one.ruling, one.due, known)
+            one.done = await self._carry_out(one.due, known)
         await self._count()
         return [one.report() for one in by_rule.values()]
 
@@ -197,7 +205,10 @@ class Healer:
                 continue
             case, of_rule = known[trouble.key], found.setdefault(ruling.rule, _ByRule(ruling))
             time = max(case.since, case.last_at or case.since) + ruling.wait
-            if ruling.action == "none" or case.attempts >= ruling.per_case:
+            if ruling.action == "wait":
+                verdicts.append(Verdict(trouble, "waiting", ruling.rule, ruling.why, now + ruling.wait))
+                of_rule.waiting += 1
+            elif ruling.action == "none" or case.attempts >= ruling.per_case:
                 why = ruling.why if ruling.action == "none" else f"Tried {case.attempts} times in vain. {ruling.why}"
                 verdicts.append(Verdict(trouble, "given_up", ruling.rule, why, now + AGAIN))
                 of_rule.given_up += 1
@@ -205,9 +216,7 @@ class Healer:
                 verdicts.append(Verdict(trouble, "waiting", ruling.rule, ruling.why, time))
                 of_rule.waiting += 1
             else:
-                # Of the same rule, pauses and limits may differ by attempts and age: each is acted upon by its own.
-                of_rule.ruling = ruling
-                of_rule.due.append(trouble)
+                of_rule.due.append((trouble, ruling))
         return found, verdicts
 
     async def _hold_back(
@@ -215,7 +224,6 @@ class Healer:
     ) -> None:
         """Take out what its dependency, or the rule's bound, does not allow now."""
         ruling, needed = one.ruling, one.ruling.waits_for
-        held: list[Trouble]
         state: State
         if one.due and needed is not None and not await self._answers(needed, answers):
             one.away, held, state, why, until = needed, one.due, "waiting", f"Waits until this answers: {needed}.", now
@@ -225,7 +233,7 @@ class Healer:
             why = f"Put off: {ruling.rule} may do {ruling.per_hour} an hour."
             one.limited = len(held)
             LIMITED.labels(ruling.rule).inc(len(held))
-        verdicts += [Verdict(trouble, state, ruling.rule, why, until) for trouble in held]
+        verdicts += [Verdict(trouble, state, ruling.rule, why, until) for trouble, _ in held]
         one.due = one.due[: min(len(one.due) - len(held), IN_A_ROUND)]
 
     async def _answers(self, name: Dependency, answers: dict[Dependency, bool]) -> bool:
@@ -234,9 +242,9 @@ class Healer:
         return answers[name]
 
     async def _carry_out(
-        self, ruling: Ruling, due: Sequence[Trouble], known: Mapping[tuple[str, str], Case]
+        self, due: Sequence[tuple[Trouble, Ruling]], known: Mapping[tuple[str, str], Case]
     ) -> list[Done]:
-        tasks = [asyncio.create_task(self._attempt(ruling, one, known[one.key].attempts)) for one in due]
+        tasks = [asyncio.create_task(self._attempt(ruling, one, known[one.key].attempts)) for one, ruling in due]
         try:
             return [await task for task in tasks]
         finally:

@@ -9,6 +9,8 @@ from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from workers.operations.audit import POLICY
+from workers.operations.dependencies import Dependency
 from workers.operations.model import DeadLetter, Done, Incident, Stuck
 
 Json = dict[str, Any]  # Any: JSON
@@ -28,11 +30,18 @@ Symptom = Literal[
 SYMPTOMS: tuple[Symptom, ...] = get_args(Symptom)
 
 Action = Literal[
-    "retry", "send_again", "send_late", "send_now", "renew_job", "start_again", "reroute", "check_scorer", "none"
+    "retry",
+    "send_again",
+    "send_late",
+    "send_now",
+    "renew_job",
+    "start_again",
+    "reroute",
+    "check_scorer",
+    "wait",
+    "none",
 ]
-"""docs/healing.md says what each does. ``none``: it is left to a person."""
-
-Dependency = Literal["engine", "crm", "mail"]
+"""docs/healing.md says what each does. ``wait``: it is looked at again; ``none``: it is left to a person."""
 
 State = Literal["waiting", "limited", "given_up", "healed", "gone"]
 
@@ -139,7 +148,7 @@ class Ruling(BaseModel):
     @property
     def actor(self) -> str:
         """As the audit trail names it."""
-        return f"policy:{self.rule}"
+        return f"{POLICY}{self.rule}"
 
     @property
     def wait(self) -> timedelta:

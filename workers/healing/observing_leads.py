@@ -94,7 +94,9 @@ def _held(row: DictRow) -> Trouble:
         message = f"Its owner refused {value} leads about {row['product']} within a week as not theirs, and took none."
     else:
         symptom, since, value = "refused_by_territory", row["territory_since"], row["by_territory"]
-        message = f"{value} people of {row['territory']} refused leads about {row['product']} as not theirs; nobody took one."
+        message = (
+            f"{value} people of {row['territory']} refused leads about {row['product']} as not theirs; nobody took one."
+        )
     return Trouble(
         symptom,
         f"lead:{row['lead_id']}",
@@ -111,7 +113,7 @@ def _held(row: DictRow) -> Trouble:
 async def of_scores(pool: Pool) -> list[Trouble]:
     """Scorers whose scores miss the outcomes that came since they were checked last.
 
-    `value` is by how many standard errors as many leads converted as should not have: |Σy − Σp| / √Σp(1 − p), which is
+    `value` is by how many standard errors as many leads converted as should not have: |Σy - Σp| / √Σp(1 - p), which is
     Spiegelhalter's test of calibration in the large (Statistics in Medicine 5, 1986) with weights of one.
     """
     given = {"prefix": scorer_id(""), "checked": CHECKED, "fewest": FEWEST_OUTCOMES}

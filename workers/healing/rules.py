@@ -65,5 +65,5 @@ def _ruling(output: object) -> Ruling | RuleUnusable:
         wrong = RuleUnusable(
             f"The rule {named} of {DECISION} can't be carried out: {column}: {first['msg']}. Correct the table, deploy it."
         )
-        log.error("rule unusable", action="healing_rule_unusable", rule=named, column=column)
+        log.warning("rule unusable", action="healing_rule_unusable", rule=named, column=column)
         return wrong

@@ -31,7 +31,9 @@ Tell = Callable[[Sequence[Incident | DeadLetter]], Awaitable[int]]
 class Watch:
     """One look after the other."""
 
-    def __init__(self, pool: Pool, board: incidents.Board, tell: Tell, *, scores_seconds: float = SCORES_SECONDS) -> None:
+    def __init__(
+        self, pool: Pool, board: incidents.Board, tell: Tell, *, scores_seconds: float = SCORES_SECONDS
+    ) -> None:
         self._pool = pool
         self._board = board
         self._tell = tell
