@@ -8,12 +8,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from workers.engine.embedded import EmbeddedEngine
 from workers.engine.found import FoundTask
 from workers.engine.rest import RestError
 from workers.operations.model import Incident
+
+HEALING_RULES = {"healing_rules.dmn": Path("dmn/healing_rules.dmn").read_bytes()}
+"""What an engine needs so that self-healing can ask what to do."""
 
 
 class EmbeddedBoard:

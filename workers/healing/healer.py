@@ -23,8 +23,8 @@ from workers.healing.model import Case, Report, Ruling, State, Trouble
 from workers.healing.rules import Evaluator, RuleUnusable, judge
 from workers.healing.watching import Watch
 from workers.operations.audit import Actor
-from workers.operations.dependencies import Dependency, Probe
-from workers.operations.model import Done
+from workers.operations.dependencies import Probe
+from workers.operations.model import Dependency, Done
 from workers.runtime.database import Pool, noticing
 from workers.runtime.errors import PermanentError, Unreachable
 from workers.runtime.housekeeping import ended, regularly

@@ -10,8 +10,7 @@ from typing import Any, Literal, get_args
 from pydantic import BaseModel, ConfigDict, Field
 
 from workers.operations.audit import POLICY
-from workers.operations.dependencies import Dependency
-from workers.operations.model import DeadLetter, Done, Incident, Stuck
+from workers.operations.model import DeadLetter, Dependency, Done, Incident, Stuck
 
 Json = dict[str, Any]  # Any: JSON
 

@@ -5,19 +5,18 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from typing import Any, Literal
+from typing import Any
 
 import psycopg
 from psycopg import AsyncConnection
 
+from workers.operations.model import Dependency
 from workers.runtime.database import Pool
 from workers.runtime.zeebe import ZeebeClient
 from workers.runtime.zeebe_types import EngineBusy, Refused
 from workers.settings import Settings
 
 PATIENCE_SECONDS = 5.0
-
-Dependency = Literal["engine", "crm", "mail"]
 
 Probe = Callable[[], Awaitable[bool]]
 """Whether a dependency answers."""

@@ -20,8 +20,8 @@ from workers.healing.model import Case, Ruling
 from workers.healing.watching import Watch
 from workers.operations import audit
 from workers.operations.audit import Actor
-from workers.operations.dependencies import Dependency, Probe, greets
-from workers.operations.model import Incident
+from workers.operations.dependencies import Probe, greets
+from workers.operations.model import Dependency, Incident
 from workers.operations.telling import Telling
 from workers.runtime import answers
 from workers.runtime.database import Pool

@@ -10,11 +10,10 @@ import os
 import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
-from tests.embedded_board import EmbeddedBoard
+from tests.embedded_board import HEALING_RULES, EmbeddedBoard
 from tests.unit.operations.conftest import eventually, rows
 from tests.unit.runtime.demo.diagram import deploy, one_task
 from workers.engine.embedded import EmbeddedEngine
@@ -23,7 +22,8 @@ from workers.healing.hands import Hands
 from workers.healing.healer import Healer
 from workers.healing.watching import Watch
 from workers.operations import audit
-from workers.operations.dependencies import Dependency, Probe
+from workers.operations.dependencies import Probe
+from workers.operations.model import Dependency
 from workers.operations.telling import Telling
 from workers.runtime import discovery
 from workers.runtime.database import Pool
@@ -35,7 +35,6 @@ from workers.settings import Settings, WorkerLimits, Zeebe
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
 
-RULES = Path("dmn/healing_rules.dmn")
 ROOT = "tests.unit.runtime.demo"
 NUMBER = int(os.environ.get("FAIRLEAD_TEST_INCIDENTS", "60"))
 TARGET_SHARE = 0.95
@@ -52,7 +51,8 @@ async def test_incidents_of_an_outage_are_gone_within_ten_minutes(
     port = free_port()
     board = EmbeddedBoard(engine, "run_fetch")
     async with ZeebeClient(Settings(zeebe=Zeebe(address=engine.address))) as client:
-        await deploy(client, {"fetch.bpmn": one_task("fetch"), "healing_rules.dmn": RULES.read_bytes()})
+        await deploy(client, {"fetch.bpmn": one_task("fetch")})
+        await client.deploy(HEALING_RULES)
         resources = Resources(Settings(), pool, {"port": port})
         feed = Feed(
             client,

@@ -9,13 +9,13 @@ import signal
 import sys
 from asyncio.subprocess import PIPE
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 from typer.testing import CliRunner, Result
 
+from tests.embedded_board import HEALING_RULES
 from tests.unit.operations.conftest import bury, eventually, rows
 from workers.cli.heal import app as of_healing
 from workers.cli.ops import app as of_operators
@@ -23,8 +23,6 @@ from workers.engine.embedded import EmbeddedEngine
 from workers.runtime.database import Pool
 from workers.runtime.zeebe import ZeebeClient
 from workers.settings import get_settings
-
-RULES = Path("dmn/healing_rules.dmn")
 
 
 @pytest.fixture(autouse=True)
@@ -42,7 +40,7 @@ async def rules(engine: EmbeddedEngine, monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setenv("FAIRLEAD_ZEEBE__ADDRESS", engine.address)
     get_settings.cache_clear()
     async with ZeebeClient(get_settings()) as client:
-        await client.deploy({RULES.name: RULES.read_bytes()})
+        await client.deploy(HEALING_RULES)
 
 
 async def ops(*arguments: str, typed: str = "", group: str = "ops") -> Result:
