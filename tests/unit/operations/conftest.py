@@ -36,6 +36,7 @@ class Trouble:
     """Makes incidents in a process of its own, and works on its jobs."""
 
     def __init__(self, engine: EmbeddedEngine, client: ZeebeClient, process: str) -> None:
+        self.engine = engine
         self.client = client
         self.process = process
         self.board = EmbeddedBoard(engine, process)

@@ -93,7 +93,9 @@ async def test_refusals_of_a_kind_make_a_pattern_unless_one_was_taken(pool: Pool
     assert await held(pool) == {"now": ("refused_by_owner", 3)}
     await lead(pool, "taken", "ana", state="accepted")
     assert await held(pool) == {}
-    await rows(pool, "UPDATE routing.leads SET accepted_at = now() - interval '8 days' WHERE lead_id = 'taken' RETURNING 1")
+    await rows(
+        pool, "UPDATE routing.leads SET accepted_at = now() - interval '8 days' WHERE lead_id = 'taken' RETURNING 1"
+    )
     await rows(pool, "UPDATE routing.assignments SET accepted_at = now() - interval '8 days' RETURNING 1")
     await rows(pool, "UPDATE runtime.timeline SET at = now() - interval '8 days' RETURNING 1")
     assert await held(pool) == {}
@@ -122,7 +124,7 @@ async def test_scores_that_outcomes_do_not_bear_out(pool: Pool, converted: int, 
         await lead(pool, f"lead-{number}", "ana", state="discarded")
     await rows(
         pool,
-        "UPDATE routing.leads SET score = '{\"value\": 0.3, \"model_version\": \"v1\"}', outcome_at = now(),"
+        'UPDATE routing.leads SET score = \'{"value": 0.3, "model_version": "v1"}\', outcome_at = now(),'
         " converted = split_part(lead_id, '-', 2)::int < %s RETURNING 1",
         converted,
     )

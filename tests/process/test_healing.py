@@ -1,0 +1,159 @@
+"""Self-healing on whole processes, by the rules as they are shipped: each fault stays while it is off, and is gone after."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+
+import pytest
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from pydantic import SecretStr
+
+from tests.embedded_board import EmbeddedBoard
+from tests.process.building import open_building
+from tests.process.conftest import furnish
+from tests.process.house import House
+from workers.chaos.proxy import Link, open_links
+from workers.engine.embedded import EmbeddedEngine
+from workers.healing import switch
+from workers.healing.hands import Hands
+from workers.healing.healer import Healer
+from workers.healing.model import Report
+from workers.healing.watching import Watch
+from workers.operations import audit
+from workers.operations.audit import Actor
+from workers.operations.dependencies import probes
+
+BY_NOBODY = Actor("test", "To see that nothing else heals it.")
+
+
+async def nobody(found: object) -> int:
+    return 0
+
+
+class Clinic:
+    """A house in which something goes wrong, and self-healing, a round at a time."""
+
+    def __init__(self, house: House) -> None:
+        self.house = house
+        board = EmbeddedBoard(house.engine, "lead_routing", "lead_id")
+        self.healer = Healer(
+            house.settings,
+            house.pool,
+            house.client,
+            Watch(house.pool, board, nobody),
+            Hands(house.pool, board, house.client),
+            probes(house.settings, house.pool, house.client),
+            settled=timedelta(),
+        )
+
+    async def round(self) -> dict[str, Report]:
+        """One round, an hour after the one before: pauses are over."""
+        await self.healer.once()
+        await self.house.rows(
+            "UPDATE healing.cases SET since = since - interval '1 hour', last_at = last_at - interval '1 hour',"
+            " next_at = now() WHERE ended_at IS NULL RETURNING 1"
+        )
+        return {report.rule: report for report in await self.healer.once()}
+
+    async def off(self) -> None:
+        assert (await switch.turn(self.house.pool, BY_NOBODY, on=False)).ok
+
+    async def on(self) -> None:
+        assert (await switch.turn(self.house.pool, BY_NOBODY, on=True)).ok
+
+    async def owner(self, lead_id: str, other_than: str = "") -> str:
+        """Whose lead it is, once somebody is asked who is not `other_than`."""
+
+        async def found() -> bool:
+            state = await self.house.state(lead_id)
+            return state["state"] == "assigned" and state["owner_id"] != other_than
+
+        await self.house.until_async(found, f"an owner of {lead_id}")
+        instance = await self.house.instance(lead_id)
+        await self.house.until(
+            lambda: self.house.engine.open_user_tasks(instance, "accept_lead"), "the owner to be asked"
+        )
+        return str((await self.house.state(lead_id))["owner_id"])
+
+    async def healed(self) -> list[tuple[str, str]]:
+        """The symptom and rule of each case that is over, healed."""
+        await self.healer.once()
+        found = await self.house.rows(
+            "SELECT symptom, rule FROM healing.cases WHERE state = 'healed' ORDER BY ended_at"
+        )
+        return [(row["symptom"], row["rule"]) for row in found]
+
+
+async def test_leads_of_owners_who_left_or_refuse_their_kind_go_to_the_next(house: House) -> None:
+    clinic = Clinic(house)
+    lead_id = await house.lead()
+    former = await clinic.owner(lead_id)
+    (other,) = {"ana", "ben"} - {former}
+    await house.rows("UPDATE routing.reps SET active = false WHERE id = %s RETURNING 1", former)
+
+    await clinic.off()
+    assert (await clinic.round())["owner-left"].would == 1
+    assert (await house.state(lead_id))["owner_id"] == former
+    await clinic.on()
+    assert [one.outcome for one in (await clinic.round())["owner-left"].done] == ["done"]
+    assert await clinic.owner(lead_id, former) == other
+    entry = await house.row("SELECT actor, why, facts FROM runtime.timeline WHERE action = 'rejected'")
+    assert (entry["actor"], entry["why"]) == (
+        "lead_routing.note_refusal", "Taken back by self-healing: the owner has left.",
+    )  # fmt: skip
+    assert await house.open_slots(former) == 0
+    (done,) = await audit.entries(house.pool, actor=audit.POLICY)
+    assert (done.actor, done.action, done.business_id) == ("policy:owner-left", "lead.reroute", lead_id)
+    assert await clinic.healed() == [("owner_left", "owner-left")]
+
+    # The other one says of three more that they are not theirs; a fourth goes on before they look at it.
+    await house.complete(lead_id, "accept_lead", owner_response="reject", reject_reason="wrong_fit", reject_note="")
+    for _ in range(2):
+        refused = await house.lead(email=None, phone=None, company="Other Werke", external_id=None)
+        await clinic.owner(refused)
+        await house.complete(refused, "accept_lead", owner_response="reject", reject_reason="wrong_fit", reject_note="")
+        await house.passed(refused, "note_refusal")
+    fourth = await house.lead(name="Uwe Vier", email="uwe@vier.example", phone=None, company="Vier AG")
+    assert await clinic.owner(fourth) == other
+    await house.rows("UPDATE routing.reps SET active = true WHERE id = %s RETURNING 1", former)
+    assert [one.outcome for one in (await clinic.round())["refused-by-owner"].done] == ["done"]
+    assert await clinic.owner(fourth, other) == former
+
+
+@pytest.fixture
+async def crm(dsn: str) -> AsyncIterator[Link]:
+    """The way to the CRM, which can be cut."""
+    server = conninfo_to_dict(dsn)
+    host, port = str(server.get("host", "127.0.0.1")), int(server["port"] or 5432)
+    async with open_links({"crm": (host, port)}) as links:
+        yield links["crm"]
+
+
+async def test_what_an_outage_of_the_crm_stopped_goes_on_when_it_is_back(
+    engine: EmbeddedEngine, dsn: str, crm: Link
+) -> None:
+    away = SecretStr(make_conninfo(dsn, host="127.0.0.1", port=crm.port))
+    async with open_building(House, engine, dsn, crm_database_url=away) as house:
+        await furnish(house)
+        await house.serve()
+        clinic = Clinic(house)
+        crm.refusing = True
+        crm.reset()
+        leads = [
+            await house.lead(name=f"Lead {n}", email=f"x@firm-{n}.example", phone=None, company=f"Firm {n}")
+            for n in range(2)
+        ]
+        await house.until(lambda: len(engine.incidents()) == len(leads), "every try to be used up")
+
+        report = (await clinic.round())["crm-incident"]
+        assert (report.away, list(report.done)) == ("crm", [])
+        await clinic.off()
+        crm.heal()
+        assert (await clinic.round())["crm-incident"].would == len(leads)
+        assert len(engine.incidents()) == len(leads)
+        await clinic.on()
+        assert {one.business_id for one in (await clinic.round())["crm-incident"].done} == set(leads)
+        for lead_id in leads:
+            await clinic.owner(lead_id)
+        assert await clinic.healed() == [("incident", "crm-incident")] * len(leads)
