@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 
+import psycopg
 import pytest
-from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.conninfo import make_conninfo
 from pydantic import SecretStr
 
 from tests.embedded_board import EmbeddedBoard
 from tests.process.building import open_building
 from tests.process.conftest import furnish
 from tests.process.house import House
-from workers.chaos.proxy import Link, open_links
 from workers.engine.embedded import EmbeddedEngine
 from workers.healing import switch
 from workers.healing.hands import Hands
@@ -121,25 +121,35 @@ async def test_leads_of_owners_who_left_or_refuse_their_kind_go_to_the_next(hous
     assert await clinic.owner(fourth, other) == former
 
 
+CRM = "healing_test_crm"
+"""The CRM's own role: while it may not log in, the CRM is away, and alone."""
+
+
 @pytest.fixture
-async def crm(dsn: str) -> AsyncIterator[Link]:
-    """The way to the CRM, which can be cut."""
-    server = conninfo_to_dict(dsn)
-    host, port = str(server.get("host", "127.0.0.1")), int(server["port"] or 5432)
-    async with open_links({"crm": (host, port)}) as links:
-        yield links["crm"]
+def crm(postgres: str) -> Iterator[Callable[[bool], None]]:
+    """Says whether the CRM is there."""
+
+    def there(is_there: bool) -> None:
+        with psycopg.connect(postgres, autocommit=True) as connection:
+            connection.execute(f"ALTER ROLE {CRM} {'LOGIN' if is_there else 'NOLOGIN'}".encode())
+            if not is_there:
+                connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = %s", (CRM,))
+
+    with psycopg.connect(postgres, autocommit=True) as connection:
+        connection.execute(f"CREATE ROLE {CRM} SUPERUSER LOGIN".encode())
+        yield there
+        connection.execute(f"DROP ROLE {CRM}".encode())
 
 
 async def test_what_an_outage_of_the_crm_stopped_goes_on_when_it_is_back(
-    engine: EmbeddedEngine, dsn: str, crm: Link
+    engine: EmbeddedEngine, dsn: str, crm: Callable[[bool], None]
 ) -> None:
-    away = SecretStr(make_conninfo(dsn, host="127.0.0.1", port=crm.port))
-    async with open_building(House, engine, dsn, crm_database_url=away) as house:
+    crm(False)
+    apart = SecretStr(make_conninfo(dsn, user=CRM))
+    async with open_building(House, engine, dsn, crm_database_url=apart) as house:
         await furnish(house)
         await house.serve()
         clinic = Clinic(house)
-        crm.refusing = True
-        crm.reset()
         leads = [
             await house.lead(name=f"Lead {n}", email=f"x@firm-{n}.example", phone=None, company=f"Firm {n}")
             for n in range(2)
@@ -149,7 +159,7 @@ async def test_what_an_outage_of_the_crm_stopped_goes_on_when_it_is_back(
         report = (await clinic.round())["crm-incident"]
         assert (report.away, list(report.done)) == ("crm", [])
         await clinic.off()
-        crm.heal()
+        crm(True)
         assert (await clinic.round())["crm-incident"].would == len(leads)
         assert len(engine.incidents()) == len(leads)
         await clinic.on()
