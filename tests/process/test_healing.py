@@ -67,7 +67,7 @@ class Clinic:
 
         async def found() -> bool:
             state = await self.house.state(lead_id)
-            return state["state"] == "assigned" and state["owner_id"] != other_than
+            return bool(state["state"] == "assigned" and state["owner_id"] != other_than)
 
         await self.house.until_async(found, f"an owner of {lead_id}")
         instance = await self.house.instance(lead_id)

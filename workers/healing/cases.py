@@ -38,9 +38,9 @@ _ENDED = """
         state = CASE WHEN attempts > 0 AND state <> 'given_up' AND NOT EXISTS (
             SELECT FROM runtime.audit a WHERE a.subject = c.subject AND a.at >= c.since AND a.outcome = 'done'
               AND NOT starts_with(a.actor, %(policies)s)) THEN 'healed' ELSE 'gone' END
-    WHERE ended_at IS NULL AND symptom = ANY(%(looked_for)s)
+    WHERE ended_at IS NULL AND symptom = ANY(%(looked_for)s) AND NOT symptom || ' ' || subject = ANY(%(seen)s)
       AND greatest(seen_at, last_at) < clock_timestamp() - %(settled)s
-    RETURNING rule, state
+    RETURNING state
 """
 _JUDGED = """
     UPDATE healing.cases c SET state = j.state, rule = j.rule, why = j.why, next_at = j.next_at
@@ -84,12 +84,17 @@ async def seen(pool: Pool, troubles: Sequence[Trouble]) -> dict[tuple[str, str],
     return {(row.pop("subject"), row.pop("symptom")): Case(**row) for row in rows}
 
 
-async def end(pool: Pool, looked_for: Collection[Symptom], settled: timedelta) -> list[tuple[str, State]]:
-    """End the cases of these symptoms that have not been seen for so long; the rule and the end of each."""
-    given = {"looked_for": list(looked_for), "settled": settled, "policies": POLICY}
+async def end(
+    pool: Pool, looked_for: Collection[Symptom], known: Collection[tuple[str, str]], settled: timedelta
+) -> list[State]:
+    """End the cases of these symptoms that are not among those `known` now, nor were for so long; how each ended."""
+    given = {
+        "looked_for": list(looked_for), "seen": [f"{symptom} {subject}" for subject, symptom in known],
+        "settled": settled, "policies": POLICY,
+    }  # fmt: skip
     async with pool.connection() as connection:
         rows = await (await connection.execute(_ENDED, given)).fetchall()
-    return [(row["rule"], row["state"]) for row in rows]
+    return [row["state"] for row in rows]
 
 
 async def judged(pool: Pool, verdicts: Sequence[Verdict]) -> None:

@@ -165,7 +165,7 @@ class Healer:
         ON.set(position.heals)
         troubles, looked = await self._watch.look()
         known = await cases.seen(self._pool, troubles)
-        for _, end in await cases.end(self._pool, looked, self._settled):
+        for end in await cases.end(self._pool, looked, known, self._settled):
             ENDED.labels(end).inc()
         now = datetime.now(UTC)
         due = list({one.key: one for one in troubles if known[one.key].next_at <= now}.values())

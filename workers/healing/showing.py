@@ -119,11 +119,11 @@ def position(switch: Switch) -> str:
 
 def listed(found: Sequence[Shown]) -> Table:
     """Cases in the terminal."""
-    shown = table("state", "since", "what", "case", "rule", "tries", "why", folded="why")
+    shown = table("state", "since", "what", "case", "tries", "why", folded="why")
     for one in found:
-        what = f"{one.symptom} {one.process} {one.task}".strip()
-        why = one.why or one.message
-        shown.add_row(one.state, ago(one.since), what, one.business_id or "—", one.rule or "—", str(one.attempts), why)
+        what = f"{one.symptom} {one.task}".strip()
+        why = f"{one.rule}: {one.why}" if one.rule else one.why or one.message
+        shown.add_row(one.state, ago(one.since), what, one.business_id or "—", str(one.attempts), why)
     return shown
 
 

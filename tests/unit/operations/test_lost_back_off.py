@@ -10,6 +10,7 @@ import pytest
 
 from tests.embedded_board import HEALING_RULES
 from tests.unit.operations.conftest import Trouble, eventually, rows
+from workers.control_room.following import forget
 from workers.control_room.projection import KINDS, rows_of, write
 from workers.engine.embedded import EmbeddedEngine
 from workers.healing import switch
@@ -103,6 +104,8 @@ async def test_what_else_was_tried_does_not_help(trouble: Trouble) -> None:
         await trouble.client.extend(job.key, 1)
     with pytest.raises(Refused):
         await trouble.client.fail(job.key, retries=2, message="again")
+    with pytest.raises(Refused):  # it takes the retries, but knows of no incident
+        await trouble.client.resolve_incident(job.key, job_key=job.key, retries=3)
     assert await waiting(trouble) == []
     await trouble.client.start(trouble.process, {"case": "c1"})
     (other,) = await trouble.jobs(1)
@@ -137,7 +140,7 @@ async def test_a_forgotten_job_is_begun_anew(dsn: str, pool: Pool, trouble: Trou
         return "ELEMENT_COMPLETED" in states
 
     await eventually(done, "the instance to go on")
-    await rows(pool, "TRUNCATE control.jobs, control.elements, control.cursors; SELECT 1")
+    await forget(pool)
     await read(pool, trouble.engine)
     assert await healer.once() == []
     assert await rows(pool, "SELECT state, attempts FROM healing.cases") == [("healed", 1)]

@@ -173,7 +173,9 @@ async def test_one_round_says_what_it_did_and_a_dry_one_what_it_would(pool: Pool
     ((report,), logged) = await once("--dry-run")
     assert b"healing_blind" in logged  # the engine in memory has no REST
     assert (report["rule"], report["would"], report["done"]) == ("transient-crm", 1, [])
-    assert "Would be done now" in (await ops("show", group="heal")).stdout
+    (shown,) = json.loads((await ops("show", "--json", group="heal")).stdout)
+    assert shown["why"].startswith("Would be done now: ")
+    assert "lead-1" in (await ops("show", group="heal")).stdout
     ((report,), _) = await once()
     assert [each["outcome"] for each in report["done"]] == ["done"]
     assert "policy:transient-crm" in (await ops("history", group="heal")).stdout
