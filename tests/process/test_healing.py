@@ -48,13 +48,15 @@ class Clinic:
         )
 
     async def round(self) -> dict[str, Report]:
-        """One round, an hour after the one before: pauses are over."""
-        await self.healer.once()
-        await self.house.rows(
-            "UPDATE healing.cases SET since = since - interval '1 hour', last_at = last_at - interval '1 hour',"
-            " next_at = now() WHERE ended_at IS NULL RETURNING 1"
-        )
-        return {report.rule: report for report in await self.healer.once()}
+        """The next round in which something may be done: if need be, an hour later, when pauses are over."""
+        reports = await self.healer.once()
+        if not any(one.done or one.would or one.away for one in reports):
+            await self.house.rows(
+                "UPDATE healing.cases SET since = since - interval '1 hour', last_at = last_at - interval '1 hour',"
+                " next_at = now() WHERE ended_at IS NULL RETURNING 1"
+            )
+            reports = await self.healer.once()
+        return {report.rule: report for report in reports}
 
     async def off(self) -> None:
         assert (await switch.turn(self.house.pool, BY_NOBODY, on=False)).ok
@@ -109,8 +111,8 @@ async def test_leads_of_owners_who_left_or_refuse_their_kind_go_to_the_next(hous
 
     # The other one says of three more that they are not theirs; a fourth goes on before they look at it.
     await house.complete(lead_id, "accept_lead", owner_response="reject", reject_reason="wrong_fit", reject_note="")
-    for _ in range(2):
-        refused = await house.lead(email=None, phone=None, company="Other Werke", external_id=None)
+    for name in ("Zwei", "Drei"):
+        refused = await house.lead(name=f"Uwe {name}", email=f"x@{name}.example", phone=None, company=f"{name} AG")
         await clinic.owner(refused)
         await house.complete(refused, "accept_lead", owner_response="reject", reject_reason="wrong_fit", reject_note="")
         await house.passed(refused, "note_refusal")

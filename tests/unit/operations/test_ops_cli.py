@@ -178,7 +178,8 @@ async def test_one_round_says_what_it_did_and_a_dry_one_what_it_would(pool: Pool
     assert "lead-1" in (await ops("show", group="heal")).stdout
     ((report,), _) = await once()
     assert [each["outcome"] for each in report["done"]] == ["done"]
-    assert "policy:transient-crm" in (await ops("history", group="heal")).stdout
+    (entry,) = json.loads((await ops("history", "--json", group="heal")).stdout)
+    assert (entry["actor"], entry["action"]) == ("policy:transient-crm", "dead_letter.retry")
 
 
 async def test_the_switch_says_who_and_why(pool: Pool) -> None:
