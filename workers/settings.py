@@ -28,6 +28,7 @@ from workers.settings_sections import (
     Camunda,
     ControlRoom,
     Gateway,
+    Healing,
     Heaps,
     Mail,
     Ports,
@@ -42,6 +43,7 @@ __all__ = [
     "Camunda",
     "ControlRoom",
     "Gateway",
+    "Healing",
     "Heaps",
     "HubSpot",
     "Kafka",
@@ -125,6 +127,7 @@ class Settings(BaseSettings):
     retention: Retention = Retention()
     tracing: Tracing = Tracing()
     control_room: ControlRoom = ControlRoom()
+    healing: Healing = Healing()
     webhooks: Webhooks = Webhooks()
     hubspot: HubSpot = HubSpot()
     salesforce: Salesforce = Salesforce()

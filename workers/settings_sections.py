@@ -58,7 +58,7 @@ class Ports(BaseModel):
     worker_metrics: int = 9102
     scorer_metrics: int = 9103
     upkeep_metrics: int = 9104
-    repair_metrics: int = 9105
+    healing_metrics: int = 9105
     forecaster_metrics: int = 9106
     planner_metrics: int = 9107
     readmodel_metrics: int = 9108
@@ -205,6 +205,15 @@ class WorkerLimits(BaseModel):
     """A job is taken for no longer than this (and 15 s), and taken again while it is worked on."""
     max_deliveries: int = 5
     """How often a job is started that never gives an answer, before it becomes an incident."""
+
+
+class Healing(BaseModel):
+    """Self-healing; its rules are the decision table `healing_rule` (docs/healing.md)."""
+
+    enabled: bool = True
+    """False: nothing is done without a person, whatever the switch (`fairlead heal on`) says."""
+    every_seconds: float = Field(default=10.0, ge=1.0)
+    """Between two rounds."""
 
 
 class Retention(BaseModel):

@@ -1,5 +1,5 @@
 """The stack that is hurt: the local one on ports and in a folder of its own, with a `Link` on each way between our
-processes and what they need, two workers to which every job comes twice, and the repair policies at work.
+processes and what they need, two workers to which every job comes twice, and self-healing at work.
 """
 
 from __future__ import annotations

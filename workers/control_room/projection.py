@@ -59,7 +59,17 @@ MODIFICATIONS = Kind(
     ("MODIFIED",),
     ("activateInstructions.elementId", "processInstanceKey"),
 )
-KINDS = (PROCESSES, INSTANCES, USER_TASKS, INCIDENTS, MODIFICATIONS)
+JOBS = Kind(
+    "JOB",
+    "job",
+    ("FAILED", "RECURRED_AFTER_BACKOFF"),
+    (
+        "bpmnProcessId", "elementId", "elementInstanceKey", "processDefinitionKey", "processInstanceKey", "recurringTime",
+        "retries", "retryBackoff", "type",
+    ),
+)  # fmt: skip
+"""Only of those that failed: how many wait for their next try, and until when."""
+KINDS = (PROCESSES, INSTANCES, USER_TASKS, INCIDENTS, MODIFICATIONS, JOBS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +146,7 @@ _TABLES = (
         ("raised_at", "resolved_at"),
     ),
     _Table("modifications", {"instance_key": "bigint", "elements": "text[]", "at": "timestamptz"}),
+    _Table("jobs", _PLACE | {"element_key": "bigint", "job_type": "text", "waits_until": "timestamptz"}),
 )  # fmt: skip
 
 # What a merge changes in the counts: the rows as they are now, less the rows as they were (which a statement still sees).
@@ -269,6 +280,14 @@ def _modification(rows: Rows, record: Record) -> None:
     )
 
 
+def _job(rows: Rows, record: Record) -> None:
+    value = record["value"]
+    until = None
+    if record["intent"] == "FAILED" and value["retries"] > 0 and value["retryBackoff"] > 0:
+        until = datetime.fromtimestamp(value["recurringTime"] / 1000, UTC).isoformat()
+    _merged(rows, "jobs", record, {}, **_place(value), job_type=value["type"], waits_until=until)
+
+
 def _life(record: Record, began: str, begins: str, completes: str, is_forced: str) -> Row:
     """The moments of something that begins, and completes or is ended by force."""
     at, intent = _moment(record), record["intent"]
@@ -300,6 +319,7 @@ _READERS: dict[str, Callable[[Rows, Record], None]] = {
     INSTANCES.value_type: _element,
     USER_TASKS.value_type: _user_task,
     INCIDENTS.value_type: _incident,
+    JOBS.value_type: _job,
     PROCESSES.value_type: _process,
     MODIFICATIONS.value_type: _modification,
 }

@@ -243,7 +243,7 @@ def _own(settings: Settings) -> list[Program]:
         one("worker", "Worker", 3, "worker_metrics", "worker", "run", "--all", *excluded),
         one("scorer", "Scoring worker", 3, "scorer_metrics", "worker", "run", SCORING_TASK),
         one("upkeep", "Scorer upkeep", 3, "upkeep_metrics", "worker", "run", *UPKEEP_TASKS),
-        one("repair", "Repair", 3, "repair_metrics", "ops", "repair", "run"),
+        one("healing", "Self-healing", 3, "healing_metrics", "heal", "run"),
         one("gateway", "Gateway and control room", 4, "gateway", "gateway", "run"),
     ]
     if settings.engine == "local" or settings.control_room.records_url is not None:

@@ -135,6 +135,20 @@ class Instance:
     def mend(self, key: int, element: str, message: str, *, job: int | None = None) -> None:
         self._incident(key, element, message, job, "RESOLVED")
 
+    def wait_for_retry(self, job: int, element: str, *, seconds: float) -> None:
+        """A job fails, and waits so long for its next try."""
+        self._job(job, element, "FAILED", self.log.now + timedelta(seconds=seconds))
+
+    def comes_again(self, job: int, element: str) -> None:
+        """Its back-off is over."""
+        self._job(job, element, "RECURRED_AFTER_BACKOFF", self.log.now)
+
+    def _job(self, key: int, element: str, intent: str, recurring: datetime) -> None:
+        self.log.write(
+            "JOB", intent, key, **self._place, elementId=element, elementInstanceKey=key + 1, type=f"task.{element}",
+            retries=2, retryBackoff=1_000, recurringTime=int(recurring.timestamp() * 1000),
+        )  # fmt: skip
+
     def _incident(self, key: int, element: str, message: str, job: int | None, intent: str) -> None:
         self.log.write(
             "INCIDENT", intent, key, **self._place, elementId=element, elementInstanceKey=key + 1, jobKey=job or -1,

@@ -202,6 +202,13 @@ async def test_a_repair_by_policy_counts_as_recovery(pool: Pool, log: EngineLog,
             "INSERT INTO runtime.audit (actor, action, target, subject, why, outcome, settled_at)"
             " VALUES ('policy:crm_away', 'incident.retry', 'incident 1', 'job:901', 'it is back', 'done', now())"
         )
+        # Other troubles count where something was tried.
+        for subject, state, attempts in (("lead:1", "healed", 1), ("lead:2", "gone", 1), ("lead:3", "gone", 0)):
+            await connection.execute(
+                "INSERT INTO healing.cases (subject, symptom, since, state, attempts, ended_at)"
+                " VALUES (%s, 'owner_left', now(), %s, %s, now())",
+                (subject, state, attempts),
+            )
     shown = {one.kpi.name: one.value for one in (await read(pool)).kpis}
     assert shown["auto_recovery"] == 0.5
     assert shown["time_to_repair"] == 10

@@ -419,3 +419,27 @@ async def test_figures_of_a_day_are_read_anew_after_a_change(
     assert (await client.get("/control")).text == before, "read a moment ago"
     app.state.parts.live._version += 1  # as its look does
     assert (await client.get("/control")).text != before
+
+
+async def test_self_healing_is_shown_and_switched(pool: Pool, operator: Client) -> None:
+    case = (
+        "INSERT INTO healing.cases (subject, symptom, business_id, process, task, since, state, rule, why, attempts, last_at,"
+        " ended_at) VALUES (%s, %s, %s, 'lead_routing', 'accept_lead', now() - interval '5 minutes', %s, %s, %s, 1, now(), %s)"
+    )
+    async with pool.connection() as connection:
+        for given in (
+            ("lead:1", "owner_left", "lead-one", "healed", "owner-left", "The next one is asked.", "now"),
+            ("job:2", "incident", "lead-two", "given_up", "crm-incident", "<b>Tried 6 times in vain.</b>", None),
+        ):
+            await connection.execute(case, given)
+    page = (await operator.get("/control/operations")).text
+    assert "lead-one" in page
+    assert "&lt;b&gt;Tried 6 times in vain." in page
+    sent = {"word": word_of(page), "what": "healing", "how": "off", "why": "We move the CRM.", "by": "Olga"}
+    assert (await operator.post("/control/operations", data=sent | {"why": ""})).status_code == 422
+    assert (await operator.post("/control/operations", data=sent | {"how": "perhaps"})).status_code == 422
+    off = (await operator.post("/control/operations", data=sent)).text
+    assert "1 of 1 done" in off
+    assert "We move the CRM." in off
+    assert "it is off already" in (await operator.post("/control/operations", data=sent)).text
+    assert "Switch it off" in (await operator.post("/control/operations", data=sent | {"how": "on"})).text

@@ -1,6 +1,6 @@
-"""How fast the shipped policies get rid of incidents once their cause has passed: the target is 95 % within 10 minutes.
+"""How fast the shipped rules get rid of incidents once their cause has passed: the target is 95 % within 10 minutes.
 
-``FAIRLEAD_TEST_INCIDENTS=1000`` makes more of them; docs/adr/0004-runtime.md has the figures.
+``FAIRLEAD_TEST_INCIDENTS=1000`` makes more of them; docs/healing.md has the figures.
 """
 
 from __future__ import annotations
@@ -13,13 +13,17 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.unit.operations.conftest import Records, eventually, rows
+from tests.embedded_board import HEALING_RULES, EmbeddedBoard
+from tests.unit.operations.conftest import eventually, rows
 from tests.unit.runtime.demo.diagram import deploy, one_task
 from workers.engine.embedded import EmbeddedEngine
 from workers.engine.ports import free_port
+from workers.healing.hands import Hands
+from workers.healing.healer import Healer
+from workers.healing.watching import Watch
 from workers.operations import audit
-from workers.operations.policies import Dependency, load
-from workers.operations.repair import Probe, Repair
+from workers.operations.dependencies import Probe
+from workers.operations.model import Dependency
 from workers.operations.telling import Telling
 from workers.runtime import discovery
 from workers.runtime.database import Pool
@@ -45,9 +49,10 @@ async def test_incidents_of_an_outage_are_gone_within_ten_minutes(
     dsn: str, pool: Pool, engine: EmbeddedEngine, record_property: Callable[[str, object], None]
 ) -> None:
     port = free_port()
-    board = Records(engine, "run_fetch")
+    board = EmbeddedBoard(engine, "run_fetch")
     async with ZeebeClient(Settings(zeebe=Zeebe(address=engine.address))) as client:
         await deploy(client, {"fetch.bpmn": one_task("fetch")})
+        await client.deploy(HEALING_RULES)
         resources = Resources(Settings(), pool, {"port": port})
         feed = Feed(
             client,
@@ -86,12 +91,13 @@ async def test_incidents_of_an_outage_are_gone_within_ten_minutes(
             return True
 
         probes: dict[Dependency, Probe] = {"engine": yes, "crm": answers, "mail": yes}
-        tell = Telling(pool, board, Settings()).tell
-        repair = Repair(dsn, pool, board, client, load(), probes, tell)
+        settings = Settings.model_validate({"database_url": dsn})
+        watch = Watch(pool, board, Telling(pool, board, settings).tell)
+        healer = Healer(settings, pool, client, watch, Hands(pool, board, client), probes)
         stop = asyncio.Event()
-        repairing = asyncio.create_task(repair.run(stop, 10.0))
+        healing = asyncio.create_task(healer.run(stop, 10.0))
         try:
-            # It is away for a while yet, with the policies at work: they try nothing, and use nothing up.
+            # It is away for a while yet, with self-healing at work: they try nothing, and use nothing up.
             await eventually(twice, "the dependency to be asked for", 120)
             assert await open_() == NUMBER
             assert await audit.entries(pool, actor=audit.POLICY) == []
@@ -114,7 +120,7 @@ async def test_incidents_of_an_outage_are_gone_within_ten_minutes(
                 await eventually(enough, "the incidents to be gone", TARGET_SECONDS + 30)
         finally:
             stop.set()
-            await repairing
+            await healing
             feed.stop()
             await serving
             await feed.drain(5)
