@@ -54,6 +54,12 @@ _SEEN = """
         SELECT source, event_id FROM runtime.events_seen
         WHERE seen_at < clock_timestamp() - make_interval(days => %(delivered_days)s) LIMIT %(batch)s)
 """
+_CHOICES = """
+    DELETE FROM runtime.version_choices WHERE process_instance_key IN (
+        SELECT process_instance_key FROM runtime.version_choices c
+        WHERE chosen_at < clock_timestamp() - make_interval(days => %(effects_days)s)
+          AND NOT EXISTS (SELECT FROM runtime.effects e WHERE e.business_id = c.business_id) LIMIT %(batch)s)
+"""
 _TABLES = {
     "effects": _EFFECTS,
     "closed_cases": _CLOSED,
@@ -61,6 +67,7 @@ _TABLES = {
     "deliveries": _LEFT,
     "told": _TOLD,
     "events_seen": _SEEN,
+    "version_choices": _CHOICES,
 }
 
 
