@@ -162,6 +162,7 @@ class _Applying:
         self._digest = plan.digest
         self._refused: dict[tuple[str, ...], str] = {}
         self._proven: set[tuple[str, ...]] = set()
+        self._moved = 0
 
     async def run(self, actor: Actor, at_most: int | None) -> Report:
         plan, before = self._plan, await self._before()
@@ -171,16 +172,15 @@ class _Applying:
             business_id="", before={"instances": len(plan.movable), "moved": sum(o == "moved" for o in before.values())},
         )  # fmt: skip
         steps: list[Step] = []
-        left_over, moved = 0, 0
+        left_over = 0
         for one in _scouts_first(plan.movable):
             if before.get(one.key, "new") == "moved":
                 steps.append(Step(one.key, one.case, "moved", "before"))
                 continue
-            if at_most is not None and moved >= at_most:
+            if at_most is not None and self._moved >= at_most:
                 left_over += 1
                 continue
             step = await self._step(one, unknown=one.key in before and before[one.key] is None)
-            moved += step.outcome == "moved"
             steps.append(step)
         report = Report(plan, steps, left_over)
         await audit.settle(self._connection, entry, "done", {**report.counts, "left_over": left_over})
@@ -226,6 +226,7 @@ class _Applying:
                     await asyncio.sleep(pause)
             else:
                 self._proven.add(_situation(one))
+                self._moved += 1
                 return "moved", ""
         if unknown and await self._shows_moved(one.key):
             return "moved", "before, as the read model shows"
