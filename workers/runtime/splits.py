@@ -118,6 +118,7 @@ async def after_deployment(connection: AsyncConnection[DictRow], deployed: Itera
         await connection.execute(
             """
             UPDATE runtime.version_splits SET canary_key = %(key)s, canary_version = %(version)s,
+                   since = clock_timestamp(),
                    kept = kept || jsonb_build_object(%(key)s::text, kept->%(next)s)
             WHERE process = %(process)s AND stable_version < %(version)s AND canary_key IS DISTINCT FROM %(key)s
             """,

@@ -53,7 +53,9 @@ async def confirm_acceptance(given: ConfirmAcceptanceInput, ports: LeadRoutingPo
     reasons = given.paths.why if given.paths else ()
     await ports.work.note(
         "accepted",
-        "The owner took the lead." if asked else f"The owner has the lead without being asked. {' '.join(reasons)}".rstrip(),
+        "The owner took the lead."
+        if asked
+        else f"The owner has the lead without being asked. {' '.join(reasons)}".rstrip(),
         actor=given.assignment.owner_login if asked else None,
         owner=given.assignment.owner_id,
         round=given.round,

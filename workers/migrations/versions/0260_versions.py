@@ -20,7 +20,7 @@ def upgrade() -> None:
         entries        text[]      NOT NULL,        -- the elements at which a new instance first waits for a worker
         kept           jsonb       NOT NULL,        -- what an instance keeps that goes to the stable version: for each
                                                     -- process definition key it may come from, or 'next', element ids
-        since          timestamptz NOT NULL DEFAULT clock_timestamp(),
+        since          timestamptz NOT NULL DEFAULT clock_timestamp(), -- there are these two
         set_at         timestamptz NOT NULL DEFAULT clock_timestamp(),
         set_by         text        NOT NULL,
         why            text        NOT NULL CHECK (why <> '')
