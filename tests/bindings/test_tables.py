@@ -23,7 +23,7 @@ from tests.bindings.models import Decision
 from workers.healing.classes import ErrorClass
 from workers.healing.model import SYMPTOMS, Ruling
 from workers.healing.rules import DECISION
-from workers.lead_routing.domain.routing import Routing
+from workers.lead_routing.domain.routing import Paths, Routing
 from workers.lead_routing.domain.score import Score
 from workers.lead_routing.domain.upkeep import Verdict
 
@@ -134,6 +134,12 @@ CASES: dict[str, list[tuple[Given, str, object]]] = (
             ),
             (given(country="US"), "auto", True),
         ],
+        "path_toggles": [
+            (given(), "on", [True, True]),
+            (given(source="List_Import", employees=5000), "on", [False, True, True]),
+            (given(source="self_service"), "on", [False, True, True]),
+            (given(source="self_service", employees=100), "on", [True, True]),
+        ],
         "fallback_points": [
             (given(), "points", [0.25]),
             (given(source="Referral"), "points", [0.25, 0.25]),
@@ -242,6 +248,16 @@ async def test_routing_is_always_whole(tables: Tables) -> None:
         for sla in (routing.triage_sla, routing.manager_sla):
             assert 0 < sla.remind < sla.due < sla.escalate
         assert 0 < routing.accept_sla.remind < routing.accept_sla.due
+
+
+async def test_the_first_row_of_a_path_counts_and_none_means_on(tables: Tables) -> None:
+    rows = [given(source=source) for source in (None, "list_import", "self_service")]
+    paths = [TypeAdapter(Paths).validate_python(one.output) for one in await tables.all("lead_paths", [*rows, {}])]
+    assert [(one.model_scoring, one.owner_acceptance, len(one.why)) for one in paths] == [
+        (True, True, 0), (False, True, 1), (True, False, 1), (True, True, 0),
+    ]  # fmt: skip
+    (routed,) = await tables.all("routing_decision", rows[1:2])
+    assert routed.output["why"][-1] == paths[1].why[0], "people read why a path is off"
 
 
 async def test_a_new_model_is_never_both_used_and_left(tables: Tables) -> None:

@@ -172,6 +172,31 @@ async def test_a_dead_scorer_holds_a_lead_up_for_ten_seconds_only(quiet_house: H
     await house.passed(lead_id, "scorer_too_slow")
 
 
+async def test_a_path_that_is_off_is_not_taken_and_people_read_why(house: House) -> None:
+    listed = await house.lead(source="list_import")
+    task = await house.task(listed, "triage_lead")
+    assert task.variables["score"]["source"] == "table"
+    assert "it never learned from imported lists" in task.variables["routing"]["why_text"]
+    elements = {one.element_id for one in house.engine.elements(await house.instance(listed))}
+    assert "score_lead" not in elements
+
+    served = await house.lead(source="self_service", employees=20, name="Max", email="max@other.example", phone=None)
+    await house.ended(served, "lead_accepted")
+    state = await house.state(served)
+    assert (state["state"], (await house.crm(served))["status"]) == ("accepted", "accepted")
+    assert house.engine.open_user_tasks(await house.instance(served)) == []
+    mail = await house.mail(f"{state['owner_id']}@fairlead.example", "lead")
+    body = mail.get_body(("plain",))
+    assert body is not None
+    assert "You need not accept it." in body.get_content()
+    assert "/task" not in body.get_content()
+    accepted = await house.row(
+        "SELECT actor, why FROM runtime.timeline WHERE business_id = %s AND action = 'accepted'", served
+    )
+    assert accepted["actor"] == "lead_routing.confirm_acceptance"
+    assert "a small business that serves itself" in accepted["why"]
+
+
 async def test_triage_is_reminded_escalated_and_may_discard(house: House) -> None:
     lead_id = await triaged(house)
     task = await house.task(lead_id, "triage_lead")

@@ -77,7 +77,7 @@ class RecordIndex:
             match record["valueType"]:
                 case "PROCESS_INSTANCE":
                     self._process_instance(record)
-                case "VARIABLE" if record["intent"] in {"CREATED", "UPDATED", "MIGRATED"}:
+                case "VARIABLE" if record["intent"] in {"CREATED", "UPDATED"}:  # one that was moved tells no value
                     value = record["value"]
                     self._variables.setdefault(value["scopeKey"], {})[value["name"]] = json.loads(value["value"])
                 case "USER_TASK":
@@ -154,20 +154,21 @@ class RecordIndex:
             return
         if not intent.startswith("ELEMENT_"):
             return
+        known = self._elements.get(record["key"])
         self._elements[record["key"]] = Element(
             key=record["key"],
             element_id=element_id,
             element_type=value["bpmnElementType"],
             process_instance_key=value["processInstanceKey"],
             scope_key=value["flowScopeKey"],
-            state=intent,
+            state=known.state if known and intent == "ELEMENT_MIGRATED" else intent,  # it goes on as it was
         )
         self._process_ids[record["key"]] = process_id
         if intent == "ELEMENT_COMPLETED":
             self._completed.setdefault(process_id, set()).add(element_id)
 
     def _user_task(self, record: Record) -> None:
-        if record["intent"] in {"CREATED", "ASSIGNED", "UPDATED"}:
+        if record["intent"] in {"CREATED", "ASSIGNED", "UPDATED", "MIGRATED"}:
             self._tasks[record["value"]["userTaskKey"]] = record["value"]
         elif record["intent"] in {"COMPLETED", "CANCELED"}:
             self._tasks.pop(record["value"]["userTaskKey"], None)

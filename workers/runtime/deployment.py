@@ -23,6 +23,7 @@ import psycopg
 from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
+from workers.runtime import splits
 from workers.runtime.errors import PermanentError
 from workers.runtime.zeebe import ZeebeClient
 from workers.runtime.zeebe_types import Deployed, Refused
@@ -133,7 +134,8 @@ async def deploy(settings: Settings, client: ZeebeClient | None = None, *, same_
     Raises:
         NothingToDeploy: there is no diagram.
         TagKept: a file changed since the last deployment, but no version tag in it did; nothing was deployed.
-        DeploymentRefused: the engine refused a file; the message names it and the reason.
+        DeploymentRefused: the engine refused a file, or a new version can't run beside one that instances are to stay
+            with; the message says which and why.
         EngineBusy: the engine can't be reached.
         psycopg.OperationalError: the database can't be reached; nothing was deployed.
     """
@@ -155,6 +157,11 @@ async def _deploy(
     kept = _tags_kept(files, before.values())
     if kept and not same_tags:
         raise TagKept(_KEPT.format(files=" and ".join(kept)))
+    try:
+        engine = await client.topology()
+        await splits.before_deployment(connection, files, _differ(files, before.values()), engine.gateway_version)
+    except splits.NotSideBySide as error:
+        raise DeploymentRefused(f"{error} Nothing was deployed.") from None
     key, deployed = await _send(client, files)
     parts = _parts(files, deployed)
     report = _compare(key, before, parts, kept)
@@ -169,6 +176,8 @@ async def _deploy(
             """,
             (key, digest, Jsonb([asdict(part) for part in parts]), client.address),
         )
+        processes = [(part.id, part.version, part.key) for part in parts if part.kind == "process"]
+        await splits.after_deployment(connection, processes)
     return report
 
 
@@ -218,6 +227,12 @@ def _parts(files: Mapping[str, bytes], deployed: list[Deployed]) -> list[Part]:
 
 def _digest(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
+
+
+def _differ(files: Mapping[str, bytes], before: Iterable[Part]) -> bool:
+    """Whether any file is new, or another than was deployed last."""
+    known = {part.file: part.sha256 for part in before}
+    return any(known.get(name) != _digest(content) for name, content in files.items())
 
 
 def _tags_kept(files: Mapping[str, bytes], before: Iterable[Part]) -> list[str]:

@@ -59,6 +59,12 @@ _HEALED = """
         SELECT subject, symptom FROM healing.cases
         WHERE ended_at < clock_timestamp() - make_interval(days => %(effects_days)s) LIMIT %(batch)s)
 """
+_CHOICES = """
+    DELETE FROM runtime.version_choices WHERE process_instance_key IN (
+        SELECT process_instance_key FROM runtime.version_choices c
+        WHERE chosen_at < clock_timestamp() - make_interval(days => %(effects_days)s)
+          AND NOT EXISTS (SELECT FROM runtime.effects e WHERE e.business_id = c.business_id) LIMIT %(batch)s)
+"""
 _TABLES = {
     "effects": _EFFECTS,
     "closed_cases": _CLOSED,
@@ -67,6 +73,7 @@ _TABLES = {
     "told": _TOLD,
     "events_seen": _SEEN,
     "healing_cases": _HEALED,
+    "version_choices": _CHOICES,
 }
 
 

@@ -27,6 +27,14 @@ JOBS_RETRIED = Counter(
 JOBS_REPEATED = Counter("fairlead_jobs_repeated", "Redelivered jobs answered from the stored result.", ["task"])
 JOBS_REDELIVERED = Counter("fairlead_jobs_redelivered", "Jobs delivered before without an answer.", ["task"])
 JOBS_POISON = Counter("fairlead_jobs_poison", "Jobs refused, as they were delivered too often.", ["task"])
+INSTANCES_PLACED = Counter(
+    "fairlead_instances_placed",
+    "New instances given their version while two run: canary or stable.",
+    ["process", "version"],
+)
+INSTANCES_NOT_PLACED = Counter(
+    "fairlead_instances_not_placed", "New instances that the engine did not move to the stable version.", ["process"]
+)
 JOBS_RUNNING = Gauge("fairlead_jobs_running", "Jobs at work in this process.")
 JOBS_LATE = Counter("fairlead_jobs_extended", "Jobs that had waited long for a free slot, so that time was added.")
 JOBS_HELD = Counter("fairlead_jobs_held", "Times a job at work was given more time by the engine.")

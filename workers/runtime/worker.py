@@ -16,6 +16,7 @@ import structlog
 
 from workers.runtime import metrics, tracing
 from workers.runtime.answers import Answers, Outcome, database_away
+from workers.runtime.canary import Canary
 from workers.runtime.discovery import ROOT
 from workers.runtime.holding import held
 from workers.runtime.journal import GRACE_SECONDS, Journal
@@ -37,6 +38,7 @@ class Worker:
         self._resources = resources
         self._root = root
         self._journal = Journal(resources.pool, resources.settings.worker.max_deliveries)
+        self._canary = Canary(client, resources.pool)
         self.answers = Answers(client, resources.settings.runbook)
         """How the engine is told what became of jobs."""
 
@@ -96,9 +98,10 @@ class Worker:
         done: Done | None = None
         try:
             given = validated(spec, job.variables)
-            info = info_of(spec, job, given)
-            structlog.contextvars.bind_contextvars(business_id=info.business_id)
-            tracing.mark({"fairlead.business_id": info.business_id})
+            business_id, _ = identify(spec, given)
+            structlog.contextvars.bind_contextvars(business_id=business_id)
+            tracing.mark({"fairlead.business_id": business_id})
+            info = info_of(spec, await self._canary.place(job, business_id), given)
             try:
                 async with (
                     held(self._client, job.key, self.job_timeout(spec)),

@@ -7,20 +7,25 @@ from datetime import datetime
 from workers.office.letters import Letter, letter, when
 
 
-def assignment(who: str, *, band: str, reasons: str, why: str, due_at: datetime, link: str) -> Letter:
+def assignment(who: str, *, band: str, reasons: str, why: str, due_at: datetime | None, link: str) -> Letter:
     """To the new owner: who it is, what speaks for it, why the lead came here, and until when to answer.
 
-    `reasons` is a Markdown list, maybe empty.
+    `reasons` is a Markdown list, maybe empty. Without `due_at` the lead is theirs, and they are not asked.
     """
+    answer = (
+        "You need not accept it."
+        if due_at is None
+        else (f"Please accept or reject it by {when(due_at)}; after that it goes to somebody else.")
+    )
     return letter(
         f"New lead for you: {who}",
         [
-            f"{who} is yours, if you want it. The score says: {band}.",
+            f"{who} is yours{', if you want it' if due_at else ''}. The score says: {band}.",
             *([reasons] if reasons else []),
             f"Why you: {why}",
-            f"Please accept or reject it by {when(due_at)}; after that it goes to somebody else.",
+            answer,
         ],
-        ("Accept or reject the lead", link),
+        ("Accept or reject the lead", link) if due_at else None,
     )
 
 

@@ -46,6 +46,18 @@ class Routing:
     """Which tables in which version, for instance "lead_routing_rules 1.0.0"."""
 
 
+@dataclass(frozen=True, slots=True)
+class Paths:
+    """The result of the decision `lead_paths`: which ways the process may take with a lead."""
+
+    model_scoring: bool = True
+    """Whether the model scores it; else the table does."""
+    owner_acceptance: bool = True
+    """Whether the owner is asked; else they have it without being asked."""
+    why: Sequence[str] = field(default_factory=tuple)
+    """Why a path is off, for people."""
+
+
 def demand_of(
     routing: Routing,
     lead: Lead,

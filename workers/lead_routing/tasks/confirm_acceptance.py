@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import AwareDatetime
 
+from workers.lead_routing.domain.routing import Paths
 from workers.lead_routing.ports import LeadRoutingPorts
 from workers.lead_routing.ports.crm import CHANNEL
 from workers.runtime.errors import PermanentError
@@ -23,6 +24,8 @@ class ConfirmAcceptanceInput(Contract):
     lead_id: str
     round: int
     assignment: Owner
+    paths: Paths | None = None
+    """None: it began before there were any to choose from."""
 
 
 class ConfirmAcceptanceOutput(Contract):
@@ -46,10 +49,14 @@ async def confirm_acceptance(given: ConfirmAcceptanceInput, ports: LeadRoutingPo
         )
     await ports.leads.accepted(given.lead_id, now)
     await ports.work.send(CHANNEL, {"lead_id": given.lead_id, "status": "accepted"})
+    asked = given.paths is None or given.paths.owner_acceptance
+    reasons = given.paths.why if given.paths else ()
     await ports.work.note(
         "accepted",
-        "The owner took the lead.",
-        actor=given.assignment.owner_login,
+        "The owner took the lead."
+        if asked
+        else f"The owner has the lead without being asked. {' '.join(reasons)}".rstrip(),
+        actor=given.assignment.owner_login if asked else None,
         owner=given.assignment.owner_id,
         round=given.round,
     )

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from workers.lead_routing.domain import letters
 from workers.lead_routing.domain.lead import Lead
+from workers.lead_routing.domain.routing import Paths
 from workers.lead_routing.ports import LeadRoutingPorts
 from workers.office.letters import CHANNEL
 from workers.runtime.task import Contract, task
@@ -42,6 +43,8 @@ class NotifyOwnerInput(Contract):
     lead: Lead
     score: Rated
     acceptance_deadlines: Acceptance
+    paths: Paths | None = None
+    """None: it began before there were any to choose from."""
 
 
 class NotifyOwnerOutput(Contract):
@@ -54,12 +57,13 @@ class NotifyOwnerOutput(Contract):
 async def notify_owner(given: NotifyOwnerInput, ports: LeadRoutingPorts) -> NotifyOwnerOutput:
     """Write the mail. It names the lead and its company, but neither address, number nor message."""
     who = " · ".join(part for part in (given.lead.name, given.lead.company) if part) or given.lead_id
+    asked = given.paths is None or given.paths.owner_acceptance
     letter = letters.assignment(
         who,
         band=given.score.band,
         reasons=given.score.reasons_text.strip(),
         why=given.assignment.why,
-        due_at=given.acceptance_deadlines.due_at,
+        due_at=given.acceptance_deadlines.due_at if asked else None,
         link=ports.mail.task_link(given.lead_id),
     )
     await ports.work.send(CHANNEL, letter.to([given.assignment.owner_email]))

@@ -3,7 +3,7 @@
 from alembic import op
 
 revision = "0270"
-down_revision = "0250"
+down_revision = "0260"
 
 
 def upgrade() -> None:

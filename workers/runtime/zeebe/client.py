@@ -138,6 +138,21 @@ class ZeebeClient:
         )
         await reply(self._stub.ModifyProcessInstance(request, timeout=10))
 
+    async def migrate(self, process_instance_key: int, process_definition_key: int, mapping: Mapping[str, str]) -> None:
+        """Move a running instance to another version of its process, all of it or nothing.
+
+        `mapping` has for each active element, and each event that is to go on waiting, the id in the new version.
+        """
+        plan = pb.MigrateProcessInstanceRequest.MigrationPlan(
+            targetProcessDefinitionKey=process_definition_key,
+            mappingInstructions=[
+                pb.MigrateProcessInstanceRequest.MappingInstruction(sourceElementId=was, targetElementId=is_)
+                for was, is_ in mapping.items()
+            ],
+        )
+        request = pb.MigrateProcessInstanceRequest(processInstanceKey=process_instance_key, migrationPlan=plan)
+        await reply(self._stub.MigrateProcessInstance(request, timeout=20))
+
     async def resolve_incident(self, incident_key: int, *, job_key: int | None = None, retries: int = 1) -> None:
         """Resolve an incident; for one of a job, give the job `retries` first."""
         if job_key is not None:

@@ -1,0 +1,1 @@
+"""Versions of a process beside each other: which new instances have which, and running instances that are moved."""
