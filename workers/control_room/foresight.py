@@ -143,9 +143,9 @@ async def state(connection: AsyncConnection[DictRow]) -> Foresight:
     (row,) = await read_rows(connection, _STATE, {"fresh": FRESH})
     problem = row["problem"]
     if row["predicted_at"] is None:
-        problem = "`fairlead readmodel predict run` has not predicted anything yet"
+        problem = "the predictor (fairlead readmodel predict run) has not predicted anything yet"
     elif not row["fresh"]:
-        problem = "`fairlead readmodel predict run` does not predict any more"
+        problem = "the predictor (fairlead readmodel predict run) does not predict any more"
     elif row["model"] is None and problem is None:
         problem = row["training"] or "no model was trained yet"
     in_use = row["model"] if row["fresh"] else None

@@ -172,7 +172,7 @@ async def test_what_needs_attention_leads_to_its_reasons_and_to_the_error_of_the
     await page.goto(f"{room.url}/control")
     tile = page.locator(".tile", has_text="At risk now")
     await expect(tile).to_contain_text("by rule")
-    await expect(page.locator("section", has_text="Needs attention").first).to_contain_text("80 % of the time")
+    await expect(page.locator("section", has_text="Needs attention").first).to_contain_text("80 % of its time are gone")
     waiting = await foresee(room)
     await page.reload()
     await expect(tile).to_contain_text("predicted")

@@ -150,7 +150,7 @@ def from_bytes(artifact: bytes) -> Model:
     return model
 
 
-_ANEW = "train another one: `fairlead readmodel predict train`"
+_ANEW = "train another one (fairlead readmodel predict train)"
 
 
 def _damaged(error: object) -> ModelUnusable:
