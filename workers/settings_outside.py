@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from datetime import time
 from pathlib import Path
 from typing import Literal, Self
 from urllib.parse import urlsplit
@@ -77,8 +76,8 @@ class OutsideSystem(BaseModel):
     """A YAML file that says which field there holds what; None: the `mapping.yaml` of its connector."""
     trusted_hosts: list[str] = Field(default_factory=list)
     """Hosts that `base_url` may name although they are in our own network or speak no TLS: a simulator, for instance."""
-    reconcile_at: time | None = time(2, 0)
-    """When, by UTC, both sides are compared each night, if it is the CRM of lead routing; None: never by itself."""
+    reconcile_at: str | None = Field(default="02:00", pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")
+    """When, by UTC (``HH:MM``), both sides are compared each night, if it is the CRM of lead routing; None: never by itself."""
 
     @field_validator("reconcile_at", mode="before")
     @classmethod

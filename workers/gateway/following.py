@@ -17,9 +17,6 @@ from workers.lead_routing.domain.lead import Lead
 from workers.lead_routing.ports.crm import CHANNEL, TOLD
 from workers.runtime import outbox
 
-TAKEN_OVER = "lead_taken_over"
-"""The message to the lead's process."""
-
 
 @dataclass(frozen=True, slots=True)
 class Known:
@@ -59,7 +56,7 @@ async def take_over(
         await hand_over(connection, lead_id, owner_id, "Given to somebody else in the CRM.")
         await connection.execute("UPDATE routing.leads SET owner_id = %s WHERE lead_id = %s", (owner_id, lead_id))
         await note(connection, lead_id, actor, "taken_over", "Given to somebody else in the CRM.", owner=owner_id)
-    elif await send_message(connection, TAKEN_OVER, lead_id, {"taken_by": owner_id}, ttl_seconds):
+    elif await send_message(connection, "lead_taken_over", lead_id, {"taken_by": owner_id}, ttl_seconds):
         await note(
             connection, lead_id, actor, "take_over_asked", "Somebody gave it an owner in the CRM.", owner=owner_id
         )

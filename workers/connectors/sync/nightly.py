@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 
 import structlog
 
@@ -45,7 +45,7 @@ class Night:
         at = getattr(self._resources.settings, self._system).reconcile_at
         if at is None:
             return None
-        today = datetime.combine(now.astimezone(UTC).date(), at, tzinfo=UTC)
+        today = datetime.combine(now.astimezone(UTC).date(), time.fromisoformat(at), tzinfo=UTC)
         return today if today <= now else today - timedelta(days=1)
 
     async def _not_done_since(self, due: datetime) -> bool:

@@ -174,7 +174,7 @@ class SalesforceWorld(World):
         return winner
 
     def fail(self, *faults: str | None) -> None:
-        self.simulated.door.faults = list(faults)
+        self.simulated.door.faults = list(faults)  # type: ignore[arg-type]
 
     @property
     def writes(self) -> int:
@@ -198,7 +198,7 @@ async def world_of(system: str, pool: Pool) -> AsyncIterator[World]:
             if system == "hubspot"
             else {"salesforce": salesforce_settings(simulated)}
         )
-        case = Casework(Resources(Settings(crm=system, **connected), pool))  # type: ignore[arg-type]
+        case = Casework(Resources(Settings(crm=system, **connected), pool))
         await hire(case, *REPS)
         yield HubSpotWorld(simulated, case) if system == "hubspot" else SalesforceWorld(simulated, case)
         await wiring.close(case.resources)
