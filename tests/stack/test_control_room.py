@@ -17,7 +17,7 @@ from playwright.async_api import expect
 from tests.control_pages import look_through, open_browser, open_page
 from tests.stack.office import Office, Row, new_lead
 from tests.stack.test_operations import lost_lead, put_into_book
-from workers.control_room.following import MINED
+from workers.control_room.following import MADE
 from workers.engine.found import FoundTask
 from workers.sample.opportunities import ORGANISATION
 
@@ -69,7 +69,7 @@ async def everything(office: Office) -> list[list[Row]]:
         f"SELECT * FROM control.{name} ORDER BY key"
         for name in ("processes", "instances", "elements", "user_tasks", "incidents")
     ]
-    mined = [f"SELECT * FROM control.{name} AS t ORDER BY t::text" for name in MINED]
+    mined = [f"SELECT * FROM control.{name} AS t ORDER BY t::text" for name in MADE if name != "predictions"]
     return [await office.rows(query) for query in (*tables, days, *mined)]
 
 

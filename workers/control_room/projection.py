@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 from xml.etree import ElementTree
@@ -19,6 +18,7 @@ from psycopg.types.json import Jsonb
 
 from workers.control_room.exported import Kind, Record
 from workers.control_room.settling import unsettle
+from workers.control_room.tables import MERGED
 
 Row = dict[str, Any]
 """A row of the read model; times as ISO 8601 text."""
@@ -72,83 +72,6 @@ JOBS = Kind(
 KINDS = (PROCESSES, INSTANCES, USER_TASKS, INCIDENTS, MODIFICATIONS, JOBS)
 
 
-@dataclass(frozen=True, slots=True)
-class _Table:
-    """How the rows of a table are merged."""
-
-    name: str
-    columns: Mapping[str, str]
-    """Column → type."""
-    moments: tuple[str, ...] = ()
-    """Columns that stay once they are known."""
-
-    @property
-    def merge(self) -> str:
-        names = ", ".join(("key", "position", *self.columns))
-        types = ", ".join(
-            f"{name} {kind}" for name, kind in {"key": "bigint", "position": "bigint", **self.columns}.items()
-        )
-        newer = [
-            f"{name} = CASE WHEN excluded.position >= known.position THEN excluded.{name} ELSE known.{name} END"
-            for name in self.columns
-            if name not in self.moments
-        ]
-        kept = [f"{name} = coalesce(known.{name}, excluded.{name})" for name in self.moments]
-        changes = ", ".join([*newer, *kept, "position = greatest(known.position, excluded.position)"])
-        return (
-            f"INSERT INTO control.{self.name} AS known ({names}) "  # noqa: S608 - of our own names only
-            f"SELECT {names} FROM jsonb_to_recordset(%s) AS found ({types}) "
-            f"ON CONFLICT (key) DO UPDATE SET {changes}"
-        )
-
-
-_PLACE = {"instance_key": "bigint", "process_key": "bigint", "process": "text", "element": "text"}
-_TABLES = (
-    _Table(
-        "processes",
-        {
-            "process": "text", "version": "int", "version_tag": "text", "deployed_at": "timestamptz", "diagram": "text",
-            "names": "jsonb",
-        },
-    ),
-    _Table(
-        "instances",
-        {
-            "process_key": "bigint", "process": "text", "version": "int", "parent_key": "bigint",
-            "started_at": "timestamptz", "ended_at": "timestamptz", "completed": "boolean",
-        },
-        ("started_at", "ended_at", "completed"),
-    ),
-    _Table(
-        "elements",
-        {
-            "instance_key": "bigint", "process_key": "bigint", "element": "text", "kind": "text", "scope_key": "bigint",
-            "started_at": "timestamptz", "ended_at": "timestamptz", "completed": "boolean",
-        },
-        ("started_at", "ended_at", "completed"),
-    ),
-    _Table(
-        "user_tasks",
-        _PLACE
-        | {
-            "element_key": "bigint", "assignee": "text", "groups": "text[]", "users": "text[]",
-            "due_at": "timestamptz", "created_at": "timestamptz", "ended_at": "timestamptz", "completed": "boolean",
-        },
-        ("created_at", "ended_at", "completed", "users"),
-    ),
-    _Table(
-        "incidents",
-        _PLACE
-        | {
-            "element_key": "bigint", "job_key": "bigint", "kind": "text", "message": "text", "raised_at": "timestamptz",
-            "resolved_at": "timestamptz",
-        },
-        ("raised_at", "resolved_at"),
-    ),
-    _Table("modifications", {"instance_key": "bigint", "elements": "text[]", "at": "timestamptz"}),
-    _Table("jobs", _PLACE | {"element_key": "bigint", "job_type": "text", "waits_until": "timestamptz"}),
-)  # fmt: skip
-
 # What a merge changes in the counts: the rows as they are now, less the rows as they were (which a statement still sees).
 _COUNTED = """
     WITH found AS ({merge} RETURNING known.*),
@@ -195,7 +118,7 @@ def rows_of(kind: Kind, records: Iterable[Record]) -> Rows:
 
 async def write(connection: AsyncConnection[DictRow], rows: Rows) -> int:
     """Merge rows into the read model, in the caller's transaction; how many."""
-    for table in _TABLES:
+    for table in MERGED:
         found = rows.get(table.name, {})
         if found and table.name == "elements":
             query = _COUNTED.format(merge=table.merge)

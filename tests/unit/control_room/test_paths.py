@@ -13,7 +13,7 @@ from tests.unit.control_room.mined import PROCESS, Orders
 from workers.control_room import comparing, paths, processes
 from workers.control_room.comparing import Difference
 from workers.control_room.expiring import Expiring
-from workers.control_room.following import MINED, Follower, forget
+from workers.control_room.following import MADE, Follower, forget
 from workers.control_room.kpis import Scope
 from workers.control_room.settling import Settling
 from workers.runtime.database import Pool
@@ -30,7 +30,7 @@ async def mined(pool: Pool) -> dict[str, list[dict[str, Any]]]:
     async with pool.connection() as connection:
         return {
             name: await (await connection.execute(f"SELECT * FROM control.{name} AS t ORDER BY t::text".encode())).fetchall()
-            for name in MINED
+            for name in MADE
         }  # fmt: skip
 
 

@@ -26,7 +26,7 @@ PROFILES = ("dev", "full")
 
 def environment(file: Path) -> dict[str, str]:
     lines = [line for line in file.read_text().splitlines() if line and not line.startswith("#")]
-    return dict(line.split("=", 1) for line in lines)  # type: ignore[misc]  # two parts each
+    return dict(line.split("=", 1) for line in lines)
 
 
 def test_it_is_a_compose_file() -> None:
@@ -129,7 +129,7 @@ def test_secrets_are_made_once_and_are_such_as_settings_take(tmp_path: Path) -> 
     assert made == {file.name: file.read_text() for file in (tmp_path / "secrets").iterdir()}
     targets = {Path(one["target"]).name: made[one["source"]].strip() for one in OURS["gateway"]["secrets"]}
     settings = check_settings(targets)
-    assert [one.get_secret_value() for one in settings.gateway.api_tokens] == [made["gateway_token"].strip()]
+    assert [one.token.get_secret_value() for one in settings.gateway.api_tokens] == [made["gateway_token"].strip()]
     assert f":{made['postgres_password'].strip()}@" in settings.dsn
     assert settings.zeebe.password.get_secret_value() == made["camunda_password"].strip()
 

@@ -56,7 +56,7 @@ class World(ABC):
         """Somebody merges two records there; the id of the one that is left."""
 
     @abstractmethod
-    def fail(self, *faults: str | None) -> None:
+    def fail(self, *faults: Any) -> None:
         """The next requests fail: none, html, half, 502, 503_later, 401, daily."""
 
     @property
@@ -124,7 +124,7 @@ class HubSpotWorld(World):
     def merge(self, winner: str, loser: str) -> str:
         return self.simulated.account.merge("contacts", winner, loser).id
 
-    def fail(self, *faults: str | None) -> None:
+    def fail(self, *faults: Any) -> None:
         named = {"daily": "429_daily"}
         self.simulated.door.faults = [named.get(one, one) if one else None for one in faults]  # type: ignore[misc]
 
@@ -173,7 +173,7 @@ class SalesforceWorld(World):
         self.simulated.org.delete("Lead", loser, master=winner)
         return winner
 
-    def fail(self, *faults: str | None) -> None:
+    def fail(self, *faults: Any) -> None:
         self.simulated.door.faults = list(faults)  # type: ignore[arg-type]
 
     @property
