@@ -17,7 +17,14 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(600), needs_prometheus]
 EVENTS = "events_metrics"
 """Of the process that runs only where brokers are named."""
 QUIET = {
-    *("fairlead_events", "fairlead_scorer_", "fairlead_breaker_state", "fairlead_healing", "fairlead_attention", "fairlead_prediction"),
+    *(
+        "fairlead_events",
+        "fairlead_scorer_",
+        "fairlead_breaker_state",
+        "fairlead_healing",
+        "fairlead_attention",
+        "fairlead_prediction",
+    ),
     *("fairlead_jobs_retried", "fairlead_jobs_repeated", "fairlead_jobs_redelivered", "fairlead_outbox_retried"),
     *("fairlead_jobs_waiting", "fairlead_worker_limit", "fairlead_stream_breaks"),
 }

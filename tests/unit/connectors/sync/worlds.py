@@ -126,7 +126,7 @@ class HubSpotWorld(World):
 
     def fail(self, *faults: Any) -> None:
         named = {"daily": "429_daily"}
-        self.simulated.door.faults = [named.get(one, one) if one else None for one in faults]  # type: ignore[misc]
+        self.simulated.door.faults = [named.get(one, one) if one else None for one in faults]
 
     @property
     def writes(self) -> int:
@@ -174,7 +174,7 @@ class SalesforceWorld(World):
         return winner
 
     def fail(self, *faults: Any) -> None:
-        self.simulated.door.faults = list(faults)  # type: ignore[arg-type]
+        self.simulated.door.faults = list(faults)
 
     @property
     def writes(self) -> int:
