@@ -136,6 +136,21 @@ async def test_the_read_model_says_what_camunda_says_also_built_anew(office: Off
 
     await office.until(same_tasks, "the tasks to be Camunda's")
     assert not await office.rows("SELECT FROM control.user_tasks WHERE due_at IS NULL")
+    assert not await office.rows(
+        "SELECT FROM control.user_tasks t JOIN routing.leads l ON l.process_instance_key = t.instance_key"
+        " JOIN routing.reps r ON r.id = l.owner_id"
+        " WHERE t.element = 'accept_lead' AND t.ended_at IS NULL AND t.users <> ARRAY[r.login]"
+    )
+
+    async def attended() -> bool:
+        unseen = await office.rows(
+            "SELECT FROM control.user_tasks t LEFT JOIN control.predictions p USING (key)"
+            " WHERE t.ended_at IS NULL AND p.level IS NULL"
+        )
+        (state,) = await office.rows("SELECT attended_at, attention_problem FROM prediction.state")
+        return not unseen and state["attended_at"] is not None and state["attention_problem"] is None
+
+    await office.until(attended, "the predictor to ask the engine's table of attention for each open task")
 
     async def built_anew() -> tuple[list[list[Row]], list[list[Row]]] | None:
         """What was there before and after; None: the engine went on in between (a timer, a delivery), so they can't be compared."""

@@ -38,6 +38,8 @@ PAGES = (
     "/control?period=30d&team=team-1",
     "/control/leads/leads?period=30d",
     "/control/leads/accepted-2?period=30d",
+    "/control/leads/at-risk",
+    "/control/attention",
     "/control/tasks",
     "/control/processes?period=30d",
     "/control/processes/lead_routing",

@@ -1,8 +1,9 @@
 """Leads of thirty days for the control room's benchmark, written into the tables at once.
 
-Twenty-five elements an instance, as a routed lead has; three in a hundred still wait for their owner, one in a hundred has
-had an incident; every fifth is of the version before. Of those that ended, one in ten repeated something, one in a hundred
-deviates, and 300 paths share them, few of which are usual. Fed from the engine's log the tables would hold the same (`DAYS` is compared in tests/unit/control_room).
+Twenty-five elements an instance, as a routed lead has; three in a hundred still wait for their owner and are predicted, one in a
+hundred has had an incident; every fifth is of the version before. Of those that ended, one in ten repeated something, one in a
+hundred deviates, and 300 paths share them, few of which are usual. Fed from the engine's log the tables would hold the same (`DAYS`
+is compared in tests/unit/control_room).
 """
 
 from __future__ import annotations
@@ -54,6 +55,15 @@ _TASKS = """
         ended_at, completed, position)
     SELECT key, key * 32, key, process_key, 'lead_routing', 'accept_lead', '{reps}', started_at + interval '1 h',
            started_at + interval '5 s', ended_at, completed, key FROM control.instances
+"""
+_PREDICTED = """
+    INSERT INTO control.predictions (key, instance_key, predicted_at, model, risk, low, middle, high, speaks_for, at_risk, level,
+        tell, level_why, worth, level_at)
+    SELECT key, instance_key, clock_timestamp() + interval '1 h', 'bench', risk, 600, 2400, 9000,
+           '{whoever has it has 7 open tasks,62 % of its time are gone}', risk >= 0.5,
+           CASE WHEN risk >= 0.6 THEN 'act' WHEN risk >= 0.3 THEN 'soon' ELSE 'none' END, 'person', 'It may run over.', 1 + key % 5,
+           clock_timestamp()
+    FROM control.user_tasks, LATERAL (SELECT random() + 0 * key AS risk) AS drawn WHERE ended_at IS NULL
 """
 _TROUBLES = """
     INSERT INTO control.incidents (key, element_key, instance_key, process_key, process, element, job_key, kind, message,
@@ -122,7 +132,9 @@ def fill(connection: psycopg.Connection, instances: int, diagram: str) -> int:
         (diagram, Jsonb(names_of(diagram))),
     )
     connection.execute(_SALES.encode())
-    for statement in (_INSTANCES, _STEPS, _TASKS, _TROUBLES, _LEADS, _GIVEN, _TIMELINE, _PATHS, _MINED, DAYS):
+    for statement in (
+        _INSTANCES, _STEPS, _TASKS, _PREDICTED, _TROUBLES, _LEADS, _GIVEN, _TIMELINE, _PATHS, _MINED, DAYS,
+    ):  # fmt: skip
         connection.execute(statement.encode(), given if "%(" in statement else None)
     connection.execute("VACUUM ANALYZE")
     row = connection.execute("SELECT count(*) FROM control.elements").fetchone()

@@ -61,9 +61,9 @@ def train() -> None:
     except ModuleNotFoundError as error:
         fail(f"{error.name} is missing; install Fairlead with its extra 'scoring'.")
     answer = asyncio.run(train_apart(settings))
-    if answer.outcome in {None, "failed"}:
+    if answer.outcome is None or answer.outcome == "failed":
         fail(answer.why)
-    typer.echo(f"{answer.outcome}: {answer.why}".capitalize())
+    typer.echo(f"{answer.outcome[0].upper()}{answer.outcome[1:]}: {answer.why}")
 
 
 @app.command()

@@ -21,6 +21,8 @@ Connection = AsyncConnection[DictRow]
 Outcome = Literal["in use", "not better", "none is good enough", "too few", "failed"]
 KEPT = 10
 """Models that were in use, with the one that is; older ones go."""
+NOTED = 200
+"""Trainings whose outcome is kept."""
 TRAINING = 0x0FA1_81EA_D250
 """Advisory lock key: whoever holds it trains."""
 
@@ -102,6 +104,11 @@ async def note_training(connection: Connection, outcome: Outcome, why: str, trai
     """What became of a training."""
     await connection.execute(
         "INSERT INTO prediction.trainings (outcome, why, version) VALUES (%s, %s, %s)", (outcome, why[:2_000], trained)
+    )
+    await connection.execute(
+        "DELETE FROM prediction.trainings WHERE id <="
+        " (SELECT id FROM prediction.trainings ORDER BY id DESC OFFSET %s LIMIT 1)",
+        (NOTED,),
     )
 
 
