@@ -26,7 +26,7 @@ from workers.operations.audit import Actor
 from workers.operations.dependencies import Probe
 from workers.operations.model import Dependency, Done
 from workers.runtime.database import Pool, noticing
-from workers.runtime.errors import PermanentError, Unreachable
+from workers.runtime.errors import Unreachable
 from workers.runtime.housekeeping import ended, regularly
 from workers.settings import Settings
 
@@ -171,7 +171,7 @@ class Healer:
         due = list({one.key: one for one in troubles if known[one.key].next_at <= now}.values())
         try:
             rulings = await judge(self._evaluator, due, known, now)
-        except (Unreachable, PermanentError) as error:
+        except Unreachable as error:
             log.warning("rules can't be asked", action="healing_without_rules", reason=str(error))
             return []
         by_rule, verdicts = self._sorted(due, rulings, known, now)

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from workers.healing import classes
 from workers.healing.model import Symptom, Trouble, WaitingJob
 from workers.operations import dead_letters, incidents, stuck
-from workers.operations.model import DeadLetter, Incident, Wanted
+from workers.operations.model import DeadLetter, Incident, Stuck, Wanted
 from workers.runtime.database import Pool
 
 LOOKED_AT = 5_000
@@ -80,7 +80,7 @@ class Signs:
 
 
 async def signs(pool: Pool) -> Signs:
-    """As they are now."""
+    """As they are now. It looks through what was done lately, so ask only if there is a trouble."""
     async with pool.connection() as connection:
         done = await (await connection.execute(_DONE, {"recent": RECENT})).fetchall()
         row = await (await connection.execute(_DEPLOYED)).fetchone()
@@ -115,9 +115,8 @@ def of_letters(found: Sequence[DeadLetter], seen: Signs) -> list[Trouble]:
     ]  # fmt: skip
 
 
-async def of_waiting(pool: Pool, seen: Signs) -> list[Trouble]:
-    """Outbox rows that wait although their channel delivers, and leads whose process has not begun."""
-    found = await stuck.find(pool, None, Wanted(older=OVERDUE, limit=LOOKED_AT))
+def of_waiting(found: Sequence[Stuck], seen: Signs) -> list[Trouble]:
+    """Rows that wait in the outbox, and leads whose process has not begun."""
     now, troubles = datetime.now(UTC), []
     for one in found:
         since = one.since or now
@@ -149,6 +148,11 @@ async def of_back_offs(pool: Pool, slack: timedelta = SLACK) -> list[Trouble]:
         )
         for row in rows
     ]  # fmt: skip
+
+
+async def waiting(pool: Pool) -> list[Stuck]:
+    """What has waited too long."""
+    return await stuck.find(pool, None, Wanted(older=OVERDUE, limit=LOOKED_AT))
 
 
 async def letters(pool: Pool) -> list[DeadLetter]:

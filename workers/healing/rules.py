@@ -12,6 +12,7 @@ import structlog
 from pydantic import ValidationError
 
 from workers.healing.model import NO_RULE, Case, Json, Ruling, Trouble
+from workers.runtime.errors import PermanentError
 from workers.runtime.zeebe_types import Decision
 
 log = structlog.get_logger()
@@ -39,7 +40,6 @@ async def judge(
 
     Raises:
         EngineBusy: the engine can't be asked now.
-        Refused: the decision is not deployed, or a cell of it fails.
     """
     facts = [one.facts(cases[one.key], now) for one in troubles]
     asked = {json.dumps(one): one for one in facts}
@@ -47,7 +47,11 @@ async def judge(
 
     async def ask(given: Json) -> Ruling | RuleUnusable:
         async with gate:
-            return _ruling((await evaluator.evaluate_decision(DECISION, given)).output)
+            try:
+                return _ruling((await evaluator.evaluate_decision(DECISION, given)).output)
+            except PermanentError as error:  # a cell fails on this trouble; others may have their rule all the same
+                log.warning("rules can't be asked", action="healing_rule_unusable", reason=str(error))
+                return RuleUnusable(f"The table {DECISION} can't be asked: {error} Correct it, deploy it.")
 
     answers = dict(zip(asked, await asyncio.gather(*map(ask, asked.values())), strict=True))
     return [answers[json.dumps(one)] for one in facts]

@@ -60,14 +60,12 @@ class Watch:
         # Before anything is tried: a trouble is told of even if it is gone a moment later.
         if told := await self._tell([*found, *letters]):
             log.warning("operations told", action="operations_told", number=told)
-        signs = await observing.signs(self._pool)
-        troubles = [
-            *await observing.of_incidents(self._pool, found, signs),
-            *observing.of_letters(letters, signs),
-            *await observing.of_waiting(self._pool, signs),
-            *await observing.of_back_offs(self._pool),
-            *await observing_leads.of_owners(self._pool),
-        ]
+        waiting = await observing.waiting(self._pool)
+        troubles = [*await observing.of_back_offs(self._pool), *await observing_leads.of_owners(self._pool)]
+        if found or letters or waiting:
+            signs = await observing.signs(self._pool)
+            troubles += await observing.of_incidents(self._pool, found, signs)
+            troubles += [*observing.of_letters(letters, signs), *observing.of_waiting(waiting, signs)]
         if self._scores_at is None or time.monotonic() - self._scores_at >= self._scores_seconds:
             self._scores_at = time.monotonic()
             looked.add("scorer_misses")

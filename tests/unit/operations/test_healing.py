@@ -26,7 +26,7 @@ from workers.operations.telling import Telling
 from workers.runtime import answers
 from workers.runtime.database import Pool
 from workers.runtime.errors import PoisonJob
-from workers.runtime.zeebe_types import Decision, EngineBusy
+from workers.runtime.zeebe_types import Decision, EngineBusy, Refused
 from workers.settings import Healing, Settings
 
 TRANSIENT = "Gave up after the last try: The CRM is away. When the cause is mended, retry this incident."
@@ -52,7 +52,8 @@ async def no() -> bool:
 class Table:
     """Answers like the table, for limits and pauses that a test can wait for; the real one is in tests/bindings."""
 
-    def __init__(self, **fields: object) -> None:
+    def __init__(self, *, fails_on: str = "", **fields: object) -> None:
+        self._fails_on = fails_on
         usual = {
             "rule": "back",
             "action": "retry",
@@ -66,6 +67,8 @@ class Table:
 
     async def evaluate_decision(self, decision_id: str, variables: dict[str, Any]) -> Decision:
         self.asked.append(variables["trouble"])
+        if variables["trouble"]["error_class"] == self._fails_on:
+            raise Refused("no such function.")
         fits = variables["trouble"]["error_class"] == "transient"
         return Decision(self.answer if fits else None, 1, {})
 
@@ -237,6 +240,14 @@ async def test_an_unusable_rule_does_nothing_and_says_where(
     (shown,) = await showing.open_cases(pool)
     assert shown.state == "given_up"
     assert shown.why.startswith(f"The rule back of healing_rule can't be carried out: {said}: ")
+
+
+async def test_a_table_that_fails_stops_nothing_else(pool: Pool, trouble: Trouble, healing: Healers) -> None:
+    await trouble.make(TRANSIENT, PERMANENT)
+    (report,) = await healing(Table(fails_on="permanent")).once()
+    assert [one.ok for one in report.done] == [True]
+    (shown,) = [one for one in await showing.open_cases(pool) if one.state == "given_up"]
+    assert shown.why == "The table healing_rule can't be asked: no such function. Correct it, deploy it."
 
 
 async def test_an_action_that_does_not_fit_is_refused(pool: Pool, trouble: Trouble, healing: Healers) -> None:
