@@ -34,6 +34,7 @@ READ_BY_PEOPLE = {
         "repairs": "seen in Operate",
         "stopped_at": "seen in Operate",
         "withdrawn_at": "seen in Operate",
+        "taken_over_at": "seen in Operate",
     },
     "forecast_upkeep": {
         "asked_forecast_id": "seen in Operate: the review that was asked for",
