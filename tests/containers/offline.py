@@ -39,9 +39,8 @@ def offline(file: dict[str, Any]) -> dict[str, Any]:
     del engine["LOGGING_CONFIG"]
     services["camunda"] |= {"environment": engine, "volumes": ["camunda:/usr/local/camunda/data"]}
     for service in services.values():
-        if service["image"].startswith(
-            "fairlead:"
-        ):  # 8.6 has the user demo with this password, and no other way to set one
+        if service["image"].startswith("fairlead:"):
+            # 8.6 has its user demo with a password that can't be given by a file; it is the settings' default.
             service["secrets"] = [one for one in service["secrets"] if one["source"] != "camunda_password"]
     kept = {key: file[key] for key in ("volumes", "secrets")}
     return {"version": "3.9", "services": services, **kept}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import sys
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -11,6 +10,7 @@ from pathlib import Path
 
 from workers.engine import camunda, opensearch, postgres, readiness, zipkin
 from workers.engine.downloads import Store
+from workers.engine.extras import can_forecast, can_plan, can_predict
 from workers.engine.politely import politely
 from workers.settings import Settings
 
@@ -265,25 +265,6 @@ def _own(settings: Settings) -> list[Program]:
 def _giving_way(program: Program) -> Program:
     """A program before which everything else goes."""
     return replace(program, command=lambda: politely(program.command(), POLITE_NICE))
-
-
-def can_forecast() -> bool:
-    """Whether the extra `forecasting` is installed; nothing is imported."""
-    return _installed("statsforecast", "prophet", "hierarchicalforecast")
-
-
-def can_predict() -> bool:
-    """Whether the extra `scoring` is installed, which predictions need too; nothing is imported."""
-    return _installed("lightgbm", "numpy", "sklearn")
-
-
-def can_plan() -> bool:
-    """Whether the extras `planning` and `territories` are installed; nothing is imported."""
-    return _installed("clarabel", "fpdf", "matplotlib", "numba", "pandas", "pyarrow", "scipy")
-
-
-def _installed(*packages: str) -> bool:
-    return all(importlib.util.find_spec(name) for name in packages)
 
 
 def _sample() -> Program:
