@@ -24,8 +24,9 @@ GROUPS = APART | {"worker": set(all_job_types()) - set().union(*APART.values())}
 PROCESS_PORTS = {
     "gateway": "gateway",
     "dispatcher": "dispatcher_metrics",
-    "repair": "repair_metrics",
+    "healing": "healing_metrics",
     "readmodel": "readmodel_metrics",
+    "predictor": "predictor_metrics",
     "events": "events_metrics",
     "worker": "worker_metrics",
     "scorer": "scorer_metrics",

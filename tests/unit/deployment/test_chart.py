@@ -123,7 +123,7 @@ def test_scaling_asks_for_metrics_that_exist() -> None:
     known |= {"fairlead_events_lag": {"topic", "partition"}, "zeebe_job_events_total": {"action", "type"}}
     scaled = of_kind(by_task(), "ScaledObject")
     deployments = of_kind(by_task(), "Deployment")
-    assert set(deployments) - set(scaled) == {"repair", "readmodel"}
+    assert set(deployments) - set(scaled) == {"healing", "readmodel", "predictor"}
     for name, one in scaled.items():
         assert one["spec"]["scaleTargetRef"]["name"] == deployments[name]["metadata"]["name"]
         assert "replicas" not in deployments[name]["spec"]

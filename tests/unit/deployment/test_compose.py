@@ -89,6 +89,7 @@ def test_each_process_has_the_libraries_that_it_needs_and_no_others() -> None:
         "forecaster": "forecasting",
         "planner": "planning",
         "sample": "scoring",
+        "predictor": "scoring",
     }
     for name, service in OURS.items():
         _, _, variant = service["image"].partition("}-")

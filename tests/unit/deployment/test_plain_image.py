@@ -14,9 +14,9 @@ ABSENT = (
 """Import packages of the extras stack, what-if, scoring, forecasting, planning and territories."""
 MODULES = (
     "workers.cli.worker", "workers.cli.gateway", "workers.cli.dispatcher", "workers.cli.readmodel", "workers.cli.events",
-    "workers.cli.deploy", "workers.cli.db", "workers.cli._ops_repair", "workers.cli._element_states",
+    "workers.cli.deploy", "workers.cli.db", "workers.cli.heal", "workers.cli._element_states",
     "workers.gateway.server", "workers.control_room.serving", "workers.connectors.kafka.serving",
-    "workers.runtime.service", "workers.runtime.deployment", "workers.operations.repair", "workers.engine.extras",
+    "workers.runtime.service", "workers.runtime.deployment", "workers.healing.healer", "workers.engine.extras",
 )  # fmt: skip
 SCRIPT = """
 import importlib, sys
