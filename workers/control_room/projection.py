@@ -125,12 +125,11 @@ async def write(connection: AsyncConnection[DictRow], rows: Rows) -> int:
             await connection.execute(query.encode(), (Jsonb(list(found.values())), list(found)))
         elif found:
             await connection.execute(table.merge, (Jsonb(list(found.values())),))
-    tasks = rows.get("user_tasks", {}).values()
-    touched = {row["instance_key"] for row in tasks if row.get("ended_at")} | set(rows.get("instances", {}))
+    parts = (row for name in ("user_tasks", "modifications") for row in rows.get(name, {}).values())
+    touched = {row["instance_key"] for row in parts} | set(rows.get("instances", {}))
     if touched:
         await connection.execute(_HUMAN, (sorted(touched),))
-    for name, column in (("instances", "key"), ("user_tasks", "instance_key"), ("modifications", "instance_key")):
-        await unsettle(connection, "key", {row[column] for row in rows.get(name, {}).values()})
+    await unsettle(connection, "key", touched)
     await unsettle(connection, "process_key", rows.get("processes", {}))
     return sum(len(found) for found in rows.values())
 
@@ -197,10 +196,8 @@ def _incident(rows: Rows, record: Record) -> None:
 
 def _modification(rows: Rows, record: Record) -> None:
     value = record["value"]
-    begun = [one["elementId"] for one in value.get("activateInstructions") or []]
-    _merged(
-        rows, "modifications", record, {}, instance_key=value["processInstanceKey"], elements=begun, at=_moment(record)
-    )
+    begun, at = [one["elementId"] for one in value.get("activateInstructions") or []], _moment(record)
+    _merged(rows, "modifications", record, {}, instance_key=value["processInstanceKey"], elements=begun, at=at)
 
 
 def _job(rows: Rows, record: Record) -> None:
