@@ -233,7 +233,7 @@ async def test_what_could_not_be_tried_is_no_try(pool: Pool, trouble: Trouble, h
     ("wrong", "said"), [({"action": "explode"}, "action"), ({"pause": -1}, "pause"), ({"per_case": None}, "per_case")]
 )
 async def test_an_unusable_rule_does_nothing_and_says_where(
-    pool: Pool, trouble: Trouble, healing: Healers, wrong: dict[str, object], said: str
+    pool: Pool, trouble: Trouble, healing: Healers, wrong: dict[str, Any], said: str
 ) -> None:
     await trouble.make(TRANSIENT)
     assert await healing(Table(**wrong)).once() == []
