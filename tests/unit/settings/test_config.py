@@ -59,7 +59,13 @@ def test_every_setting_is_shown_with_its_source(monkeypatch: pytest.MonkeyPatch,
 
 def _leaves(given: dict[str, object], before: str = "") -> Iterator[str]:
     for name, value in given.items():
-        if isinstance(value, dict) and name not in {"scoring_schema_by_source", "secrets", "topics_in", "roles", "teams"}:
+        if isinstance(value, dict) and name not in {
+            "scoring_schema_by_source",
+            "secrets",
+            "topics_in",
+            "roles",
+            "teams",
+        }:
             yield from _leaves(value, f"{before}{name}.")
         else:
             yield f"{before}{name}"
