@@ -173,8 +173,8 @@ async def test_what_needs_attention_leads_to_its_reasons_and_to_the_error_of_the
     tile = page.locator(".tile", has_text="At risk now")
     await expect(tile).to_contain_text("by rule")
     await expect(page.locator("section", has_text="Needs attention").first).to_contain_text("80 % of its time are gone")
+    await expect(page.locator("#live-state")).to_have_text("live")
     waiting = await foresee(room)
-    await page.reload()
     await expect(tile).to_contain_text("predicted")
     await expect(tile.locator(".big")).to_have_text("2")  # 0.9 and 0.6 are at least 0.5
     await tile.locator(".big a").click()
