@@ -9,26 +9,33 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
 from statistics import fmean
 
-import psycopg
-
 from workers.chaos.stage import furnish
 from workers.healing import switch
-from workers.operations import incidents
 from workers.operations.audit import Actor
 from workers.operations.camunda import OperationsRest
-from workers.operations.model import Incident
 from workers.runtime.database import Pool, open_pool
+from workers.runtime.zeebe import ZeebeClient
 from workers.sample.door import Door, client
 from workers.settings import Settings
 
 LOOK_SECONDS = 0.5
-STEADY_SECONDS = 30.0
-"""No new incident for so long: the fault has done what it does."""
+LOOKED_AT = 5_000
+AWAY = "Gave up after the last try: The CRM did not answer (TimeoutError); it is asked again. When the cause is mended, retry this incident."
+"""As the runtime says it (`workers.runtime.answers`)."""
+JOB = "healing_bench"
+DIAGRAM = f"""<?xml version="1.0" encoding="UTF-8"?>
+<bpmn:definitions xmlns:bpmn="http://www.omg.org/spec/BPMN/20100524/MODEL"
+    xmlns:zeebe="http://camunda.org/schema/zeebe/1.0" targetNamespace="fairlead">
+<bpmn:process id="{JOB}" isExecutable="true">
+<bpmn:startEvent id="start"><bpmn:outgoing>f1</bpmn:outgoing></bpmn:startEvent>
+<bpmn:sequenceFlow id="f1" sourceRef="start" targetRef="call"/>
+<bpmn:serviceTask id="call"><bpmn:extensionElements><zeebe:taskDefinition type="{JOB}"/>
+</bpmn:extensionElements><bpmn:incoming>f1</bpmn:incoming></bpmn:serviceTask>
+</bpmn:process></bpmn:definitions>"""
 US = Actor("bench", "A benchmark.")
 
 Tell = Callable[[str], None]
@@ -40,9 +47,12 @@ Moved = Callable[[], Awaitable[Collection[str]]]
 class Plan:
     """What to measure."""
 
-    leads: int = 40
+    cases: int = 40
+    """Jobs that fail, and leads that come in."""
     without_seconds: float = 60.0
     """How long is looked at what goes on while self-healing is off."""
+    settle_seconds: float = 60.0
+    """How long is waited at most until a fault is as it was meant: Camunda's search shows all incidents, all leads are given."""
     patience_seconds: float = 300.0
 
 
@@ -66,41 +76,70 @@ async def bench(settings: Settings, plan: Plan, tell: Tell) -> list[Result]:
     """
     pool = await open_pool(settings.dsn, min_size=1, max_size=4)
     try:
-        await furnish(settings, 8 * plan.leads)
-        async with OperationsRest(settings) as board, client(settings) as http:
-            leads = await _outage(settings, plan, Door(http), board, pool, tell)
-            return [leads, await _departure(plan, pool, tell)]
+        await furnish(settings, 8 * plan.cases)
+        async with OperationsRest(settings) as board, ZeebeClient(settings) as engine, client(settings) as http:
+            outage = await _outage(plan, board, engine, pool, tell)
+            return [outage, await _departure(plan, Door(http), pool, tell)]
     finally:
         await pool.close()
 
 
-async def _outage(settings: Settings, plan: Plan, door: Door, board: OperationsRest, pool: Pool, tell: Tell) -> Result:
-    """The CRM answers nobody until every usual try is used up."""
-    await switch.turn(pool, US, on=False)
-    tell(f"the CRM falls silent; {plan.leads} leads come in")
-    async with _silent_crm(settings):
-        sent = [await _send(door, number) for number in range(plan.leads)]
-        stopped = await _until_steady(board, sent, pool)
-    tell(f"{len(stopped)} of them ended with an incident; the CRM answers again")
-    return await _measure(
-        "CRM away until incidents arose, then back", stopped, plan, pool, tell, lambda: _owned(pool, stopped)
-    )
+async def _outage(plan: Plan, board: OperationsRest, engine: ZeebeClient, pool: Pool, tell: Tell) -> Result:
+    """Jobs of a small process are given up as a worker gives them up whose dependency stayed away; then it is back.
 
-
-async def _departure(plan: Plan, pool: Pool, tell: Tell) -> Result:
-    """The rep who has most of the leads leaves before answering for them."""
-    query = """
-        SELECT owner_id, array_agg(lead_id) AS leads FROM routing.leads WHERE state = 'assigned'
-        GROUP BY owner_id ORDER BY count(*) DESC, owner_id LIMIT 1
+    The dependencies of our own processes have breakers, behind which jobs wait without using up tries: few incidents are left
+    of an outage, too few to measure.
     """
+    await switch.turn(pool, US, on=False)
+    tell(f"{plan.cases} jobs use up their tries")
+    await engine.deploy({f"{JOB}.bpmn": DIAGRAM.encode()})
+    for _ in range(plan.cases):
+        await engine.start(JOB, {})
+    failed = set[str]()
+    while len(failed) < plan.cases:
+        for key in await _jobs(engine):
+            await engine.fail(int(key), retries=0, message=AWAY)
+            failed.add(key)
+
+    async def seen() -> bool:
+        return len([one for one in await board.open_incidents(LOOKED_AT) if one.process == JOB]) == plan.cases
+
+    await _until(seen, plan)
+    done = set[str]()
+
+    async def served() -> Collection[str]:
+        for key in await _jobs(engine):
+            await engine.complete(int(key), "{}")
+            done.add(key)
+        return done & failed
+
+    return await _measure("Tries used up on a dependency that was away, and is back", failed, plan, pool, tell, served)
+
+
+async def _jobs(engine: ZeebeClient) -> list[str]:
+    found = await engine.activate(JOB, worker="bench", timeout_seconds=60, variables=[], at_most=100)
+    return [str(job.key) for job in found]
+
+
+async def _departure(plan: Plan, door: Door, pool: Pool, tell: Tell) -> Result:
+    """Of the reps who are asked for leads every other one leaves before answering."""
+    sent = [await _send(door, number) for number in range(plan.cases)]
+
+    async def all_owned() -> bool:
+        return len(await _owned(pool, sent)) == len(sent)
+
+    await _until(all_owned, plan)  # some may wait for a person instead
+    await switch.turn(pool, US, on=False)
     async with pool.connection() as connection:
-        row = await (await connection.execute(query)).fetchone()
-        assert row is not None  # leads were assigned before
-        await switch.turn(pool, US, on=False)
-        await connection.execute("UPDATE routing.reps SET active = false WHERE id = %s", (row["owner_id"],))
-    left, leads = str(row["owner_id"]), set(row["leads"])
-    tell(f"{left}, who was asked for {len(leads)} of them, leaves")
-    return await _measure("Owner left before answering", leads, plan, pool, tell, lambda: _owned(pool, leads, but=left))
+        query = "SELECT owner_id, lead_id FROM routing.leads WHERE state = 'assigned' AND lead_id = ANY(%s) ORDER BY owner_id"
+        rows = await (await connection.execute(query, (sent,))).fetchall()
+        leaving = sorted({str(row["owner_id"]) for row in rows})[::2]
+        await connection.execute("UPDATE routing.reps SET active = false WHERE id = ANY(%s)", (leaving,))
+    leads = {str(row["lead_id"]) for row in rows if row["owner_id"] in leaving}
+    tell(f"{len(leaving)} reps, who were asked for {len(leads)} of {len(rows)} leads, leave")
+    return await _measure(
+        "Owner left before answering", leads, plan, pool, tell, lambda: _owned(pool, leads, but=leaving)
+    )
 
 
 async def _measure(fault: str, cases: Collection[str], plan: Plan, pool: Pool, tell: Tell, moved: Moved) -> Result:
@@ -121,15 +160,6 @@ async def _measure(fault: str, cases: Collection[str], plan: Plan, pool: Pool, t
     )
 
 
-@asynccontextmanager
-async def _silent_crm(settings: Settings) -> AsyncIterator[None]:
-    """Nobody gets an answer from the CRM's tables."""
-    async with await psycopg.AsyncConnection.connect(settings.dsn) as connection:
-        await connection.execute("LOCK TABLE crm.accounts, crm.leads IN ACCESS EXCLUSIVE MODE")
-        yield
-        await connection.rollback()
-
-
 async def _send(door: Door, number: int) -> str:
     body = {
         "source": "web_form", "external_id": f"healing-{number}", "name": f"Person {number}",
@@ -140,24 +170,18 @@ async def _send(door: Door, number: int) -> str:
     return str(answer.json()["lead_id"])
 
 
-async def _until_steady(board: OperationsRest, sent: Collection[str], pool: Pool) -> set[str]:
-    """The leads that ended with an incident, once there come no more."""
-    known, since = set[str](), time.monotonic()
-    while len(known) < len(sent) and (not known or time.monotonic() - since < STEADY_SECONDS):
-        found = {one.business_id for one in await _named(board, pool)} & set(sent)
-        if found - known:
-            known, since = known | found, time.monotonic()
+async def _until(holds: Callable[[], Awaitable[bool]], plan: Plan) -> None:
+    """Wait for it, but not for ever."""
+    began = time.monotonic()
+    while time.monotonic() - began < plan.settle_seconds:
+        if await holds():
+            return
         await asyncio.sleep(LOOK_SECONDS)
-    return known
 
 
-async def _named(board: OperationsRest, pool: Pool) -> list[Incident]:
-    return await incidents.named(pool, board, await board.open_incidents(incidents.LOOKED_AT))
-
-
-async def _owned(pool: Pool, leads: Collection[str], but: str = "") -> set[str]:
+async def _owned(pool: Pool, leads: Collection[str], but: Collection[str] = ()) -> set[str]:
     """Those that somebody was asked for, other than `but`."""
-    query = "SELECT lead_id FROM routing.leads WHERE lead_id = ANY(%s) AND state = 'assigned' AND owner_id <> %s"
+    query = "SELECT lead_id FROM routing.leads WHERE lead_id = ANY(%s) AND state = 'assigned' AND owner_id <> ALL(%s)"
     async with pool.connection() as connection:
-        rows = await (await connection.execute(query, (list(leads), but))).fetchall()
+        rows = await (await connection.execute(query, (list(leads), list(but)))).fetchall()
     return {str(row["lead_id"]) for row in rows}

@@ -8,7 +8,7 @@ import typer
 
 
 def healing(
-    leads: Annotated[int, typer.Option(min=2, help="Leads that come in while the CRM is away.")] = 40,
+    cases: Annotated[int, typer.Option(min=2, help="Jobs that fail, and leads that come in.")] = 40,
     without: Annotated[float, typer.Option(min=1, help="Seconds that each fault is looked at without healing.")] = 60.0,
 ) -> None:
     """Make faults with self-healing off, then on: what goes on by itself, what is healed, and how soon; fails if one is not.
@@ -26,7 +26,7 @@ def healing(
     typer.echo("starting a stack of the benchmark's own (a minute or so) …")
     try:
         with own_stack() as settings:
-            found = asyncio.run(measuring.bench(settings, measuring.Plan(leads, without), typer.echo))
+            found = asyncio.run(measuring.bench(settings, measuring.Plan(cases, without), typer.echo))
     except StackFailed as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(2) from None
