@@ -264,7 +264,7 @@ async def test_pages_of_real_cases_are_whole_and_without_serious_faults(
     addresses = {
         "today": "/control", "leads": "/control/leads/leads", "tasks": "/control/tasks",
         "processes": "/control/processes?period=30d", "instance": f"/control/instances/{instance['key']}",
-        "operations": "/control/operations",
+        "operations": "/control/operations", "versions": "/control/processes/lead_routing/versions",
     } | {row["process"]: f"/control/processes/{row['process']}?show=duration&period=30d" for row in processes}  # fmt: skip
     async with open_browser() as browser:
         await look_through(browser, str(office.http.base_url).rstrip("/"), addresses, tmp_path, width=width)

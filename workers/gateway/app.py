@@ -16,6 +16,7 @@ from workers.gateway import (
     routes_control,
     routes_control_operations,
     routes_control_processes,
+    routes_control_versions,
     routes_follow_ups,
     routes_forecast_pages,
     routes_forecasts,
@@ -68,6 +69,7 @@ ROUTES = (
     routes_control,
     routes_control_operations,
     routes_control_processes,
+    routes_control_versions,
     routes_what_if,
 )
 BODIES = (
