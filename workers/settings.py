@@ -22,11 +22,13 @@ from pydantic_settings import (
     SettingsError,
 )
 
+from workers.settings_access import OpenId
 from workers.settings_outside import HubSpot, Kafka, Salesforce, Webhooks
 from workers.settings_sections import (
     Camunda,
     ControlRoom,
     Gateway,
+    Healing,
     Heaps,
     Mail,
     Ports,
@@ -41,10 +43,12 @@ __all__ = [
     "Camunda",
     "ControlRoom",
     "Gateway",
+    "Healing",
     "Heaps",
     "HubSpot",
     "Kafka",
     "Mail",
+    "OpenId",
     "Ports",
     "Retention",
     "Salesforce",
@@ -118,10 +122,12 @@ class Settings(BaseSettings):
     zeebe: Zeebe = Zeebe()
     mail: Mail = Mail()
     gateway: Gateway = Gateway()
+    openid: OpenId = OpenId()
     worker: WorkerLimits = WorkerLimits()
     retention: Retention = Retention()
     tracing: Tracing = Tracing()
     control_room: ControlRoom = ControlRoom()
+    healing: Healing = Healing()
     webhooks: Webhooks = Webhooks()
     hubspot: HubSpot = HubSpot()
     salesforce: Salesforce = Salesforce()
@@ -141,7 +147,7 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _crm_is_connected(self) -> Self:
-        if self.crm == "hubspot" and self.hubspot.access_token is None:
+        if self.crm == "hubspot" and not self.hubspot.connected:
             raise ValueError("with FAIRLEAD_CRM=hubspot set also FAIRLEAD_HUBSPOT__ACCESS_TOKEN")
         if self.crm == "salesforce" and not self.salesforce.connected:
             raise ValueError("with FAIRLEAD_CRM=salesforce set also FAIRLEAD_SALESFORCE__CLIENT_ID")

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, Field, SecretStr, model_validator
+from pydantic import BaseModel, Field, SecretStr, field_validator, model_validator
 
 _SOURCE = re.compile(r"[a-z0-9_-]{1,50}")
 _TOPIC = re.compile(r"[A-Za-z0-9._-]{1,200}")
@@ -76,6 +76,13 @@ class OutsideSystem(BaseModel):
     """A YAML file that says which field there holds what; None: the `mapping.yaml` of its connector."""
     trusted_hosts: list[str] = Field(default_factory=list)
     """Hosts that `base_url` may name although they are in our own network or speak no TLS: a simulator, for instance."""
+    reconcile_at: str | None = Field(default="02:00", pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")
+    """When, by UTC (``HH:MM``), both sides are compared each night, if it is the CRM of lead routing; None: never by itself."""
+
+    @field_validator("reconcile_at", mode="before")
+    @classmethod
+    def _or_never(cls, given: object) -> object:
+        return None if given == "" else given
 
     @model_validator(mode="after")
     def _can_be_asked(self) -> Self:
@@ -96,14 +103,28 @@ class HubSpot(OutsideSystem):
     base_url: str = "https://api.hubapi.com"
     access_token: SecretStr | None = None
     """Of a private app in the account."""
+    refresh_token: SecretStr | None = None
+    """Instead: of an app that was installed by OAuth; `client_id` and `client_secret` renew its access tokens."""
+    client_id: str | None = None
+    """With `refresh_token`: the app's."""
     client_secret: SecretStr | None = None
     """Of the same app: signs its webhooks. None: ``/v1/webhooks/hubspot`` is closed."""
 
+    @property
+    def connected(self) -> bool:
+        """Whether it is said how to log in."""
+        return self.access_token is not None or self.refresh_token is not None
+
     @model_validator(mode="after")
     def _can_read(self) -> Self:
-        if self.client_secret and not self.access_token:
+        if self.client_secret and not self.connected:
             raise ValueError(
-                "a webhook says only which contact is new; to read it set also FAIRLEAD_HUBSPOT__ACCESS_TOKEN"
+                "a webhook says only which contact changed; to read it set also FAIRLEAD_HUBSPOT__ACCESS_TOKEN"
+            )
+        if self.refresh_token and (self.access_token or not self.client_id or not self.client_secret):
+            raise ValueError(
+                "to log in to HubSpot set either FAIRLEAD_HUBSPOT__ACCESS_TOKEN, or REFRESH_TOKEN with CLIENT_ID and"
+                " CLIENT_SECRET"
             )
         return self
 

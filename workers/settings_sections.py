@@ -10,6 +10,8 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, Field, SecretStr, model_validator
 
+from workers.settings_access import ApiToken, Role
+
 _QUICKER_FEEL = {"8.6": "org.camunda.feel:feel-engine:1.18.5"}
 """By Camunda's minor version, a later patch of the FEEL engine in it: 1.18.0 builds all its functions anew for each cell
 of a table (camunda/feel-scala, pull request 1108)."""
@@ -56,11 +58,12 @@ class Ports(BaseModel):
     worker_metrics: int = 9102
     scorer_metrics: int = 9103
     upkeep_metrics: int = 9104
-    repair_metrics: int = 9105
+    healing_metrics: int = 9105
     forecaster_metrics: int = 9106
     planner_metrics: int = 9107
     readmodel_metrics: int = 9108
     events_metrics: int = 9109
+    predictor_metrics: int = 9111
     zipkin: int = 9411
 
 
@@ -141,8 +144,8 @@ class Mail(BaseModel):
 class Gateway(BaseModel):
     """The HTTP door."""
 
-    api_tokens: list[SecretStr] = Field(default_factory=list)
-    """Bearer tokens; with none the gateway refuses to listen on anything but loopback."""
+    api_tokens: list[ApiToken] = Field(default_factory=list)
+    """Bearer tokens; with none, and no OpenID provider, the gateway refuses to listen on anything but loopback."""
     max_body_bytes: int = 5_000_000
     max_batch: int = 1_000
     rate_per_second: int = 200
@@ -164,6 +167,10 @@ class Gateway(BaseModel):
     link_hours: int = Field(default=480, ge=1)
     """How long such a link opens; longer than a review may be open."""
 
+    def token_for(self, role: Role) -> SecretStr | None:
+        """The first token of a role: what our own commands come in by. None: there is none."""
+        return next((one.token for one in self.api_tokens if role in one.roles), None)
+
 
 class ControlRoom(BaseModel):
     """The read model behind the pages, and who may see them."""
@@ -178,6 +185,10 @@ class ControlRoom(BaseModel):
     """How long the read model keeps an instance that has ended."""
     session_hours: float = Field(default=12.0, gt=0)
     """How long somebody stays signed in who gave a token."""
+    at_risk_from: float = Field(default=0.5, gt=0, lt=1)
+    """A case whose due time runs out with at least this chance is shown as at risk."""
+    train_hours: float = Field(default=24.0, gt=0)
+    """So often a model is trained that may take the place of the one that predicts."""
 
 
 class WorkerLimits(BaseModel):
@@ -194,6 +205,15 @@ class WorkerLimits(BaseModel):
     """A job is taken for no longer than this (and 15 s), and taken again while it is worked on."""
     max_deliveries: int = 5
     """How often a job is started that never gives an answer, before it becomes an incident."""
+
+
+class Healing(BaseModel):
+    """Self-healing; its rules are the decision table `healing_rule` (docs/healing.md)."""
+
+    enabled: bool = True
+    """False: nothing is done without a person, whatever the switch (`fairlead heal on`) says."""
+    every_seconds: float = Field(default=10.0, ge=1.0)
+    """Between two rounds."""
 
 
 class Retention(BaseModel):

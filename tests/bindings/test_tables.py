@@ -5,14 +5,24 @@ from __future__ import annotations
 from collections.abc import Mapping
 from itertools import product
 from string import ascii_uppercase
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from pydantic import TypeAdapter
 
-from tests.bindings import forecast_cases, quota_cases, selling_cases, territory_cases
+from tests.bindings import (
+    attention_cases,
+    forecast_cases,
+    healing_cases,
+    quota_cases,
+    selling_cases,
+    territory_cases,
+)
 from tests.bindings.conftest import Tables
 from tests.bindings.models import Decision
+from workers.healing.classes import ErrorClass
+from workers.healing.model import SYMPTOMS, Ruling
+from workers.healing.rules import DECISION
 from workers.lead_routing.domain.routing import Paths, Routing
 from workers.lead_routing.domain.score import Score
 from workers.lead_routing.domain.upkeep import Verdict
@@ -51,10 +61,12 @@ def trained(*, better: bool = False, misses: bool = False, drifted: bool = False
 
 
 CASES: dict[str, list[tuple[Given, str, object]]] = (
-    forecast_cases.CASES
+    attention_cases.CASES
+    | forecast_cases.CASES
     | selling_cases.CASES
     | territory_cases.CASES
     | quota_cases.CASES
+    | healing_cases.CASES
     | {
         "lead_segment": [
             (given(employees=5000), "segment", "strategic"),
@@ -257,6 +269,27 @@ async def test_a_new_model_is_never_both_used_and_left(tables: Tables) -> None:
         verdict = TypeAdapter(Verdict).validate_python(answer.output)
         assert not (verdict.replace and verdict.keep)
         assert verdict.why
+
+
+async def test_whatever_goes_wrong_a_rule_can_be_carried_out(tables: Tables) -> None:
+    grid = [
+        healing_cases.trouble(symptom, error_class=kind, about=about, others_done=done, deployed_since=deployed,
+                              attempts=attempts, value=value)
+        for symptom, kind, about, done, deployed, attempts, value in product(
+            SYMPTOMS, ["", *get_args(ErrorClass)], ["", "crm", "erp", "mail"], [True, False], [True, False], [0, 12], [0, 9]
+        )
+    ]  # fmt: skip
+    for given_, answer in zip(grid, await tables.all(DECISION, grid), strict=True):
+        ruling = Ruling.model_validate(answer.output)
+        assert ruling.action in {"wait", "none"} or (ruling.per_case and ruling.per_hour), given_
+        if given_["trouble"]["error_class"] in {"defect", "poison"} and given_["trouble"]["symptom"] == "incident":
+            assert ruling.action == "none"
+
+
+async def test_what_an_outage_left_is_tried_thrice_within_ten_minutes(tables: Tables) -> None:
+    for one in (healing_cases.trouble(about="crm"), healing_cases.trouble(), healing_cases.letter("crm.lead")):
+        tries = [{"trouble": one["trouble"] | {"attempts": attempts}} for attempts in range(3)]
+        assert sum(answer.output["pause"] for answer in await tables.all(DECISION, tries)) < 600
 
 
 async def test_rules_name_their_version(tables: Tables, decisions: Mapping[str, Decision]) -> None:

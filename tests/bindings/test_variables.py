@@ -51,6 +51,7 @@ READ_BY_PEOPLE = {
         "owner_restored": "seen in Operate",
         "problems": "seen in Operate, field by field; the form shows problems_text",
         "reminded_at": "seen in Operate",
+        "taken_over_at": "seen in Operate",
         "withdrawn_at": "seen in Operate",
     },
     "opportunity_prioritisation": {

@@ -64,6 +64,12 @@ def tables(page: Page, file: Path) -> None:
                 const view = viewer.getViews()[number];
                 await viewer.open(view);
                 if (view.type === 'drd') viewer.getActiveViewer().get('canvas').zoom('fit-viewport');
+                if (view.type === 'decisionTable') {
+                    // A table that is larger than the window would be cut.
+                    const it = document.getElementById('it'), table = document.querySelector('.tjs-table, table');
+                    it.style.width = `${Math.max(1900, table.offsetWidth + 40)}px`;
+                    it.style.height = `${Math.max(900, table.offsetHeight + 160)}px`;
+                }
                 return view.type;
             }""",
             number,

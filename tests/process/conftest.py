@@ -18,6 +18,7 @@ from psycopg.conninfo import make_conninfo
 
 from tests.process.building import open_building
 from tests.process.house import House
+from tests.process.judging import deviations
 from tests.process.planning import FITTED, LONG, Planning, redrawn, texas
 from tests.process.territories import Territories
 from workers.engine.embedded import EmbeddedEngine
@@ -31,6 +32,8 @@ class Seen:
 
     elements: dict[str, set[str]] = field(default_factory=lambda: {process: set() for process in PROCESSES})
     flows: dict[str, set[str]] = field(default_factory=lambda: {process: set() for process in PROCESSES})
+    deviations: dict[str, list[tuple[str, str]]] = field(default_factory=lambda: {process: [] for process in PROCESSES})
+    """What instances that ended did and their diagram does not allow, as the control room judges."""
     tests: int = 0
     report: dict[str, str] = field(default_factory=dict)
 
@@ -73,6 +76,8 @@ def engine() -> Iterator[EmbeddedEngine]:
         for process in PROCESSES:
             SEEN.elements[process] |= running.completed_elements(process)
             SEEN.flows[process] |= running.taken_flows(process)
+        for process, found in deviations(running.records()).items():
+            SEEN.deviations.setdefault(process, []).extend(found)
         SEEN.tests += 1
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from tests.process.building import open_building
 from tests.process.conftest import furnish
 from tests.process.house import House
 from tests.simulators.hubspot import serving as serving_hubspot
-from tests.simulators.hubspot.telling import created, signed
+from tests.simulators.hubspot.telling import changed, created, signed
 from tests.simulators.salesforce import serving as serving_salesforce
 from tests.unit.gateway.helpers import Board, client_of
 from workers.engine.embedded import EmbeddedEngine
@@ -19,6 +19,39 @@ from workers.runtime.housekeeping import ended, regularly
 
 SECRET = "app secret"
 REPS = ("ana", "ben", "zoe")
+
+
+async def routed_and_taken_over(
+    house: House,
+    owner: Callable[[], str],
+    give: Callable[[str], Awaitable[None]],
+    record: Callable[[], str],
+    people: dict[str, str],
+) -> None:
+    """While its rep is asked, a person gives the lead to the other one: that counts, and our own choice is undone.
+
+    `give`: somebody gives the record to a person there, and we are told; `record`: makes another new one.
+    """
+    external_id = record()
+
+    async def taken() -> bool:
+        return bool(await house.rows("SELECT FROM routing.leads WHERE external_id = %s", external_id))
+
+    await house.until_async(taken, "the record to be taken as a lead")
+    lead_id = (await house.row("SELECT lead_id FROM routing.leads WHERE external_id = %s", external_id))["lead_id"]
+    await house.task(lead_id, "accept_lead")
+    rep = (await house.state(lead_id))["owner_id"]
+    await house.until(lambda: owner() == people[rep], "the owner in the CRM")
+    other = next(name for name in ("ana", "ben") if name != rep)
+    await give(people[other])
+    await house.ended(lead_id, "lead_was_taken_over")
+    lead = await house.row("SELECT state, owner_id FROM routing.leads WHERE lead_id = %s", lead_id)
+    assert (lead["state"], lead["owner_id"]) == ("accepted", other)
+    held = await house.rows(
+        "SELECT rep_id FROM routing.assignments WHERE lead_id = %s AND released_at IS NULL", lead_id
+    )
+    assert [one["rep_id"] for one in held] == [other]
+    assert owner() == people[other]
 
 
 async def routed_and_withdrawn(
@@ -86,6 +119,25 @@ async def test_a_contact_of_hubspot(engine: EmbeddedEngine, dsn: str) -> None:
             )
             assert len(account.records["contacts"]) == 1
 
+            second = account.create(
+                "contacts", {"email": "max@beispiel-werke.example", "lastname": "Muster", "country": "Germany"}
+            )
+
+            async def tell(body: bytes) -> None:
+                uri = f"{house.settings.gateway_url}/v1/webhooks/hubspot"
+                async with client_of(create_app(house.settings, house.pool, Board())) as http:
+                    answer = await http.post("/v1/webhooks/hubspot", content=body, headers=signed(SECRET, uri, body))
+                    assert answer.status_code == 202
+
+            async def give(person: str) -> None:
+                account.edit("contacts", second.id, hubspot_owner_id=person)
+                await tell(changed([second.id]))
+
+            await tell(created([second.id]))
+            await routed_and_taken_over(
+                house, lambda: second.properties.get("hubspot_owner_id", ""), give, lambda: second.id, owners
+            )
+
 
 async def test_a_lead_of_salesforce(engine: EmbeddedEngine, dsn: str) -> None:
     with serving_salesforce.served() as salesforce:
@@ -102,7 +154,7 @@ async def test_a_lead_of_salesforce(engine: EmbeddedEngine, dsn: str) -> None:
         async with open_building(House, engine, dsn, crm="salesforce", salesforce=connected) as house:
             await furnish(house)
             await house.serve()
-            [one] = discovery.chores("connectors", house.resources)
+            one = next(one for one in discovery.chores("connectors", house.resources) if one.name == "salesforce leads")
             looking = asyncio.create_task(regularly(one.name, one.seconds, one.chore))
             try:
                 await house.until_async(lambda: house.rows("SELECT FROM runtime.polled"), "the first look")
@@ -119,5 +171,15 @@ async def test_a_lead_of_salesforce(engine: EmbeddedEngine, dsn: str) -> None:
                     users,
                 )
                 assert len(salesforce.leads) == 1
+                door.lasts = None
+                second = org.put("Lead", Email="max@beispiel-werke.example", LastName="Muster", Company="Beispiel Werke",
+                                 Country="Germany")  # fmt: skip
+
+                async def give(person: str) -> None:
+                    org.edit("Lead", second["Id"], OwnerId=person)
+
+                await routed_and_taken_over(
+                    house, lambda: str(second["OwnerId"]), give, lambda: str(second["Id"]), users
+                )
             finally:
                 await ended([looking])

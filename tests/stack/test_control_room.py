@@ -17,6 +17,7 @@ from playwright.async_api import expect
 from tests.control_pages import look_through, open_browser, open_page
 from tests.stack.office import Office, Row, new_lead
 from tests.stack.test_operations import lost_lead, put_into_book
+from workers.control_room.following import MADE
 from workers.engine.found import FoundTask
 from workers.sample.opportunities import ORGANISATION
 
@@ -68,7 +69,12 @@ async def everything(office: Office) -> list[list[Row]]:
         f"SELECT * FROM control.{name} ORDER BY key"
         for name in ("processes", "instances", "elements", "user_tasks", "incidents")
     ]
-    return [await office.rows(query) for query in (*tables, days)]
+    mined = [f"SELECT * FROM control.{name} AS t ORDER BY t::text" for name in MADE if name != "predictions"]
+    return [await office.rows(query) for query in (*tables, days, *mined)]
+
+
+async def settled(office: Office) -> bool:
+    return not await office.rows("SELECT FROM control.instances WHERE NOT settled AND ended_at IS NOT NULL")
 
 
 async def a_day(office: Office) -> list[str]:
@@ -130,17 +136,40 @@ async def test_the_read_model_says_what_camunda_says_also_built_anew(office: Off
 
     await office.until(same_tasks, "the tasks to be Camunda's")
     assert not await office.rows("SELECT FROM control.user_tasks WHERE due_at IS NULL")
+    assert not await office.rows(
+        "SELECT FROM control.user_tasks t JOIN routing.leads l ON l.process_instance_key = t.instance_key"
+        " JOIN routing.reps r ON r.id = l.owner_id"
+        " WHERE t.element = 'accept_lead' AND t.ended_at IS NULL AND t.users <> ARRAY[r.login]"
+    )
+
+    async def attended() -> bool:
+        unseen = await office.rows(
+            "SELECT FROM control.user_tasks t LEFT JOIN control.predictions p USING (key)"
+            " WHERE t.ended_at IS NULL AND p.level IS NULL"
+        )
+        (state,) = await office.rows("SELECT attended_at, attention_problem FROM prediction.state")
+        return not unseen and state["attended_at"] is not None and state["attention_problem"] is None
+
+    await office.until(attended, "the predictor to ask the engine's table of attention for each open task")
 
     async def built_anew() -> tuple[list[list[Row]], list[list[Row]]] | None:
         """What was there before and after; None: the engine went on in between (a timer, a delivery), so they can't be compared."""
+        await office.until(lambda: settled(office), "the paths of what has ended")
         read, before = await read_so_far(office), await everything(office)
         done = office.stack.fairlead("readmodel", "rebuild", "--yes")
         assert done.returncode == 0, done.stderr
+        await office.until(lambda: settled(office), "the paths made anew")  # its own service may do a part of it
         after = await everything(office)
         return (before, after) if await read_so_far(office) == read else None
 
     before, after = await office.until(built_anew, "the read model built anew from the same records")
     assert after == before
+    found = await office.rows(
+        "SELECT process, d.kind, element FROM control.deviations d JOIN control.processes p ON p.key = process_key"
+        " WHERE d.kind IN ('unknown', 'unexplained')"
+    )
+    assert found == [], "the engine does what its diagrams allow"
+    assert await office.rows("SELECT FROM control.paths")
 
 
 async def test_the_page_s_figures_are_those_of_plain_sql(office: Office) -> None:
@@ -264,7 +293,9 @@ async def test_pages_of_real_cases_are_whole_and_without_serious_faults(
     addresses = {
         "today": "/control", "leads": "/control/leads/leads", "tasks": "/control/tasks",
         "processes": "/control/processes?period=30d", "instance": f"/control/instances/{instance['key']}",
-        "operations": "/control/operations", "versions": "/control/processes/lead_routing/versions",
+        "operations": "/control/operations", "shares": "/control/processes/lead_routing/versions",
+        "paths": "/control/processes/lead_routing/paths?period=30d",
+        "versions": "/control/processes/lead_routing/compare?period=30d",
     } | {row["process"]: f"/control/processes/{row['process']}?show=duration&period=30d" for row in processes}  # fmt: skip
     async with open_browser() as browser:
         await look_through(browser, str(office.http.base_url).rstrip("/"), addresses, tmp_path, width=width)

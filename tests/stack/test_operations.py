@@ -85,7 +85,7 @@ async def test_an_incident_is_found_mended_and_retried(office: Office) -> None:
 
 
 async def test_operations_are_told_and_led_to_what_to_do(office: Office) -> None:
-    """By the repair program that `fairlead up` has started; nobody calls it."""
+    """By self-healing, which `fairlead up` has started; nobody calls it."""
     lead_id = await lost_lead(office)
     found = await incident(office, lead_id)
     address = found["message"].rpartition(LABEL)[2]
@@ -113,21 +113,34 @@ async def test_an_incident_is_resolved_with_a_corrected_variable(office: Office)
     await office.reaches(right, "assigned")
 
 
-async def test_a_policy_repairs_without_a_person(office: Office) -> None:
+async def test_what_was_deployed_since_is_tried_again_without_a_person(office: Office) -> None:
+    """By self-healing's own process; its page says what was done, and its switch is turned on the page's other side."""
+    off = office.stack.fairlead("heal", "off", "--why", "To see that nothing else heals it.", "--by", "ana")
+    assert off.returncode == 0, off.stderr
     lead_id = await lost_lead(office)
     await incident(office, lead_id)
     await put_into_book(office, lead_id)
-    policies = office.settings.home / "policies.yaml"
-    policies.write_text(
-        "policies: [{name: book, of: incidents, matches: ['^There is no registered lead'], first: 1s,"
-        " waits_for: [engine, crm, mail]}]"
+    await office.run(
+        "INSERT INTO runtime.deployments (deployment_key, digest, resources, engine, deployed_at)"
+        " VALUES (1, '', '[]', 'elsewhere', now())"
     )
-    (report,) = ops(office, "repair", "run", "--once", "--policies", str(policies))
-    assert report["away"] == []
-    assert {lead_id: "done"}.items() <= {one["business_id"]: one["outcome"] for one in report["done"]}.items()
+    await office.run(
+        "UPDATE healing.cases SET since = since - interval '1 hour', next_at = now() WHERE ended_at IS NULL"
+    )
+
+    async def would() -> bool | None:
+        found = await office.rows(
+            "SELECT FROM healing.cases WHERE rule = 'deployed-incident' AND starts_with(why, 'Would')"
+        )
+        return bool(found) or None
+
+    await office.until(would, "self-healing to say what it would do")
+    assert office.stack.fairlead("heal", "on", "--why", "It is seen.", "--by", "ana").returncode == 0
     await office.reaches(lead_id, "assigned")
     (entry,) = ops(office, "audit", "--case", lead_id)
-    assert entry["actor"] == "policy:book"
+    assert entry["actor"] == "policy:deployed-incident"
+    page = (await office.http.get("/control/operations")).text
+    assert "It is seen." in page
 
 
 async def test_an_element_that_nobody_serves_is_stuck(office: Office) -> None:

@@ -1,4 +1,5 @@
-"""How long the control room's pages take at the server over a large read model, and how soon a lead is seen.
+"""How long the control room's pages take at the server over a large read model and a large organisation, and how soon a lead
+is seen.
 
 A PostgreSQL and a gateway of the benchmark's own; what the engine would have told is put into the tables at once.
 """
@@ -19,10 +20,13 @@ import httpx
 import psycopg
 
 from workers.bench.control_room_cases import fill
+from workers.bench.control_room_field import ALIGNMENT, REVIEW
+from workers.bench.control_room_planning import VERSIONS, fill_planning
 from workers.bench.figures import percentile
 from workers.bench.own_stack import own_place
 from workers.bench.serving import start, stop
 from workers.engine import postgres
+from workers.office.links import secret_of
 from workers.runtime.database import upgrade
 from workers.runtime.deployment import read_models
 from workers.settings import Settings
@@ -34,18 +38,39 @@ PAGES = (
     "/control?period=30d&team=team-1",
     "/control/leads/leads?period=30d",
     "/control/leads/accepted-2?period=30d",
+    "/control/leads/at-risk",
+    "/control/attention",
     "/control/tasks",
     "/control/processes?period=30d",
     "/control/processes/lead_routing",
     "/control/processes/lead_routing?period=30d&show=duration",
-    "/control/processes/lead_routing/instances?version=1&period=30d",
-    "/control/processes/lead_routing/instances?version=1&period=30d&chosen=element&element=score_lead",
+    "/control/processes/lead_routing?period=30d&show=sla",
+    "/control/processes/lead_routing/instances?version=2&period=30d",
+    "/control/processes/lead_routing/instances?version=2&period=30d&chosen=element&element=score_lead",
+    "/control/processes/lead_routing/paths",
+    "/control/processes/lead_routing/paths?period=30d",
+    "/control/processes/lead_routing/instances?version=2&period=30d&chosen=variant&variant=0",
+    "/control/processes/lead_routing/instances?version=2&period=30d&chosen=rework&element=accept_lead",
+    "/control/processes/lead_routing/instances?version=2&period=30d&chosen=deviation",
+    "/control/processes/lead_routing/compare?period=30d",
+    "/control/processes/lead_routing/compare",
     "/control/instances/500",
     "/control/operations",
+    "/control/forecasts",
+    f"/control/forecasts/{VERSIONS[-1]}",
+    f"/control/forecasts/{VERSIONS[-1]}?segment=state-1&months=2026-Q1",
+    "/control/quotas",
+    f"/control/quotas/{REVIEW}",
+    f"/control/quotas/{REVIEW}?node=T003",
+    "/control/territories",
+    f"/control/territories/{ALIGNMENT}",
+    f"/control/territories/{ALIGNMENT}?region=R3",
 )
 TARGET_PAGE_SECONDS = 0.3
 TARGET_SEEN_SECONDS = 2.0
 """95 % of the leads are seen within."""
+REPS, SERIES, ACCOUNTS = 2_000, 152, 20_000
+"""Of the organisation that plans: five levels of quotas, bottom segments of its forecast, accounts of its territories."""
 PAUSE = 1.0
 """Seconds: an open page looks again at most so often, as `live.js` does; and so long figures are shared."""
 UP_SECONDS = 60.0
@@ -102,12 +127,13 @@ def bench(instances: int, rounds: int, asks: int, leads: int, say: Callable[[str
         NotUp: database or gateway did not start, or refused what it was asked.
         NothingToDeploy: the models are not where the settings say.
     """
-    with own_place("fairlead-bench-", FAIRLEAD_GATEWAY__RATE_PER_SECOND="10000") as settings, _database(settings):
+    with own_place("fairlead-bench-", FAIRLEAD_GATEWAY__RATE_PER_SECOND="10000") as settings, database(settings):
         say(f"putting {instances:,} instances into the read model …")
         began = time.monotonic()
         with psycopg.connect(settings.dsn, autocommit=True) as connection:
             diagram = read_models(settings.models)["lead_routing.bpmn"].decode()
             elements = fill(connection, instances, diagram)
+            fill_planning(connection, REPS, SERIES, ACCOUNTS, secret_of(settings))
         filled = time.monotonic() - began
         say(f"{elements:,} elements, after {filled:.0f} s; asking for the pages …")
         pages = asyncio.run(_pages(settings, rounds, asks))
@@ -179,7 +205,12 @@ async def _ask(http: httpx.AsyncClient, page: str) -> tuple[float, int]:
 
 
 @contextlib.contextmanager
-def _database(settings: Settings) -> Iterator[None]:
+def database(settings: Settings) -> Iterator[None]:
+    """A PostgreSQL with the newest schema, while it serves.
+
+    Raises:
+        NotUp: it did not start.
+    """
     postgres.initialise(settings)
     log = settings.home / "postgres.log"
     with log.open("ab") as file:

@@ -1,7 +1,9 @@
 """Leads of thirty days for the control room's benchmark, written into the tables at once.
 
-Twenty-five elements an instance, as a routed lead has; three in a hundred still wait for their owner, one in a hundred has
-had an incident. Fed from the engine's log the tables would hold the same (`DAYS` is compared in tests/unit/control_room).
+Twenty-five elements an instance, as a routed lead has; three in a hundred still wait for their owner and are predicted, one in a
+hundred has had an incident; every fifth is of the version before. Of those that ended, one in ten repeated something, one in a
+hundred deviates, and 300 paths share them, few of which are usual. Fed from the engine's log the tables would hold the same (`DAYS`
+is compared in tests/unit/control_room).
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ ELEMENTS = (
 """Served by workers, or decided; what else an instance passes are gateways and events."""
 PASSED = 15
 TEAMS, REPS = 8, 40
+VARIANTS = 300
 
 _SALES = f"""
     INSERT INTO routing.territories SELECT 'team-' || i, 'Team ' || i, 'UTC', 'DE', 'M', 'm@example.com'
@@ -26,36 +29,46 @@ _SALES = f"""
         ARRAY['team-' || 1 + i % {TEAMS}], 'UTC', 'DE', '{{}}', '{{en}}', '{{}}', 1.0, 20, 12 FROM generate_series(1, {REPS}) AS i
 """  # noqa: S608 - of our own constants only
 _INSTANCES = """
-    INSERT INTO control.instances (key, process_key, process, version, started_at, ended_at, completed, human_seconds, position)
-    SELECT i, 1, 'lead_routing', 1, at, ended, CASE WHEN ended IS NOT NULL THEN true END,
-           coalesce(extract(epoch FROM ended - at) - 6, 0), i
-    FROM (SELECT i, at, CASE WHEN random() < 0.97 THEN at + make_interval(secs => 10 + random() * 4000) END AS ended
+    INSERT INTO control.instances (key, process_key, process, version, started_at, ended_at, completed, human_seconds, position,
+        settled)
+    SELECT i, version, 'lead_routing', version, at, ended, CASE WHEN ended IS NOT NULL THEN true END,
+           coalesce(extract(epoch FROM ended - at) - 6, 0), i, true
+    FROM (SELECT i, at, 2 - (i %% 5 = 0)::int AS version, CASE WHEN random() < 0.97 THEN at + make_interval(secs => 10 + random() * 4000) END AS ended
           FROM (SELECT i, clock_timestamp() - interval '30 days' * (1 - i::float8 / %(instances)s) AS at
                 FROM generate_series(1, %(instances)s) AS i) AS begun) AS cases
 """
 _STEPS = """
     INSERT INTO control.elements (key, instance_key, process_key, element, kind, scope_key, started_at, ended_at, completed,
         position)
-    SELECT i.key * 32 + e, i.key, 1, coalesce((%(elements)s::text[])[e], 'passed_' || e),
+    SELECT i.key * 32 + e, i.key, i.process_key, coalesce((%(elements)s::text[])[e], 'passed_' || e),
            CASE WHEN e <= cardinality(%(elements)s::text[]) THEN 'SERVICE_TASK' ELSE 'EXCLUSIVE_GATEWAY' END, i.key,
            i.started_at + make_interval(secs => 0.2 * e),
            i.started_at + make_interval(secs => 0.2 * e + CASE WHEN e <= cardinality(%(elements)s::text[])
                                                                THEN random() * random() ELSE 0 END), true, i.key
     FROM control.instances i, generate_series(1, cardinality(%(elements)s::text[]) + %(passed)s) AS e
     UNION ALL
-    SELECT key * 32, key, 1, 'accept_lead', 'USER_TASK', key, started_at + interval '5 s', ended_at, completed, key
+    SELECT key * 32, key, process_key, 'accept_lead', 'USER_TASK', key, started_at + interval '5 s', ended_at, completed, key
     FROM control.instances
 """
 _TASKS = """
     INSERT INTO control.user_tasks (key, element_key, instance_key, process_key, process, element, groups, due_at, created_at,
         ended_at, completed, position)
-    SELECT key, key * 32, key, 1, 'lead_routing', 'accept_lead', '{reps}', started_at + interval '1 h',
+    SELECT key, key * 32, key, process_key, 'lead_routing', 'accept_lead', '{reps}', started_at + interval '1 h',
            started_at + interval '5 s', ended_at, completed, key FROM control.instances
+"""
+_PREDICTED = """
+    INSERT INTO control.predictions (key, instance_key, predicted_at, model, risk, low, middle, high, speaks_for, at_risk, level,
+        tell, level_why, worth, level_at)
+    SELECT key, instance_key, clock_timestamp() + interval '1 h', 'bench', risk, 600, 2400, 9000,
+           '{whoever has it has 7 open tasks,62 % of its time are gone}', risk >= 0.5,
+           CASE WHEN risk >= 0.6 THEN 'act' WHEN risk >= 0.3 THEN 'soon' ELSE 'none' END, 'person', 'It may run over.', 1 + key % 5,
+           clock_timestamp()
+    FROM control.user_tasks, LATERAL (SELECT random() + 0 * key AS risk) AS drawn WHERE ended_at IS NULL
 """
 _TROUBLES = """
     INSERT INTO control.incidents (key, element_key, instance_key, process_key, process, element, job_key, kind, message,
         raised_at, resolved_at, position)
-    SELECT key, key * 32 + 7, key, 1, 'lead_routing', 'write_owner', key, 'JOB_NO_RETRIES', 'The CRM is away.', started_at,
+    SELECT key, key * 32 + 7, key, process_key, 'lead_routing', 'write_owner', key, 'JOB_NO_RETRIES', 'The CRM is away.', started_at,
            CASE WHEN key % 1000 > 0 THEN started_at + interval '5 min' END, key FROM control.instances WHERE key % 100 = 0
 """
 _LEADS = f"""
@@ -81,6 +94,24 @@ _TIMELINE = """
            key * 32 + e, key
     FROM control.instances, generate_series(1, 5) AS e
 """
+_PATHS = f"""
+    INSERT INTO control.variants
+    SELECT v, %(elements)s::text[] || array_fill('accept_lead'::text, ARRAY[1 + v %% 7]) || ('step_' || v)
+    FROM generate_series(0, {VARIANTS - 1}) AS v;
+"""  # noqa: S608 - of our own constants only
+_MINED = f"""
+    INSERT INTO control.paths
+    SELECT key, process_key, started_at, floor({VARIANTS} * random() ^ 4), took,
+           control.class_of(took), completed, ended_at > started_at + interval '1 h', key % 10 = 1, key % 100 = 1
+    FROM control.instances, LATERAL (SELECT control.milliseconds(started_at, ended_at) AS took) AS lasted
+    WHERE ended_at IS NOT NULL;
+    INSERT INTO control.reworks
+    SELECT key, process_key, started_at, element, 1 + key % 3, 60000
+    FROM control.paths, unnest(ARRAY['assign_owner', 'accept_lead', 'notify_owner']) AS element WHERE repeats;
+    INSERT INTO control.deviations
+    SELECT key, process_key, started_at, kind, 'accept_lead', 1 FROM control.paths, unnest(ARRAY['modified', 'unknown']) AS kind
+    WHERE deviates
+"""  # noqa: S608 - see above
 DAYS = """
     INSERT INTO control.element_days
     SELECT process_key, (started_at AT TIME ZONE 'UTC')::date, element, kind, control.class_of(took), count(*), count(*) FILTER (WHERE completed IS FALSE),
@@ -96,11 +127,14 @@ def fill(connection: psycopg.Connection, instances: int, diagram: str) -> int:
     given = {"instances": instances, "elements": list(ELEMENTS), "passed": PASSED}
     connection.execute(
         "INSERT INTO control.processes (key, process, version, version_tag, deployed_at, diagram, names, position)"
-        " VALUES (1, 'lead_routing', 1, '1.0.0', clock_timestamp() - interval '31 days', %s, %s, 1)",
+        " SELECT v, 'lead_routing', v, v || '.0.0', clock_timestamp() - interval '31 days', %s, %s, v"
+        " FROM generate_series(1, 2) AS v",
         (diagram, Jsonb(names_of(diagram))),
     )
     connection.execute(_SALES.encode())
-    for statement in (_INSTANCES, _STEPS, _TASKS, _TROUBLES, _LEADS, _GIVEN, _TIMELINE, DAYS):
+    for statement in (
+        _INSTANCES, _STEPS, _TASKS, _PREDICTED, _TROUBLES, _LEADS, _GIVEN, _TIMELINE, _PATHS, _MINED, DAYS,
+    ):  # fmt: skip
         connection.execute(statement.encode(), given if "%(" in statement else None)
     connection.execute("VACUUM ANALYZE")
     row = connection.execute("SELECT count(*) FROM control.elements").fetchone()

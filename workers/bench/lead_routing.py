@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from workers.bench.cpu import Usage, snapshot, usage, warm_up
 from workers.bench.figures import Figures, figures, next_rate, schedule
 from workers.bench.sending import Sent, open_loop, passages, poster, unsettled
-from workers.bench.serving import plain_polling, programs, ready
+from workers.bench.serving import plain_polling, programs, ready, rest
 from workers.runtime.database import Pool, open_pool
 from workers.sample.door import client
 from workers.sample.leads import LeadSource
@@ -28,8 +28,6 @@ from workers.settings import Settings
 OURS, PLAIN = "fairlead", "plain pyzeebe, polling"
 DRAIN_SECONDS = 300.0
 SEARCH_SECONDS = 30.0
-RESTING_CORES, REST_STEP_SECONDS, REST_SECONDS = 0.3, 5.0, 240.0
-"""The stack rests when all of it together keeps less than so many cores busy for one step."""
 WARM_UP_RATE, WARM_UP_SECONDS, WARM_UP_RUNS = 7.0, 45.0, 12
 CONNECTIONS = 100
 UNLIMITED = 1_000_000
@@ -196,17 +194,7 @@ class Bench:
                 self._tell(f"{left} leads are still on their way after {DRAIN_SECONDS:.0f} s; the next run bears them")
                 return
             await asyncio.sleep(0.5)
-        end, busy = time.monotonic() + REST_SECONDS, float("inf")
-        while busy > RESTING_CORES:
-            if time.monotonic() > end:
-                self._tell(
-                    f"the stack still keeps {busy:.1f} cores busy after {REST_SECONDS:.0f} s; the next run bears it"
-                )
-                return
-            before = snapshot(programs(self._settings))
-            await asyncio.sleep(REST_STEP_SECONDS)
-            used = usage(before, snapshot(programs(self._settings)))
-            busy = sum(seconds for name, seconds in used.programs.items() if name != "bench") / used.seconds
+        await rest(self._settings, self._tell)
 
 
 def describe(run: Run) -> str:

@@ -7,11 +7,12 @@ import contextlib
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from pathlib import Path
 
 import httpx
 
+from workers.bench.cpu import snapshot, usage
 from workers.engine.supervision import Supervisor
 from workers.runtime.discovery import all_job_types
 from workers.settings import Settings
@@ -20,7 +21,9 @@ SCORING = "lead_routing.score_lead"
 OURS = ("worker", "scorer")
 """Names of our worker processes under the supervisor; plain pyzeebe gets as many processes, divided the same way."""
 PLAIN = "workers.bench.plain_polling"
-READY_SECONDS = 60.0
+READY_SECONDS = 180.0
+RESTING_CORES, REST_STEP_SECONDS, REST_SECONDS = 0.3, 5.0, 240.0
+"""The stack rests when all of it together keeps less than so many cores busy for one step."""
 STOP_SECONDS = 30.0
 
 
@@ -69,11 +72,24 @@ def programs(settings: Settings) -> dict[str, int]:
     return {name: state.pid for name, state in Supervisor(settings.home).states().items() if state.running}
 
 
+async def rest(settings: Settings, tell: Callable[[str], object]) -> None:
+    """Wait until the stack rests: what a run leaves to exporter, importers and OpenSearch would burden the next one."""
+    end, busy = time.monotonic() + REST_SECONDS, float("inf")
+    while busy > RESTING_CORES:
+        if time.monotonic() > end:
+            tell(f"the stack still keeps {busy:.1f} cores busy after {REST_SECONDS:.0f} s; the next run bears it")
+            return
+        before = snapshot(programs(settings))
+        await asyncio.sleep(REST_STEP_SECONDS)
+        used = usage(before, snapshot(programs(settings)))
+        busy = sum(seconds for name, seconds in used.programs.items() if name != "bench") / used.seconds
+
+
 async def ready(settings: Settings, names: Iterable[str] = OURS) -> None:
     """Wait until our workers have all their streams open; by default those that serve leads.
 
     Raises:
-        NotServed: not within a minute.
+        NotServed: not within three minutes.
     """
     urls = [f"http://127.0.0.1:{getattr(settings.ports, f'{name}_metrics')}/readyz" for name in names]
     deadline = time.monotonic() + READY_SECONDS

@@ -1,5 +1,5 @@
 """The stack that is hurt: the local one on ports and in a folder of its own, with a `Link` on each way between our
-processes and what they need, two workers to which every job comes twice, and the repair policies at work.
+processes and what they need, two workers to which every job comes twice, and self-healing at work.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ async def open_stage(
             told, _ = await loading[0].communicate()
             if loading[0].returncode:
                 raise StackFailed(f"`fairlead sample load` failed:\n{told.decode(errors='replace').strip()}")
-            await _furnish(settings, leads)
+            await furnish(settings, leads)
 
         def report(name: str, what: str, seconds: float) -> None:
             if what == "ready":
@@ -164,7 +164,7 @@ def _second(settings: Settings, worker: Program, links: dict[str, Link]) -> Prog
     )
 
 
-async def _furnish(settings: Settings, leads: int) -> None:
+async def furnish(settings: Settings, leads: int) -> None:
     """Everybody is at work at every minute, so that a run says the same at any hour; a day's room is for all leads.
 
     The room for open leads stays as it is: it is to be felt.

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from workers.cli import _bench_planning, _bench_what_if
+from workers.cli import _bench_healing, _bench_planning, _bench_prediction, _bench_what_if
 from workers.cli._support import versions
 
 if TYPE_CHECKING:
@@ -28,6 +28,8 @@ def _group() -> None:
 app.command()(_bench_planning.planning)
 app.command()(_bench_planning.study)
 app.command()(_bench_what_if.what_if)
+app.command()(_bench_prediction.prediction)
+app.command()(_bench_healing.healing)
 
 
 @app.command("lead-routing")

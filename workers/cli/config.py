@@ -102,7 +102,7 @@ def _walk(model: BaseModel, mask: Mask, sources: list[tuple[str, Given]], path: 
 def _shown(value: object, mask: Mask) -> Any:  # noqa: ANN401 - JSON
     from pathlib import Path
 
-    from pydantic import SecretStr
+    from pydantic import BaseModel, SecretStr
 
     from workers.runtime.masking import MASK
 
@@ -111,8 +111,9 @@ def _shown(value: object, mask: Mask) -> Any:  # noqa: ANN401 - JSON
             return MASK
         case str() | Path():
             return mask(str(value))
-        case list() | tuple():
-            return [_shown(one, mask) for one in value]
-        case dict():
-            return {key: _shown(one, mask) for key, one in value.items()}
+        case list() | tuple() | frozenset():
+            found = [_shown(one, mask) for one in value]
+            return sorted(found) if isinstance(value, frozenset) else found
+        case dict() | BaseModel():
+            return {key: _shown(one, mask) for key, one in dict(value).items()}
     return value

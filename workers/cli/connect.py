@@ -1,10 +1,12 @@
-"""`fairlead connect …`: whether another system is ready to be worked with."""
+"""`fairlead connect …`: whether another system is ready to be worked with, and keeping leads equal with it."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from workers.cli import _connect_sync
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -17,11 +19,16 @@ if TYPE_CHECKING:
 
     Look = Callable[[Settings, bool], Awaitable[tuple[list[str], Sequence[Finding]]]]
 
-app = typer.Typer(no_args_is_help=True, help="Whether other systems are ready to be worked with.")
+app = typer.Typer(
+    no_args_is_help=True, help="Other systems: whether they are ready, and keeping leads equal with them."
+)
 check = typer.Typer(
     no_args_is_help=True, help="Rights, fields, people and limits; nothing is changed unless asked for."
 )
 app.add_typer(check, name="check")
+app.command("import")(_connect_sync.import_)
+app.command()(_connect_sync.reconcile)
+app.command()(_connect_sync.report)
 
 SECONDS = 10.0
 """Of each request."""
@@ -83,11 +90,12 @@ def _report(title: str, look: Look, create: bool, as_json: bool) -> None:
 async def _hubspot(settings: Settings, create: bool) -> tuple[list[str], Sequence[Finding]]:
     from workers.connectors import mapping
     from workers.connectors.hubspot import check, making
+    from workers.connectors.hubspot.login import Login
     from workers.connectors.hubspot.mapping import FieldMapping
     from workers.connectors.hubspot.pace import Pace
 
     fields = mapping.load(FieldMapping, settings.hubspot.mapping)
-    client = making.client(settings.hubspot, Pace(), seconds=SECONDS)
+    client = making.client(settings.hubspot, Login(settings.hubspot), Pace(), seconds=SECONDS)
     try:
         made = await check.create_fields(client, fields) if create else []
         return made, [one async for one in check.check(client, fields, await _reps(settings))]

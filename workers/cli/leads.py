@@ -117,13 +117,14 @@ def replay(
     from workers.gateway import mapping as mappings
     from workers.gateway.replay import Replay, ReplayError, client
     from workers.settings import get_settings
+    from workers.settings_access import Role
 
     settings = get_settings()
-    tokens = settings.gateway.api_tokens
+    token = settings.gateway.token_for(Role.API)
     console = _console(stderr=True)
 
     async def run(show: Callable[[Counts], None]) -> Replay:
-        async with client(url or settings.gateway_url, tokens[0].get_secret_value() if tokens else None) as http:
+        async with client(url or settings.gateway_url, token.get_secret_value() if token else None) as http:
             running = Replay(http, rate=rate, max_batch=settings.gateway.max_batch, progress=show)
             await running.leads(islice(mappings.rows(mappings.load(mapping), file), limit))
             if outcomes:

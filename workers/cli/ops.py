@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from workers.cli import _ops_repair
 from workers.cli import _ops_support as support
 from workers.cli._ops_support import (
     AsJson,
@@ -42,7 +41,6 @@ stuck = typer.Typer(help="List what ought to have gone on by itself, or act on i
 app.add_typer(incidents, name="incidents")
 app.add_typer(dead_letters, name="dead-letters")
 app.add_typer(stuck, name="stuck")
-app.add_typer(_ops_repair.app, name="repair")
 
 
 @incidents.callback(invoke_without_command=True)

@@ -67,7 +67,7 @@ async def _load_selling(pool: Pool, seed: int) -> str:
 async def _load_sales(pool: Pool) -> str:
     import datetime as dt
 
-    from workers.engine.programs import can_forecast
+    from workers.engine.extras import can_forecast
 
     if not can_forecast():
         return "Nothing to forecast: the extra 'forecasting' is not installed."
@@ -80,7 +80,7 @@ async def _load_sales(pool: Pool) -> str:
 
 
 async def _load_territories(pool: Pool) -> str:
-    from workers.engine.programs import can_plan
+    from workers.engine.extras import can_plan
 
     if not can_plan():
         return "No territories to align: the extra 'territories' is not installed."
@@ -95,7 +95,7 @@ async def _load_quotas(pool: Pool) -> str:
     from pathlib import Path
     from tempfile import TemporaryDirectory
 
-    from workers.engine.programs import can_plan
+    from workers.engine.extras import can_plan
 
     if not can_plan():
         return "No quotas to set: the extra 'planning' is not installed."

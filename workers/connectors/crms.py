@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from workers.connectors.leads import LeadDelivery, Pending
+from functools import partial
+from typing import Any
+
+from workers.connectors.leads import LeadDelivery, Pending, System
 from workers.connectors.making import DELIVERING_SECONDS, READING_SECONDS
+from workers.connectors.sync import ledger
 from workers.lead_routing.ports.crm import Crm
 from workers.runtime.outbox import Deliver
 from workers.runtime.outside import OutsideDatabase
@@ -27,8 +31,8 @@ def reading(resources: Resources, database: OutsideDatabase, pending: Pending) -
     return salesforce.SalesforceCrm(making_salesforce.salesforce(resources, database, seconds=READING_SECONDS), pending)
 
 
-def delivery(resources: Resources, database: OutsideDatabase) -> Deliver:
-    """Who carries lead routing's changes.
+def system(resources: Resources, database: OutsideDatabase) -> System[Any, Any]:
+    """What changes are carried to, as patiently as a delivery; the same for a process.
 
     Raises:
         NotConnected: how to log in is not set.
@@ -37,7 +41,18 @@ def delivery(resources: Resources, database: OutsideDatabase) -> Deliver:
     if resources.settings.crm == "hubspot":
         from workers.connectors.hubspot import making  # noqa: PLC0415 - see `reading`
 
-        return LeadDelivery(making.hubspot(resources, database, seconds=DELIVERING_SECONDS))
+        return making.hubspot(resources, database, seconds=DELIVERING_SECONDS)
     from workers.connectors.salesforce import making as making_salesforce  # noqa: PLC0415 - see `reading`
 
-    return LeadDelivery(making_salesforce.salesforce(resources, database, seconds=DELIVERING_SECONDS))
+    return making_salesforce.salesforce(resources, database, seconds=DELIVERING_SECONDS)
+
+
+def delivery(resources: Resources, database: OutsideDatabase) -> Deliver:
+    """Who carries lead routing's changes.
+
+    Raises:
+        NotConnected: how to log in is not set.
+        WrongMapping: the mapping can't be used.
+    """
+    crm = system(resources, database)
+    return LeadDelivery(crm, partial(ledger.delivered, resources.pool, resources.settings.crm, crm.mapping))

@@ -26,6 +26,9 @@ from workers.runtime.outbox import OutboxRow
 Pending = Callable[[str], Awaitable[Sequence[Mapping[str, Any]]]]  # Any: JSON
 """Changes of a lead that are still on their way to the CRM, in their order."""
 
+Noted = Callable[[str, Record, tuple[str | None] | None], Awaitable[None]]
+"""Notes what a lead's record says after a change was written, and whom that gave it to; None: to nobody else."""
+
 C = TypeVar("C")
 """A system's client."""
 M = TypeVar("M", bound=LeadMapping)
@@ -137,8 +140,9 @@ class LeadDelivery:
     change's id on the record; it would change nothing anyway, unless somebody changed the record in between.
     """
 
-    def __init__(self, system: System[Any, Any]) -> None:  # Any: whichever system it is
+    def __init__(self, system: System[Any, Any], noted: Noted) -> None:  # Any: whichever system it is
         self._leads = system
+        self._noted = noted
 
     async def __call__(self, row: OutboxRow) -> None:
         """Deliver one row.
@@ -157,7 +161,7 @@ class LeadDelivery:
             brings_fields = "fields" in change and "owner_id" in change
             if not brings_fields and (record is None or not (held or record.get(kept.lead_id) is None)):
                 return
-            written = record
+            written, properties = record, dict[str, str]()
             if record is None or record.get(kept.change) != row.external_id:
                 if not applies(change, await self._leads.owner(record)):
                     return
@@ -166,10 +170,24 @@ class LeadDelivery:
             # Also for a repeat, as it may have broken off in between.
             if written is not None:
                 await self._leads.finish(written, change)
+                stands = Record(written.id, {**(record.properties if record else {}), **properties})
+                await self._noted(lead_id, stands, await self._given(stands, change))
+
+    async def _given(self, stands: Record, change: Json) -> tuple[str | None] | None:
+        """Whom the change gave the record to, if it says so and the record still does; else None."""
+        if "owner_id" not in change:
+            return None
+        owner = await self._leads.owner(stands)
+        return (owner,) if owner == change["owner_id"] else None
 
     async def _properties(self, record: Record | None, change: Json, change_id: str) -> dict[str, str]:
         leads, kept = self._leads, self._leads.mapping.kept
-        properties: dict[str, str] = leads.mapping.properties(change.get("fields", {}), record)
+        fields: Mapping[str, Any] = change.get("fields", {})
+        if fields:
+            # The process says what it began with; what was changed since, here or there, must not be undone.
+            now = await leads.book.fields(change["lead_id"])
+            fields = {name: now.get(name, value) for name, value in fields.items()}
+        properties: dict[str, str] = leads.mapping.properties(fields, record)
         properties[kept.change] = change_id
         if "status" in change:
             properties[kept.status] = str(change["status"])

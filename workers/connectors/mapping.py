@@ -48,6 +48,9 @@ class Place(Part):
     property: str
     read: bool = True
     write: Literal["if_empty", "always", "never"]
+    sync: Literal["newest", "ask", "ours", "theirs", "never"] = "newest"
+    """What counts if both sides changed the field since they last agreed; a change of one side alone always counts, but
+    for ``ours`` and ``theirs``, where the same side always does. ``never``: it is not kept equal."""
     otherwise: str | None = None
     """What a new record gets if the lead has no such field."""
 
@@ -102,7 +105,7 @@ class LeadMapping(Part):
     def lead_of(self, record: Record) -> dict[str, Any]:  # Any: JSON
         """A lead, as somebody would send it, from a record. Nothing but the mapped fields gets in."""
         found: dict[str, str | None] = {
-            field: record.get(place.property) for field, place in self.places.items() if place.read
+            field: _said(record, place) for field, place in self.places.items() if place.read
         }
         first, last = found.pop("first_name", None), found.pop("last_name", None)
         name = " ".join(part for part in (first, last) if part) or None
@@ -130,6 +133,12 @@ class LeadMapping(Part):
         """A field of a company."""
         name = self.of_companies.get(field)
         return company.get(name) if name else None
+
+
+def _said(record: Record, place: Place) -> str | None:
+    """What a record says; nothing where it has only what we gave it for want of anything."""
+    value = record.get(place.property)
+    return None if value == place.otherwise else value
 
 
 M = TypeVar("M", bound=LeadMapping)

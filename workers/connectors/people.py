@@ -6,7 +6,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 from workers.runtime.errors import PermanentError
 from workers.runtime.outside import OutsideDatabase
@@ -47,6 +47,13 @@ class Book:
         if row is None:
             return Known(None, None)
         return Known(row["external_id"] if row["source"] == self._source else None, row["email"])
+
+    async def fields(self, lead_id: str) -> Mapping[str, Any]:
+        """A lead's fields as they are now; empty if it is not registered."""
+        async with self._database.transaction() as connection:
+            cursor = await connection.execute("SELECT lead FROM routing.leads WHERE lead_id = %s", (lead_id,))
+            row = await cursor.fetchone()
+        return row["lead"] or {} if row else {}
 
     async def email(self, rep_id: str) -> str | None:
         """A rep's address in small letters; None: there is no such rep."""

@@ -1,5 +1,5 @@
-"""What a dispatcher does for connectors that belong to no process: it takes the new leads of other systems, and tells Kafka
-what happened.
+"""What a dispatcher does for connectors that belong to no process: it takes the new leads of other systems and keeps known
+ones equal with them, and tells Kafka what happened.
 """
 
 from __future__ import annotations
@@ -17,6 +17,11 @@ from workers.connectors.hubspot.contacts import ContactIntake
 from workers.connectors.hubspot.events import CHANNEL
 from workers.connectors.making import DELIVERING_SECONDS
 from workers.connectors.making import close as close_systems
+from workers.connectors.sync import making as making_sync
+from workers.connectors.sync.keeping import CHANNEL as CONFLICTS
+from workers.connectors.sync.nightly import LOOK_SECONDS as NIGHT_LOOK_SECONDS
+from workers.connectors.sync.nightly import Night
+from workers.connectors.sync.patience import at_once
 from workers.office import systems
 from workers.runtime.resources import Deliver, Regular, Resources
 from workers.runtime.work import Work
@@ -41,23 +46,32 @@ def deliveries(resources: Resources) -> Mapping[str, Deliver]:
         from workers.connectors.kafka.telling import Telling  # noqa: PLC0415 - likewise
 
         found[EVENTS] = resources.cache.setdefault(_TELLING, Telling(resources.settings.kafka))
-    if resources.settings.hubspot.access_token is None:
+    settings = resources.settings
+    if settings.crm != "postgresql":
+        found[CONFLICTS] = making_sync.follower(resources, settings.crm, ask=at_once)
+    if not settings.hubspot.connected:
         return found
     hubspot = making_hubspot.hubspot(resources, systems.crm(resources), seconds=DELIVERING_SECONDS)
-    return found | {CHANNEL: ContactIntake(hubspot, resources.pool, partial(_take_one, resources))}
+    follower = making_sync.follower(resources, "hubspot", ask=at_once)
+    return found | {CHANNEL: ContactIntake(hubspot, resources.pool, partial(_take_one, resources), follower)}
 
 
 def chores(resources: Resources) -> Sequence[Regular]:
     """What is looked for now and then."""
+    found: list[Regular] = []
+    crm = resources.settings.crm
+    if crm != "postgresql":
+        found.append(Regular("comparison with the CRM", NIGHT_LOOK_SECONDS, Night(resources, crm).look))
     settings = resources.settings.salesforce
     if not settings.connected:
-        return []
+        return found
     from workers.connectors.salesforce import intake, making  # noqa: PLC0415 - cryptography, for who is connected alone
 
     salesforce = making.salesforce(resources, systems.crm(resources), seconds=DELIVERING_SECONDS)
     seconds, take = settings.poll_seconds, partial(_take, resources)
-    look = intake.LeadIntake(salesforce, resources.pool, take, _note, poll_seconds=seconds).look
-    return [Regular("salesforce leads", seconds, look)]
+    follower = making_sync.follower(resources, "salesforce", ask=at_once)
+    look = intake.LeadIntake(salesforce, resources.pool, take, _note, follower, poll_seconds=seconds).look
+    return [Regular("salesforce leads", seconds, look), *found]
 
 
 async def prepare(_resources: Resources, _tasks: Collection[str]) -> None:

@@ -29,9 +29,13 @@ _OUTBOX = """
            extract(epoch FROM clock_timestamp() - min(created_at))::float8 AS age
     FROM runtime.outbox GROUP BY channel ORDER BY channel
 """
-# Jobs are the elements that a worker serves: waiting since they began, done when they end.
+# Jobs are the elements that a worker serves: waiting since they began, done when they end. Names are looked up last: sorted
+# with every job they would not fit into memory.
 _WORK = """
-    SELECT p.process, e.element, max(p.names->>e.element) AS called, count(*) FILTER (WHERE ended_at IS NULL) AS waiting,
+    SELECT w.*, (SELECT n.names->>w.element FROM control.processes n WHERE n.process = w.process AND n.names ? w.element
+                 ORDER BY n.version DESC LIMIT 1) AS called
+    FROM (
+    SELECT p.process, e.element, count(*) FILTER (WHERE ended_at IS NULL) AS waiting,
            extract(epoch FROM clock_timestamp() - min(started_at) FILTER (WHERE ended_at IS NULL))::float8 AS oldest,
            count(*) FILTER (WHERE started_at >= %(recent)s) AS came,
            count(*) FILTER (WHERE completed AND ended_at >= %(recent)s) AS done,
@@ -41,7 +45,8 @@ _WORK = """
     FROM control.elements e JOIN control.processes p ON p.key = e.process_key
     WHERE kind IN ('SERVICE_TASK', 'SEND_TASK', 'SCRIPT_TASK', 'BUSINESS_RULE_TASK')
       AND (started_at >= %(back)s OR ended_at IS NULL)
-    GROUP BY p.process, e.element ORDER BY waiting DESC, completed DESC, p.process, e.element
+    GROUP BY p.process, e.element) AS w
+    ORDER BY waiting DESC, completed DESC, process, element
 """
 _CURSORS = """
     SELECT value_type, max(record_at) AS record_at, max(read_at) AS read_at FROM control.cursors

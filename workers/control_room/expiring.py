@@ -12,7 +12,12 @@ _OLD = """
         ORDER BY ended_at LIMIT %(batch)s),
     steps AS (DELETE FROM control.elements WHERE instance_key IN (SELECT key FROM old)),
     tasks AS (DELETE FROM control.user_tasks WHERE instance_key IN (SELECT key FROM old)),
-    troubles AS (DELETE FROM control.incidents WHERE instance_key IN (SELECT key FROM old))
+    changes AS (DELETE FROM control.modifications WHERE instance_key IN (SELECT key FROM old)),
+    paths AS (DELETE FROM control.paths WHERE key IN (SELECT key FROM old)),
+    reworks AS (DELETE FROM control.reworks WHERE instance_key IN (SELECT key FROM old)),
+    deviations AS (DELETE FROM control.deviations WHERE instance_key IN (SELECT key FROM old)),
+    troubles AS (DELETE FROM control.incidents WHERE instance_key IN (SELECT key FROM old)),
+    failed AS (DELETE FROM control.jobs WHERE instance_key IN (SELECT key FROM old))
     DELETE FROM control.instances WHERE key IN (SELECT key FROM old)
 """
 _OLD_DAYS = """

@@ -32,13 +32,20 @@ GAP_SECONDS = 60.0
 LOOK_ON_SECONDS = 10.0
 """Between looks for new partitions, and for what lies beyond a hole."""
 
-TABLES = ("cursors", "processes", "instances", "elements", "element_days", "user_tasks", "incidents")
+TABLES = (
+    "cursors", "processes", "instances", "elements", "element_days", "user_tasks", "incidents", "modifications", "jobs",
+)  # fmt: skip
+MADE = ("variants", "paths", "reworks", "deviations", "predictions")
+"""Made of the others by `settling`, and by `workers.control_room.prediction`."""
 
 _PASSED = """
     UPDATE control.cursors SET sequence = %(top)s, record_at = coalesce(%(at)s, record_at), read_at = clock_timestamp()
     WHERE value_type = %(value_type)s AND partition = %(partition)s AND sequence = %(since)s
 """
 
+_ALL_READ = """
+    UPDATE control.cursors SET read_at = clock_timestamp() WHERE value_type = %s AND partition = %s AND sequence = %s
+"""
 
 Place = tuple[Kind, int]
 """A kind of records and a partition."""
@@ -168,7 +175,10 @@ class Follower:
             return False
         self._looked_on[place] = time.monotonic()
         first = await self._source.first_after(*place, at)
-        if first is None or first == at + 1:  # nothing new, or it came in between
+        if first is None:
+            self._gaps.pop(place, None)
+            await self._all_read(place, at)
+        elif first == at + 1:  # it came in between
             self._gaps.pop(place, None)
         elif self._waited(place):
             self._gaps.pop(place, None)
@@ -176,6 +186,12 @@ class Follower:
                 await _pass(connection, place, at, Page((), first - 1, missing=0, full=True))
             self._passed_over(place, first - 1 - at)
         return False
+
+    async def _all_read(self, place: Place, at: int) -> None:
+        """Say that nothing was missing just now: who relies on what is not there wants to know."""
+        kind, partition = place
+        async with self._pool.connection() as connection:
+            await connection.execute(_ALL_READ, (kind.value_type, partition, at))
 
     def _waited(self, place: Place) -> bool:
         """Whether what is missing there has been waited for long enough."""
@@ -208,7 +224,7 @@ async def _pass(connection: AsyncConnection[DictRow], place: Place, since: int, 
 async def forget(pool: Pool) -> None:
     """Empty the read model, so that it is read from the beginning again; safe while a follower runs."""
     async with pool.connection() as connection:
-        await connection.execute(f"TRUNCATE {', '.join(f'control.{name}' for name in TABLES)}")
+        await connection.execute(f"TRUNCATE {', '.join(f'control.{name}' for name in TABLES + MADE)}")
 
 
 async def _known(connection: AsyncConnection[DictRow]) -> dict[tuple[str, int], int]:

@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 from workers import shipped
 from workers.runtime.database import Pool
 
-Unit = Literal["seconds", "ratio", "per_thousand"]
+Unit = Literal["seconds", "ratio", "per_thousand", "eur_per_day"]
 
 _LEADS = """
     WITH leads AS MATERIALIZED (

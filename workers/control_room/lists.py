@@ -11,6 +11,7 @@ from workers.control_room.kpis import Scope
 from workers.control_room.today import (
     AGE,
     BANDS,
+    FRESH,
     IN_TIME,
     LISTED,
     MET,
@@ -33,6 +34,9 @@ class _Figure:
     title: str
     condition: str
     by_team: bool = True
+    order: str = "s.received_at DESC"
+    risks: bool = False
+    """The list shows predictions."""
 
 
 def _bands() -> dict[str, _Figure]:
@@ -49,6 +53,15 @@ _OF_REP = "EXISTS (SELECT FROM routing.assignments a WHERE a.lead_id = s.lead_id
 _GIVEN = "a.released_at IS NULL AND a.assigned_at >= %(since)s AND a.assigned_at < %(until)s"
 _HELD = "a.released_at IS NULL AND a.closed_at IS NULL"
 
+# Only where it is shown: looked up for each lead of a long list it would take too long.
+_FORESEEN = "f.risk, f.low, f.middle, f.high, f.speaks_for, f.speaks_against,"
+_FORESIGHT = """LEFT JOIN LATERAL (
+            SELECT p.* FROM control.predictions p JOIN control.user_tasks t USING (key)
+            WHERE p.instance_key = s.instance_key AND t.ended_at IS NULL
+              AND p.predicted_at > clock_timestamp() - %(fresh)s
+            ORDER BY p.risk DESC NULLS LAST LIMIT 1
+        ) AS f ON true"""
+
 FIGURES: dict[str, _Figure] = {
     "leads": _Figure("Leads received", RECEIVED),
     "accepted": _Figure("Leads accepted", f"{RECEIVED} AND accepted_at IS NOT NULL"),
@@ -56,8 +69,8 @@ FIGURES: dict[str, _Figure] = {
     "met": _Figure("Accepted within every due time", f"{RECEIVED} AND {MET}"),
     "missed": _Figure("Ran over an owner's due time", f"{RECEIVED} AND {MISSED}"),
     "overdue": _Figure("Owner is overdue now", f"{OWNED} AND {OVERDUE}"),
-    "at-risk": _Figure("At risk now", f"{OWNED} AND {RISKY}"),
-    "in-time": _Figure("Owner has time", f"{OWNED} AND {IN_TIME}"),
+    "at-risk": _Figure("At risk now", f"{OWNED} AND {RISKY}", order="f.risk DESC NULLS LAST, s.sla_due_at", risks=True),
+    "in-time": _Figure("Owner has time", f"{OWNED} AND {IN_TIME}", risks=True),
     "given": _Figure("Leads given to one rep", _OF_REP.format(which=_GIVEN)),
     "held": _Figure("Open leads of one rep", _OF_REP.format(which=_HELD), by_team=False),
     **_bands(),
@@ -72,10 +85,12 @@ class Leads:
     title: str
     total: int
     rows: tuple[DictRow, ...]
+    risks: bool = False
+    """Rows are to be shown with what is predicted of them."""
 
 
 async def leads(connection: AsyncConnection[DictRow], figure: str, scope: Scope, *, rep: str | None = None) -> Leads:
-    """The leads that a figure counts, the latest first, at most `LISTED`.
+    """The leads that a figure counts, the latest first (those at risk: the riskiest), at most `LISTED`.
 
     Raises:
         UnknownFigure: there is none of this name.
@@ -83,18 +98,20 @@ async def leads(connection: AsyncConnection[DictRow], figure: str, scope: Scope,
     found = FIGURES.get(figure)
     if found is None:
         raise UnknownFigure(figure)
+    chosen = f"control.lead_speed s WHERE {found.condition} AND {OF_TEAM if found.by_team else 'true'}"
+    # Counted apart, so that nothing else is looked up for those that are not listed.
     query = f"""
-        WITH chosen AS (
-            SELECT * FROM control.lead_speed s WHERE {found.condition} AND {OF_TEAM if found.by_team else "true"}
-        )
+        WITH listed AS (SELECT * FROM {chosen} {"" if found.risks else f"ORDER BY received_at DESC, lead_id LIMIT {LISTED}"})
         SELECT l.lead_id, coalesce(l.lead->>'name', l.raw->>'name') AS name,
                coalesce(l.lead->>'company', l.raw->>'company') AS company, l.source, s.state, s.team, s.received_at,
                s.accepted_at, s.seconds, s.system_seconds, s.human_seconds, s.sla_due_at, s.sla_breaches, s.instance_key,
-               r.name AS owner, i.key IS NOT NULL AS known, count(*) OVER () AS total
-        FROM chosen s JOIN routing.leads l USING (lead_id)
+               r.name AS owner, i.key IS NOT NULL AS known, {_FORESEEN if found.risks else ""}
+               (SELECT count(*) FROM {chosen}) AS total
+        FROM listed s JOIN routing.leads l USING (lead_id)
         LEFT JOIN routing.reps r ON r.id = s.owner_id
         LEFT JOIN control.instances i ON i.key = s.instance_key
-        ORDER BY s.received_at DESC, l.lead_id LIMIT {LISTED}
+        {_FORESIGHT if found.risks else ""}
+        ORDER BY {found.order}, l.lead_id LIMIT {LISTED}
     """  # noqa: S608 - of our own constants only
-    rows = await (await connection.execute(query.encode(), {**scope.given, "rep": rep})).fetchall()
-    return Leads(found.title, rows[0]["total"] if rows else 0, tuple(rows))
+    rows = await (await connection.execute(query.encode(), {**scope.given, "rep": rep, "fresh": FRESH})).fetchall()
+    return Leads(found.title, rows[0]["total"] if rows else 0, tuple(rows), found.risks)

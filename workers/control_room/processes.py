@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import Literal
 
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
+from workers.control_room.diagrams import read_diagram
 from workers.control_room.kpis import Scope
 from workers.control_room.reading import read_rows
 from workers.control_room.today import LISTED
 
-Measure = Literal["frequency", "duration", "incidents"]
+Measure = Literal["frequency", "duration", "incidents", "sla", "compensation"]
+MEASURES: dict[Measure, tuple[str, str]] = {
+    "frequency": ("Frequency", "Begun so often"),
+    "duration": ("Duration, median and p95", "Median duration"),
+    "incidents": ("Incidents", "Incidents"),
+    "sla": ("SLA breaches", "Share of tasks that ran over their due time"),
+    "compensation": ("Compensation", "Share of completed activities that were undone"),
+}
+"""What an overlay may show: its name, and what its legend says."""
+SHARES: tuple[Measure, ...] = ("sla", "compensation")
+"""Measures from 0 to 1."""
 
 CLASSES = 5
 """Shades of an overlay."""
@@ -65,24 +77,40 @@ _TROUBLES = """
     SELECT element, count(*) AS incidents, count(*) FILTER (WHERE resolved_at IS NULL) AS open
     FROM control.incidents WHERE process_key = %(key)s AND raised_at >= %(since)s AND raised_at < %(until)s GROUP BY element
 """
+_LATE = """
+    SELECT element, avg(control.is_late(due_at, ended_at)::int)::float8 AS late FROM control.user_tasks
+    WHERE process_key = %(key)s AND created_at >= %(since)s AND created_at < %(until)s AND due_at IS NOT NULL GROUP BY element
+"""
+# All that are chosen are counted and put in order; what else a row shows is looked up for those listed only.
 _INSTANCES = """
+    WITH chosen AS MATERIALIZED (
+        SELECT i.key, extract(epoch FROM coalesce(i.ended_at, clock_timestamp()) - i.started_at)::float8 AS seconds
+        FROM control.instances i WHERE i.process_key = %(key)s AND {chosen}
+    ), listed AS (SELECT * FROM chosen ORDER BY seconds DESC NULLS LAST, key LIMIT {most})
     SELECT i.key, i.started_at, i.ended_at, i.completed, i.human_seconds, control.case_of(i.key) AS case_id,
            coalesce(l.lead->>'name', l.raw->>'name') AS name, coalesce(l.lead->>'company', l.raw->>'company') AS company,
-           extract(epoch FROM coalesce(i.ended_at, clock_timestamp()) - i.started_at)::float8 AS seconds,
+           c.seconds,
            EXISTS (SELECT FROM control.incidents f WHERE f.instance_key = i.key AND f.resolved_at IS NULL) AS incident,
-           count(*) OVER () AS total
-    FROM control.instances i LEFT JOIN routing.leads l ON l.process_instance_key = i.key
-    WHERE i.process_key = %(key)s AND {chosen}
-    ORDER BY {order}, i.key LIMIT {most}
+           (SELECT count(*) FROM chosen) AS total
+    FROM listed c JOIN control.instances i USING (key) LEFT JOIN routing.leads l ON l.process_instance_key = i.key
+    ORDER BY c.seconds DESC NULLS LAST, i.key
 """
+_PERIOD = "i.started_at >= %(since)s AND i.started_at < %(until)s"
 _CHOSEN = {
-    "started": "i.started_at >= %(since)s AND i.started_at < %(until)s",
+    "started": _PERIOD,
     "running": "i.ended_at IS NULL",
     "incidents": "EXISTS (SELECT FROM control.incidents f WHERE f.instance_key = i.key AND f.resolved_at IS NULL)",
-    "element": "EXISTS (SELECT FROM control.elements e WHERE e.instance_key = i.key AND e.element = %(element)s"
-    " AND e.started_at >= %(since)s AND e.started_at < %(until)s)",
+    "element": "i.key IN (SELECT e.instance_key FROM control.elements e WHERE e.process_key = %(key)s"
+    " AND e.element = %(element)s AND e.started_at >= %(since)s AND e.started_at < %(until)s)",
     "waiting": "EXISTS (SELECT FROM control.elements e WHERE e.instance_key = i.key AND e.element = %(element)s"
     " AND e.ended_at IS NULL)",
+    "late": "EXISTS (SELECT FROM control.user_tasks t WHERE t.instance_key = i.key AND t.element = %(element)s"
+    " AND t.created_at >= %(since)s AND t.created_at < %(until)s AND control.is_late(t.due_at, t.ended_at))",
+    "variant": f"{_PERIOD} AND EXISTS (SELECT FROM control.paths p WHERE p.key = i.key AND p.variant = %(variant)s)",
+    "rework": f"{_PERIOD} AND EXISTS (SELECT FROM control.reworks r WHERE r.instance_key = i.key"
+    " AND coalesce(r.element = %(element)s, true))",
+    "deviation": f"{_PERIOD} AND EXISTS (SELECT FROM control.deviations d WHERE d.instance_key = i.key"
+    " AND coalesce(d.kind = %(kind)s, true) AND coalesce(d.element = %(element)s, true))",
 }
 
 
@@ -110,10 +138,17 @@ class Element:
     incidents: int
     open: int
     """Of the incidents, those that wait."""
+    late: float | None = None
+    """Of its tasks that had a due time, the share that ran over it."""
+    undone: float | None = None
+    """Of the times it completed, the share that its compensation handler undid; None: it has none, or never completed."""
 
     def value(self, measure: Measure) -> float | None:
         """What an overlay shows of it."""
-        return {"frequency": float(self.started), "duration": self.p50, "incidents": float(self.incidents)}[measure]
+        return {
+            "frequency": float(self.started), "duration": self.p50, "incidents": float(self.incidents), "sla": self.late,
+            "compensation": self.undone,
+        }[measure]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +165,12 @@ async def overview(connection: AsyncConnection[DictRow], scope: Scope) -> list[D
     return await read_rows(connection, _OVERVIEW, scope.given)
 
 
+async def versions(connection: AsyncConnection[DictRow], process: str) -> list[DictRow]:
+    """The versions of one process, the newest first."""
+    query = "SELECT key, process, version, version_tag FROM control.processes WHERE process = %(process)s ORDER BY version DESC"
+    return await read_rows(connection, query, {"process": process})
+
+
 async def elements(connection: AsyncConnection[DictRow], key: int, scope: Scope) -> tuple[Element, ...]:
     """The elements of a process version that were begun in the period, those that took most time first.
 
@@ -138,17 +179,31 @@ async def elements(connection: AsyncConnection[DictRow], key: int, scope: Scope)
     given = {**scope.given, "key": key}
     troubles = {row["element"]: row for row in await read_rows(connection, _TROUBLES, given)}
     rows = await read_rows(connection, _ELEMENTS_BY_DAY if scope.by_day else _ELEMENTS, given)
+    late = {row["element"]: row["late"] for row in await read_rows(connection, _LATE, given)}
     names = await names_of(connection, key)
+    undone = _undone(rows, await diagram(connection, key))
     whole = sum(row["seconds"] for row in rows if row["kind"] not in CONTAINERS)
     found = [
         Element(
             row["element"], names.get(row["element"]), row["kind"], row["started"], row["running"], row["forced"], row["p50"], row["p95"],
             row["seconds"], row["seconds"] / whole if whole and row["kind"] not in CONTAINERS else None,
             troubles.get(row["element"], {}).get("incidents", 0), troubles.get(row["element"], {}).get("open", 0),
+            late.get(row["element"]), undone.get(row["element"]),
         )
         for row in rows
     ]  # fmt: skip
     return tuple(sorted(found, key=lambda one: (one.share is None, -(one.share or 0.0), -one.started, one.id)))
+
+
+def _undone(rows: list[DictRow], xml: str | None) -> dict[str, float]:
+    """Activity → the share of its completions that its compensation handler followed."""
+    begun, completed = Counter[str](), Counter[str]()
+    for row in rows:
+        if row["kind"] != "MULTI_INSTANCE_BODY":  # what is in it bears the same id
+            begun[row["element"]] += row["started"]
+            completed[row["element"]] += row["started"] - row["running"] - row["forced"]
+    handlers = read_diagram(xml).handlers if xml else {}
+    return {name: begun[handler] / completed[name] for name, handler in handlers.items() if completed[name]}
 
 
 def overlay(found: tuple[Element, ...], measure: Measure) -> Overlay:
@@ -190,19 +245,29 @@ async def names_of(connection: AsyncConnection[DictRow], key: int) -> dict[str, 
 
 
 async def instances(
-    connection: AsyncConnection[DictRow], key: int, scope: Scope, chosen: str, *, element: str | None = None
+    connection: AsyncConnection[DictRow],
+    key: int,
+    scope: Scope,
+    chosen: str,
+    *,
+    element: str | None = None,
+    variant: int | None = None,
+    kind: str | None = None,
 ) -> tuple[int, tuple[DictRow, ...]]:
     """How many instances there are of a choice, and the slowest of them.
 
-    `chosen` is started, running, incidents, element (which passed it) or waiting (which are there now).
+    `chosen` is started, running, incidents, element (which passed it), waiting (which are there now), late (whose task there
+    ran over its due time), variant, rework (of `element` or any) or deviation (of a `kind`, at an `element`, or any).
 
     Raises:
         UnknownChoice: it is none of these.
     """
     if chosen not in _CHOSEN:
         raise UnknownChoice(chosen)
-    query = _INSTANCES.format(chosen=_CHOSEN[chosen], order="seconds DESC NULLS LAST", most=LISTED)
-    rows = await read_rows(connection, query, {**scope.given, "key": key, "element": element})
+    query = _INSTANCES.format(chosen=_CHOSEN[chosen], most=LISTED)
+    rows = await read_rows(
+        connection, query, {**scope.given, "key": key, "element": element, "variant": variant, "kind": kind}
+    )
     return (rows[0]["total"] if rows else 0), tuple(rows)
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 from xml.etree import ElementTree
@@ -18,6 +17,8 @@ from psycopg.rows import DictRow
 from psycopg.types.json import Jsonb
 
 from workers.control_room.exported import Kind, Record
+from workers.control_room.settling import unsettle
+from workers.control_room.tables import MERGED
 
 Row = dict[str, Any]
 """A row of the read model; times as ISO 8601 text."""
@@ -36,8 +37,8 @@ USER_TASKS = Kind(
     "user-task",
     ("CREATED", "ASSIGNED", "UPDATED", "MIGRATED", "COMPLETED", "CANCELED"),
     (
-        "assignee", "bpmnProcessId", "candidateGroupsList", "dueDate", "elementId", "elementInstanceKey",
-        "processDefinitionKey", "processInstanceKey",
+        "assignee", "bpmnProcessId", "candidateGroupsList", "candidateUsersList", "dueDate", "elementId",
+        "elementInstanceKey", "processDefinitionKey", "processInstanceKey",
     ),
 )  # fmt: skip
 INCIDENTS = Kind(
@@ -52,83 +53,24 @@ INCIDENTS = Kind(
 PROCESSES = Kind(
     "PROCESS", "process", ("CREATED",), ("bpmnProcessId", "processDefinitionKey", "resource", "version", "versionTag")
 )
-KINDS = (PROCESSES, INSTANCES, USER_TASKS, INCIDENTS)
-
-
-@dataclass(frozen=True, slots=True)
-class _Table:
-    """How the rows of a table are merged."""
-
-    name: str
-    columns: Mapping[str, str]
-    """Column → type."""
-    moments: tuple[str, ...] = ()
-    """Columns that stay once they are known."""
-
-    @property
-    def merge(self) -> str:
-        names = ", ".join(("key", "position", *self.columns))
-        types = ", ".join(
-            f"{name} {kind}" for name, kind in {"key": "bigint", "position": "bigint", **self.columns}.items()
-        )
-        newer = [
-            f"{name} = CASE WHEN excluded.position >= known.position THEN excluded.{name} ELSE known.{name} END"
-            for name in self.columns
-            if name not in self.moments
-        ]
-        kept = [f"{name} = coalesce(known.{name}, excluded.{name})" for name in self.moments]
-        changes = ", ".join([*newer, *kept, "position = greatest(known.position, excluded.position)"])
-        return (
-            f"INSERT INTO control.{self.name} AS known ({names}) "  # noqa: S608 - of our own names only
-            f"SELECT {names} FROM jsonb_to_recordset(%s) AS found ({types}) "
-            f"ON CONFLICT (key) DO UPDATE SET {changes}"
-        )
-
-
-_PLACE = {"instance_key": "bigint", "process_key": "bigint", "process": "text", "element": "text"}
-_TABLES = (
-    _Table(
-        "processes",
-        {
-            "process": "text", "version": "int", "version_tag": "text", "deployed_at": "timestamptz", "diagram": "text",
-            "names": "jsonb",
-        },
-    ),
-    _Table(
-        "instances",
-        {
-            "process_key": "bigint", "process": "text", "version": "int", "parent_key": "bigint",
-            "started_at": "timestamptz", "ended_at": "timestamptz", "completed": "boolean",
-        },
-        ("started_at", "ended_at", "completed"),
-    ),
-    _Table(
-        "elements",
-        {
-            "instance_key": "bigint", "process_key": "bigint", "element": "text", "kind": "text", "scope_key": "bigint",
-            "started_at": "timestamptz", "ended_at": "timestamptz", "completed": "boolean",
-        },
-        ("started_at", "ended_at", "completed"),
-    ),
-    _Table(
-        "user_tasks",
-        _PLACE
-        | {
-            "element_key": "bigint", "assignee": "text", "groups": "text[]", "due_at": "timestamptz",
-            "created_at": "timestamptz", "ended_at": "timestamptz", "completed": "boolean",
-        },
-        ("created_at", "ended_at", "completed"),
-    ),
-    _Table(
-        "incidents",
-        _PLACE
-        | {
-            "element_key": "bigint", "job_key": "bigint", "kind": "text", "message": "text", "raised_at": "timestamptz",
-            "resolved_at": "timestamptz",
-        },
-        ("raised_at", "resolved_at"),
+MODIFICATIONS = Kind(
+    "PROCESS_INSTANCE_MODIFICATION",
+    "process-instance-modification",
+    ("MODIFIED",),
+    ("activateInstructions.elementId", "processInstanceKey"),
+)
+JOBS = Kind(
+    "JOB",
+    "job",
+    ("FAILED", "RECURRED_AFTER_BACKOFF"),
+    (
+        "bpmnProcessId", "elementId", "elementInstanceKey", "processDefinitionKey", "processInstanceKey", "recurringTime",
+        "retries", "retryBackoff", "type",
     ),
 )  # fmt: skip
+"""Only of those that failed: how many wait for their next try, and until when."""
+KINDS = (PROCESSES, INSTANCES, USER_TASKS, INCIDENTS, MODIFICATIONS, JOBS)
+
 
 # What a merge changes in the counts: the rows as they are now, less the rows as they were (which a statement still sees).
 _COUNTED = """
@@ -176,17 +118,19 @@ def rows_of(kind: Kind, records: Iterable[Record]) -> Rows:
 
 async def write(connection: AsyncConnection[DictRow], rows: Rows) -> int:
     """Merge rows into the read model, in the caller's transaction; how many."""
-    for table in _TABLES:
+    for table in MERGED:
         found = rows.get(table.name, {})
         if found and table.name == "elements":
             query = _COUNTED.format(merge=table.merge)
             await connection.execute(query.encode(), (Jsonb(list(found.values())), list(found)))
         elif found:
             await connection.execute(table.merge, (Jsonb(list(found.values())),))
-    tasks = rows.get("user_tasks", {}).values()
-    touched = {row["instance_key"] for row in tasks if row.get("ended_at")} | set(rows.get("instances", {}))
+    parts = (row for name in ("user_tasks", "modifications") for row in rows.get(name, {}).values())
+    touched = {row["instance_key"] for row in parts} | set(rows.get("instances", {}))
     if touched:
         await connection.execute(_HUMAN, (sorted(touched),))
+    await unsettle(connection, "key", touched)
+    await unsettle(connection, "process_key", rows.get("processes", {}))
     return sum(len(found) for found in rows.values())
 
 
@@ -230,8 +174,11 @@ def _element(rows: Rows, record: Record) -> None:
 
 def _user_task(rows: Rows, record: Record) -> None:
     value = record["value"]
+    life = _life(record, "created_at", "CREATED", "COMPLETED", "CANCELED")
+    if "created_at" in life:
+        life["users"] = value.get("candidateUsersList") or []
     _merged(
-        rows, "user_tasks", record, _life(record, "created_at", "CREATED", "COMPLETED", "CANCELED"), **_place(value),
+        rows, "user_tasks", record, life, **_place(value),
         assignee=value.get("assignee") or "", groups=value.get("candidateGroupsList") or [],
         due_at=value.get("dueDate") or None,
     )  # fmt: skip
@@ -245,6 +192,20 @@ def _incident(rows: Rows, record: Record) -> None:
         rows, "incidents", record, moments, **_place(value), job_key=job if job > 0 else None, kind=value["errorType"],
         message=value["errorMessage"],
     )  # fmt: skip
+
+
+def _modification(rows: Rows, record: Record) -> None:
+    value = record["value"]
+    begun, at = [one["elementId"] for one in value.get("activateInstructions") or []], _moment(record)
+    _merged(rows, "modifications", record, {}, instance_key=value["processInstanceKey"], elements=begun, at=at)
+
+
+def _job(rows: Rows, record: Record) -> None:
+    value = record["value"]
+    until = None
+    if record["intent"] == "FAILED" and value["retries"] > 0 and value["retryBackoff"] > 0:
+        until = datetime.fromtimestamp(value["recurringTime"] / 1000, UTC).isoformat()
+    _merged(rows, "jobs", record, {}, **_place(value), job_type=value["type"], waits_until=until)
 
 
 def _life(record: Record, began: str, begins: str, completes: str, is_forced: str) -> Row:
@@ -278,5 +239,7 @@ _READERS: dict[str, Callable[[Rows, Record], None]] = {
     INSTANCES.value_type: _element,
     USER_TASKS.value_type: _user_task,
     INCIDENTS.value_type: _incident,
+    JOBS.value_type: _job,
     PROCESSES.value_type: _process,
+    MODIFICATIONS.value_type: _modification,
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from contextvars import ContextVar
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
@@ -18,6 +19,21 @@ MEDIA_TYPES = {
     ".svg": "image/svg+xml",
     ".txt": "text/plain; charset=utf-8",
 }
+
+PLACES = {
+    "/control": ("today", "Today"),
+    "/control/forecasts": ("forecasts", "Forecast"),
+    "/control/quotas": ("quotas", "Quotas"),
+    "/control/territories": ("territories", "Territories"),
+    "/control/processes": ("processes", "Processes"),
+    "/control/what-if": ("what-if", "What if"),
+    "/control/operations": ("operations", "Operations"),
+}
+"""Pages that each page leads to: by address what a page calls itself (``active``) and how it is called."""
+OPENS: ContextVar[frozenset[str]] = ContextVar("OPENS", default=frozenset(PLACES))
+"""Those of them that may be opened by who asks now."""
+SIGNED_IN: ContextVar[bool] = ContextVar("SIGNED_IN", default=False)
+"""Whether who asks now is known, so that there is something to sign out of."""
 
 UNKNOWN = "\N{EN DASH}"
 """What stands for a figure that is not known."""
@@ -39,11 +55,19 @@ def environment() -> Environment:
         "duration": duration,
         "moment": moment,
         "number": number,
+        "cents": cents,
         "kpi": kpi,
         "percent": percent,
+        "sentence": sentence,
         "words": words,
     }
-    found.globals |= {"static": address_of, "now": lambda: datetime.now(UTC)}
+    found.globals |= {
+        "static": address_of,
+        "now": lambda: datetime.now(UTC),
+        "opens": lambda where: where in OPENS.get(),
+        "places": lambda: [(where, *told) for where, told in PLACES.items() if where in OPENS.get()],
+        "signed_in": SIGNED_IN.get,
+    }
     return found
 
 
@@ -93,6 +117,14 @@ def number(value: float | None, digits: int = 0) -> str:
     return UNKNOWN if value is None else f"{value:,.{digits}f}".replace(",", "\N{NARROW NO-BREAK SPACE}")
 
 
+def cents(amount: int | None) -> str:
+    """Whole cents as money, ``1 234 567.89`` with thin separators; a dash if unknown."""
+    if amount is None:
+        return UNKNOWN
+    whole, rest = divmod(abs(amount), 100)
+    return f"{'-' if amount < 0 else ''}{number(whole)}.{rest:02}"
+
+
 def percent(value: float | None) -> str:
     """A share from 0 to 1 as ``93.4 %``; a dash if unknown."""
     return UNKNOWN if value is None else f"{100 * value:.1f} %"
@@ -102,9 +134,17 @@ def kpi(value: float | None, unit: Unit) -> str:
     """A KPI's value in its unit."""
     if unit == "seconds":
         return duration(value)
+    if unit == "eur_per_day":
+        return UNKNOWN if value is None else f"{number(value)} €/day"
     return percent(value) if unit == "ratio" else number(value, 1)
 
 
 def words(name: str) -> str:
     """An id in snake_case as words: ``accept_lead`` → ``Accept lead``."""
     return name.replace("__", " · ").replace("_", " ").capitalize()
+
+
+def sentence(text: str | None) -> str:
+    """Words as a sentence: with a capital letter and a full stop."""
+    bare = (text or "").strip().rstrip(".")
+    return f"{bare[:1].upper()}{bare[1:]}." if bare else ""

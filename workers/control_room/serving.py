@@ -10,6 +10,7 @@ from workers.control_room.expiring import Expiring
 from workers.control_room.exported import ExportedRecords
 from workers.control_room.following import Follower, forget
 from workers.control_room.kpis import Gauges
+from workers.control_room.settling import Settling
 from workers.runtime.database import open_pool
 from workers.runtime.housekeeping import asked_to_stop, ended, regularly
 from workers.runtime.probes import Probes, State
@@ -17,10 +18,11 @@ from workers.settings import Settings
 
 log = structlog.get_logger()
 
-CONNECTIONS = 3
+CONNECTIONS = 4
 KPI_SECONDS = 30.0
 """Between measurements for Prometheus."""
 EXPIRY_SECONDS = 600.0
+SETTLE_SECONDS = 1.0
 
 
 async def serve(settings: Settings, metrics_port: int) -> None:
@@ -44,6 +46,7 @@ async def serve(settings: Settings, metrics_port: int) -> None:
             expiring = Expiring(pool, settings.control_room.keep_days)
             chores = [
                 asyncio.create_task(regularly("kpis", KPI_SECONDS, gauges.measure)),
+                asyncio.create_task(regularly("paths", SETTLE_SECONDS, Settling(pool).catch_up)),
                 asyncio.create_task(regularly("read model's expiry", EXPIRY_SECONDS, expiring.sweep)),
             ]
             try:
@@ -71,5 +74,6 @@ async def rebuild(settings: Settings) -> None:
             await forget(pool)
             # A follower that runs may take pages too; who comes second to a page goes on behind it.
             await Follower(pool, source).catch_up()
+        await Settling(pool).catch_up()
     finally:
         await pool.close()

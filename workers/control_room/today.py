@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
@@ -25,7 +26,9 @@ AGES: tuple[tuple[str, float], ...] = (
 )
 """Of open tasks: name and lower bound in seconds."""
 AT_RISK = 0.8
-"""A lead is at risk when so much of its owner's time is gone."""
+"""Where nothing is predicted, a lead is at risk when so much of its owner's time is gone."""
+FRESH = timedelta(minutes=10)
+"""A prediction that is older does not count: its process is away."""
 LISTED = 200
 """Rows of a list; the count tells how many there are."""
 
@@ -37,8 +40,13 @@ MET = "accepted_at IS NOT NULL AND sla_breaches = 0"
 MISSED = "sla_breaches > 0"
 OWNED = "state = 'assigned' AND sla_due_at IS NOT NULL"
 OVERDUE = "sla_due_at <= clock_timestamp()"
-RISKY = f"sla_due_at > clock_timestamp() AND clock_timestamp() >= assigned_at + {AT_RISK} * (sla_due_at - assigned_at)"
-IN_TIME = f"clock_timestamp() < assigned_at + {AT_RISK} * (sla_due_at - assigned_at)"
+# By the prediction; where there is none, or none of late, by the rule.
+_AT_RISK = f"""coalesce(
+    (SELECT bool_or(p.at_risk) FROM control.predictions p JOIN control.user_tasks t USING (key)
+     WHERE p.instance_key = s.instance_key AND t.ended_at IS NULL AND p.predicted_at > clock_timestamp() - interval '{FRESH.total_seconds():g} s'),
+    clock_timestamp() >= assigned_at + {AT_RISK} * (sla_due_at - assigned_at))"""  # noqa: S608 - of our own constants only
+RISKY = f"sla_due_at > clock_timestamp() AND {_AT_RISK}"
+IN_TIME = f"sla_due_at > clock_timestamp() AND NOT {_AT_RISK}"
 OF_TEAM = "(%(team)s::text IS NULL OR team = %(team)s)"
 
 _SPEED = f"""
@@ -60,7 +68,7 @@ _IN_BANDS = f"""
 _DUE = f"""
     SELECT count(*) FILTER (WHERE {OVERDUE}) AS overdue, count(*) FILTER (WHERE {RISKY}) AS at_risk,
            count(*) FILTER (WHERE {IN_TIME}) AS in_time
-    FROM control.lead_speed WHERE {OWNED} AND {OF_TEAM}
+    FROM control.lead_speed s WHERE {OWNED} AND {OF_TEAM}
 """  # noqa: S608 - see above
 _WHO = """CASE WHEN t.assignee <> '' THEN t.assignee
            ELSE coalesce(nullif(array_to_string(t.groups, ', '), ''), 'nobody') END"""

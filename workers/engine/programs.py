@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import sys
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -11,6 +10,7 @@ from pathlib import Path
 
 from workers.engine import camunda, opensearch, postgres, readiness, zipkin
 from workers.engine.downloads import Store
+from workers.engine.extras import can_forecast, can_plan, can_predict
 from workers.engine.politely import politely
 from workers.settings import Settings
 
@@ -243,11 +243,14 @@ def _own(settings: Settings) -> list[Program]:
         one("worker", "Worker", 3, "worker_metrics", "worker", "run", "--all", *excluded),
         one("scorer", "Scoring worker", 3, "scorer_metrics", "worker", "run", SCORING_TASK),
         one("upkeep", "Scorer upkeep", 3, "upkeep_metrics", "worker", "run", *UPKEEP_TASKS),
-        one("repair", "Repair", 3, "repair_metrics", "ops", "repair", "run"),
+        one("healing", "Self-healing", 3, "healing_metrics", "heal", "run"),
         one("gateway", "Gateway and control room", 4, "gateway", "gateway", "run"),
     ]
     if settings.engine == "local" or settings.control_room.records_url is not None:
         found.append(_giving_way(one("readmodel", "Read model", 3, "readmodel_metrics", "readmodel", "run")))
+        if can_predict():
+            predict = ("readmodel", "predict", "run")
+            found.append(_giving_way(one("predictor", "Prediction", 4, "predictor_metrics", *predict)))
     if settings.kafka.bootstrap_servers is not None:
         found.append(one("events", "Events by Kafka", 3, "events_metrics", "events", "run"))
     if can_forecast():
@@ -262,20 +265,6 @@ def _own(settings: Settings) -> list[Program]:
 def _giving_way(program: Program) -> Program:
     """A program before which everything else goes."""
     return replace(program, command=lambda: politely(program.command(), POLITE_NICE))
-
-
-def can_forecast() -> bool:
-    """Whether the extra `forecasting` is installed; nothing is imported."""
-    return _installed("statsforecast", "prophet", "hierarchicalforecast")
-
-
-def can_plan() -> bool:
-    """Whether the extras `planning` and `territories` are installed; nothing is imported."""
-    return _installed("clarabel", "fpdf", "matplotlib", "numba", "pandas", "pyarrow", "scipy")
-
-
-def _installed(*packages: str) -> bool:
-    return all(importlib.util.find_spec(name) for name in packages)
 
 
 def _sample() -> Program:

@@ -6,7 +6,7 @@ import asyncio
 from functools import partial
 from typing import Any
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 
@@ -14,8 +14,12 @@ from workers import __version__
 from workers.gateway import (
     problems,
     routes_control,
+    routes_control_forecasts,
     routes_control_operations,
+    routes_control_paths,
     routes_control_processes,
+    routes_control_quotas,
+    routes_control_territories,
     routes_control_versions,
     routes_follow_ups,
     routes_forecast_pages,
@@ -27,11 +31,13 @@ from workers.gateway import (
     routes_quota_pages,
     routes_quotas,
     routes_runbooks,
+    routes_sign_in,
     routes_territories,
     routes_territory_pages,
     routes_webhooks,
     routes_what_if,
 )
+from workers.gateway.admission import Closed, admit, to_closed
 from workers.gateway.backlog import EngineQueue
 from workers.gateway.contracts import LeadIn, Outcome, Withdrawal
 from workers.gateway.follow_up_contracts import ContactMade, FollowUpCancellation, FollowUpIn
@@ -42,6 +48,7 @@ from workers.gateway.live import Live, Shared
 from workers.gateway.mending import OpenDesk, open_desk
 from workers.gateway.metrics import Metrics, Observed
 from workers.gateway.parts import Parts
+from workers.gateway.people import People
 from workers.gateway.prioritisation_contracts import PrioritisationIn, PrioritisationWithdrawal
 from workers.gateway.problems import Problem
 from workers.gateway.quota_contracts import AdjustmentIn, QuotasIn, QuotasWithdrawal
@@ -67,10 +74,15 @@ ROUTES = (
     routes_health,
     routes_runbooks,
     routes_control,
+    routes_control_forecasts,
     routes_control_operations,
     routes_control_processes,
     routes_control_versions,
+    routes_control_paths,
+    routes_control_quotas,
+    routes_control_territories,
     routes_what_if,
+    routes_sign_in,
 )
 BODIES = (
     LeadIn,
@@ -103,24 +115,29 @@ def create_app(settings: Settings, pool: Pool, board: TaskBoard, desk: OpenDesk 
         # Their pages load scripts from other hosts; the description itself is at /openapi.json.
         docs_url=None,
         redoc_url=None,
+        dependencies=[Depends(admit)],
         # Its own spans and logs have paths, queries and what was sent, which may be personal data: see `Observed`.
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     metrics = Metrics()
+    people = People(settings, pool) if settings.openid.issuer is not None else None
     app.state.parts = Parts(
         settings=settings,
         pool=pool,
         board=board,
-        guard=Guard(settings),
+        guard=Guard(settings, people),
         queue=EngineQueue(pool, bound=settings.gateway.max_waiting),
         metrics=metrics,
         live=Live(pool),
         shared=Shared(),
         desk=desk or partial(open_desk, settings),
         replaying=asyncio.Lock(),
+        exporting=asyncio.Semaphore(routes_control_paths.LOGS),
+        people=people,
     )
     problems.install(app)
     app.add_exception_handler(SignInFirst, to_sign_in)
+    app.add_exception_handler(Closed, to_closed)
     for module in ROUTES:
         app.include_router(module.router)
     app.add_middleware(Observed, metrics=metrics)

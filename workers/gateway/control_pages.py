@@ -15,6 +15,9 @@ from workers.control_room import rendering
 from workers.control_room.kpis import Scope
 from workers.gateway.live import FRESH_SECONDS
 from workers.gateway.parts import Parts
+from workers.gateway.problems import Refusal
+from workers.gateway.sessions import TheVisitor
+from workers.office import teams
 
 T = TypeVar("T")
 
@@ -44,6 +47,10 @@ class View:
 
     period: str
     team: str
+    own: tuple[str, ...] | None = None
+    """Who sees their own teams only has chosen one of them; None: they see all."""
+    opens: frozenset[str] = frozenset()
+    """Which pages are offered to them: figures are shared among those who are shown the same."""
 
     @property
     def scope(self) -> Scope:
@@ -59,14 +66,22 @@ class View:
         return urlencode({"period": self.period} | ({"team": self.team} if self.team else {}))
 
 
-def _view(
+async def _view(
+    visitor: TheVisitor,
     period: Annotated[str, Query(pattern=f"^({'|'.join(PERIODS)})$")] = "24h",
     team: Annotated[str, Query(max_length=100, pattern=r"^[^\x00]*$")] = "",
 ) -> View:
-    return View(period, team)
+    own = visitor.client.teams
+    if own is not None and not team:
+        async with visitor.parts.pool.connection() as connection:
+            team = await teams.first_territory(connection, own) or next(iter(own), "")
+    if own is not None and team not in own:
+        raise Refusal(404, None, "There is no such team.")
+    return View(period, team, own, rendering.OPENS.get())
 
 
 TheView = Annotated[View, Depends(_view)]
+Team = Annotated[str, Query(max_length=100, pattern=r"^[^\x00]*$")]
 
 
 async def shared(parts: Parts, view: View, what: Hashable, read: Callable[[], Awaitable[T]]) -> T:

@@ -12,6 +12,7 @@ from workers.gateway.follow_up_contracts import FollowUpChange, FollowUpIn, Foll
 from workers.gateway.intake import send_message
 from workers.office import reps
 from workers.office.promises import Promise, promise
+from workers.office.teams import REP_IS_OURS, Teams
 
 Connection = AsyncConnection[DictRow]
 
@@ -103,13 +104,16 @@ async def read(connection: Connection, follow_up_id: str) -> FollowUpView | None
     return FollowUpView(**row, changes=[FollowUpChange(**change) for change in await cursor.fetchall()])
 
 
-async def list_(connection: Connection, *, rep: str | None, state: str | None, limit: int) -> list[FollowUpView]:
-    """Promises, those due first in front."""
+async def list_(
+    connection: Connection, *, rep: str | None, state: str | None, limit: int, teams: Teams = None
+) -> list[FollowUpView]:
+    """Promises, those due first in front; with `teams` of their reps only."""
     cursor = await connection.execute(
         f"{_SELECT} WHERE (%(rep)s::text IS NULL OR rep_id = %(rep)s)"
         " AND (%(state)s::text IS NULL OR state = %(state)s)"
+        f" AND (%(teams)s::text[] IS NULL OR {REP_IS_OURS.format(rep='rep_id')})"
         " ORDER BY state = 'open' DESC, due_at, follow_up_id LIMIT %(limit)s".encode(),
-        {"rep": rep, "state": state, "limit": limit},
+        {"rep": rep, "state": state, "limit": limit, "teams": None if teams is None else list(teams)},
     )
     return [FollowUpView(**row) for row in await cursor.fetchall()]
 

@@ -25,6 +25,7 @@ from workers.gateway.forecast_answers import (
     StepAccuracy,
     TargetView,
 )
+from workers.office.teams import SEGMENT_IS_OURS, Teams
 
 Connection = AsyncConnection[DictRow]
 Picture = Callable[[str, str], str]
@@ -41,9 +42,15 @@ class NotComparable(ValueError):
 
 
 async def list_forecasts(
-    connection: Connection, *, organisation: str | None, state: ReviewState | None, limit: int, cursor: str | None
+    connection: Connection,
+    *,
+    organisation: str | None,
+    state: ReviewState | None,
+    limit: int,
+    cursor: str | None,
+    teams: Teams = None,
 ) -> ForecastPage:
-    """Reviews with what they published, latest first.
+    """Reviews with what they published, latest first; with `teams` those alone that published segments of theirs.
 
     Raises:
         LookupError: the cursor is not one that this list gave.
@@ -53,7 +60,7 @@ async def list_forecasts(
         if not known.rowcount:
             raise LookupError("It is not one that this list gave.")
     found = await connection.execute(
-        """
+        f"""
         SELECT r.forecast_id, r.organisation, r.reason, r.asked_by, r.state, r.opened_at, r.closed_at, p.version,
             ARRAY(SELECT DISTINCT target FROM forecasting.sendings s
                   WHERE s.version = p.version AND s.state = 'delivered' ORDER BY target) AS in_use,
@@ -66,10 +73,15 @@ async def list_forecasts(
           AND (%(state)s::text IS NULL OR r.state = %(state)s)
           AND (%(cursor)s::text IS NULL OR (r.opened_at, r.forecast_id) <
                (SELECT opened_at, forecast_id FROM forecasting.reviews WHERE forecast_id = %(cursor)s))
+          AND (%(teams)s::text[] IS NULL OR EXISTS (
+               SELECT FROM forecasting.published_segments s WHERE s.version = p.version AND {SEGMENT_IS_OURS}))
         ORDER BY r.opened_at DESC, r.forecast_id DESC LIMIT %(limit)s
-        """,
-        {"organisation": organisation, "state": state, "cursor": cursor, "limit": limit + 1},
-    )
+        """.encode(),  # noqa: S608 - of our own constants only
+        {
+            "organisation": organisation, "state": state, "cursor": cursor, "limit": limit + 1,
+            "teams": None if teams is None else list(teams),
+        },
+    )  # fmt: skip
     rows = [ForecastSummary(**row) for row in await found.fetchall()]
     more = len(rows) > limit
     return ForecastPage(forecasts=rows[:limit], next_cursor=rows[limit - 1].forecast_id if more else None)
@@ -84,22 +96,36 @@ async def read_forecast(
     level: str | None,
     limit: int,
     cursor: int,
+    teams: Teams = None,
 ) -> ForecastView:
-    """A version with a part of its segments, sums first.
+    """A version with a part of its segments, sums first; with `teams` theirs only, and nothing about the whole.
 
     Raises:
-        UnknownVersion: there is none.
+        UnknownVersion: there is none, or none with a segment of theirs.
     """
     head = await _head(connection, version)
+    own = None if teams is None else list(teams)
+    if own is not None:
+        found = await connection.execute(
+            f"SELECT FROM forecasting.published_segments WHERE version = %(version)s AND {SEGMENT_IS_OURS} LIMIT 1".encode(),
+            {"version": version, "teams": own},
+        )
+        if not found.rowcount:
+            raise UnknownVersion(f"There is no version {version}.")
+        head |= {"facts": {}, "card": {}}
     found = await connection.execute(
-        """
+        f"""
         SELECT * FROM forecasting.published_segments WHERE version = %(version)s AND place >= %(cursor)s
           AND (%(segments)s::text[] IS NULL OR segment = ANY(%(segments)s))
           AND (%(level)s::text IS NULL OR level = %(level)s)
+          AND (%(teams)s::text[] IS NULL OR {SEGMENT_IS_OURS})
         ORDER BY place LIMIT %(limit)s
-        """,
-        {"version": version, "cursor": cursor, "segments": segments, "level": level, "limit": limit + 1},
-    )
+        """.encode(),  # noqa: S608 - of our own constants only
+        {
+            "version": version, "cursor": cursor, "segments": segments, "level": level, "limit": limit + 1,
+            "teams": own,
+        },
+    )  # fmt: skip
     rows = await found.fetchall()
     released = await connection.execute(
         "SELECT choice, level, decided_by, comment, decided_at FROM forecasting.releases WHERE version = %s", (version,)
@@ -187,15 +213,17 @@ async def read_accuracy(connection: Connection, version: str, until: str | None)
     )
 
 
-async def compare(connection: Connection, before: str, after: str, limit: int) -> Comparison:
-    """What changed from one version to another.
+async def compare(
+    connection: Connection, before: str, after: str, limit: int, within: Sequence[str] | None = None
+) -> Comparison:
+    """What changed from one version to another, over the months that both have; `within`: of these months only.
 
     Raises:
         UnknownVersion: one of them is not there.
         NotComparable: they have nothing in common.
     """
     old, new = await _head(connection, before), await _head(connection, after)
-    months = [month for month in old["months"] if month in new["months"]]
+    months = [month for month in old["months"] if month in new["months"] and (within is None or month in within)]
     if old["organisation"] != new["organisation"]:
         raise NotComparable(f"{before} is of {old['organisation']}, and {after} of {new['organisation']}.")
     if not months:
@@ -224,6 +252,30 @@ async def compare(connection: Connection, before: str, after: str, limit: int) -
         new_segments=sorted(parts_after.keys() - parts_before.keys()),
         gone_segments=sorted(parts_before.keys() - parts_after.keys()),
     )
+
+
+async def segment_names(connection: Connection, version: str) -> list[str]:
+    """All segments of a version, sums first; none if there is no such version."""
+    found = await connection.execute(
+        "SELECT segment FROM forecasting.published_segments WHERE version = %s ORDER BY place", (version,)
+    )
+    return [row["segment"] for row in await found.fetchall()]
+
+
+async def version_before(connection: Connection, version: str) -> str | None:
+    """What an organisation worked with before a version of another review; None: with nothing."""
+    found = await connection.execute(
+        """
+        SELECT b.version FROM forecasting.publications p JOIN forecasting.publications b
+            ON b.organisation = p.organisation AND b.forecast_id <> p.forecast_id AND b.id < p.id
+        WHERE p.version = %s AND EXISTS (
+            SELECT FROM forecasting.sendings s WHERE s.version = b.version AND s.state = 'delivered')
+        ORDER BY b.id DESC LIMIT 1
+        """,
+        (version,),
+    )
+    row = await found.fetchone()
+    return None if row is None else str(row["version"])
 
 
 async def _sums(connection: Connection, head: DictRow, months: Sequence[str]) -> dict[str, DictRow]:

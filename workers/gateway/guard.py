@@ -7,7 +7,7 @@ import hmac
 import ipaddress
 import math
 import time
-from dataclasses import dataclass
+from typing import NoReturn
 from urllib.parse import urlsplit
 
 from fastapi import Request
@@ -16,9 +16,12 @@ from limits.aio.storage import MemoryStorage
 from limits.aio.strategies import MovingWindowRateLimiter
 
 from workers.connectors.webhooks import UnusableSecret, standard_key
+from workers.gateway.access import Access, Client
 from workers.gateway.backlog import Waiting
+from workers.gateway.people import People
 from workers.gateway.problems import Refusal, busy
 from workers.settings import Settings
+from workers.settings_access import ApiToken
 
 WINDOW_SECONDS = 10
 """Length of the moving window; long enough for a batch to fit in at once."""
@@ -47,13 +50,16 @@ def check_settings(settings: Settings, host: str) -> None:
         ConfigurationError: no token and an address that others can reach, a token that is easy to guess, or a secret of
             webhooks that is none.
     """
-    tokens = [token.get_secret_value() for token in settings.gateway.api_tokens]
+    tokens = [one.token.get_secret_value() for one in settings.gateway.api_tokens]
     if any(len(token) < 16 for token in tokens):
         raise ConfigurationError(
             "An API token has fewer than 16 characters. Make one with `openssl rand -hex 32` and set "
             "FAIRLEAD_GATEWAY__API_TOKENS, a JSON list."
         )
-    if not tokens and not is_loopback(host):
+    names = [one.name for one in settings.gateway.api_tokens if one.name]
+    if len(set(names)) < len(names) or len(set(tokens)) < len(tokens):
+        raise ConfigurationError("Two API tokens are the same, or have the same name, in FAIRLEAD_GATEWAY__API_TOKENS.")
+    if not tokens and settings.openid.issuer is None and not is_loopback(host):
         raise ConfigurationError(
             f"Without an API token the gateway listens on loopback only, not on {host}. "
             "Set FAIRLEAD_GATEWAY__API_TOKENS='[\"…\"]', or use --host 127.0.0.1."
@@ -66,26 +72,14 @@ def check_settings(settings: Settings, host: str) -> None:
             raise ConfigurationError(f"FAIRLEAD_WEBHOOKS__SECRETS, source {source}: {error}") from None
 
 
-@dataclass(frozen=True, slots=True)
-class Client:
-    """Who sent a request."""
-
-    id: str
-    """Start of the token's SHA-256, or the address where no tokens are in use; rate and keys are counted by it."""
-    token: bool
-
-    @property
-    def actor(self) -> str:
-        """How the timeline names it."""
-        return f"api token {self.id[:8]}" if self.token else "api"
-
-
 class Guard:
     """Checks each request; one for each process."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, people: People | None = None) -> None:
+        """`people`: whose access tokens are taken beside the API's own; None: nobody's."""
         gateway = settings.gateway
-        self._digests = [hashlib.sha256(token.get_secret_value().encode()).digest() for token in gateway.api_tokens]
+        self._people = people
+        self._clients = {_digest(one.token.get_secret_value()): _client_of(one) for one in gateway.api_tokens}
         public = urlsplit(settings.gateway_url).hostname
         self._names = {"localhost", "127.0.0.1", "::1"} | ({public} if public else set())
         self._limiter = MovingWindowRateLimiter(MemoryStorage())
@@ -105,33 +99,38 @@ class Guard:
                 had its own name point here); 429, too many requests.
         """
         address = request.client.host if request.client else "unknown"
-        if self._digests:
-            client = Client(await self._token(request, address), token=True)
+        if self.locked:
+            client = await self._known(_bearer_of(request), address)
         else:
             if (request.url.hostname or "") not in self._names:
                 detail = "Without API tokens the gateway answers under localhost and its public URL only."
                 raise Refusal(421, None, detail)
-            client = Client(address, token=False)
+            client = Client(address)
         await self._hit(self._requests, client, 1, "Too many requests.")
         return client
 
     @property
+    def locked(self) -> bool:
+        """Whether who comes is asked who they are."""
+        return bool(self._clients) or self._people is not None
+
+    @property
     def tokens(self) -> bool:
         """Whether API tokens are in use."""
-        return bool(self._digests)
+        return bool(self._clients)
 
-    def knows(self, client_id: str) -> bool:
-        """Whether one of the tokens in use has this `Client.id`."""
-        return any(hmac.compare_digest(client_id.encode(), known.hex()[:16].encode()) for known in self._digests)
+    def named(self, client_id: str) -> Client | None:
+        """The client of an API token in use, by its id."""
+        return next((one for one in self._clients.values() if hmac.compare_digest(one.id, client_id)), None)
 
     async def bearer(self, request: Request, token: str) -> Client:
-        """The client of a token that was given elsewhere than in the header.
+        """The client of an API token that was given elsewhere than in the header.
 
         Raises:
             Refusal: 401, it is none; 429, too many wrong ones from there.
         """
         address = request.client.host if request.client else "unknown"
-        return Client(await self._known(token, address), token=True)
+        return self._api_token(token) or await self._wrong(address)
 
     async def page_visitor(self, request: Request) -> None:
         """Limit the rate of pages, which people open without a token.
@@ -140,7 +139,7 @@ class Guard:
             Refusal: 429.
         """
         address = request.client.host if request.client else "unknown"
-        await self._hit(self._requests, Client(address, token=False), 1, "Too many requests.")
+        await self._hit(self._requests, Client(address), 1, "Too many requests.")
 
     async def leads(self, client: Client, number: int) -> None:
         """Count leads against the client's rate.
@@ -165,16 +164,21 @@ class Guard:
             return
         raise busy("engine-behind", detail, status=503, retry_after=30)
 
-    async def _token(self, request: Request, address: str) -> str:
-        scheme, _, given = request.headers.get("authorization", "").partition(" ")
-        return await self._known(given if scheme.lower() == "bearer" else "", address)
+    async def _known(self, given: str, address: str) -> Client:
+        client = self._api_token(given)
+        if client is None and self._people is not None:
+            client = await self._people.of_access_token(given)
+        return client or await self._wrong(address)
 
-    async def _known(self, given: str, address: str) -> str:
+    def _api_token(self, given: str) -> Client | None:
         # latin-1 is how Starlette decodes headers: this gives the bytes that were sent.
         digest = hashlib.sha256(given.strip().encode("latin-1", "replace")).digest()
-        matches = [hmac.compare_digest(digest, known) for known in self._digests]  # all of them, for constant time
-        if any(matches):
-            return digest.hex()[:16]
+        found = [
+            one for known, one in self._clients.items() if hmac.compare_digest(digest, known)
+        ]  # all: constant time
+        return found[0] if found else None
+
+    async def _wrong(self, address: str) -> NoReturn:
         if not await self._limiter.hit(WRONG_TOKENS, "token", address):
             raise busy("too-many-requests", "Too many wrong tokens.", status=429, retry_after=10)
         detail = "Send a valid API token: `Authorization: Bearer …`."
@@ -185,3 +189,17 @@ class Guard:
             return
         reset, _ = await self._limiter.get_window_stats(item, client.id)
         raise busy("too-many-requests", detail, status=429, retry_after=max(1.0, reset - time.time()))
+
+
+def _bearer_of(request: Request) -> str:
+    scheme, _, given = request.headers.get("authorization", "").partition(" ")
+    return given if scheme.lower() == "bearer" else ""
+
+
+def _digest(token: str) -> bytes:
+    return hashlib.sha256(token.encode()).digest()
+
+
+def _client_of(given: ApiToken) -> Client:
+    digest = _digest(given.token.get_secret_value()).hex()
+    return Client(digest[:16], token=True, name=given.name, access=Access(given.roles, given.teams))

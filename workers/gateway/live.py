@@ -38,7 +38,8 @@ _STAMP = """
     SELECT (SELECT max(id) FROM runtime.timeline) AS timeline,
            (SELECT sum(sequence) FROM control.cursors) AS records,
            (SELECT max(id) FROM runtime.audit) AS audit,
-           (SELECT max(id) FROM runtime.dead_letters) AS letters
+           (SELECT max(id) FROM runtime.dead_letters) AS letters,
+           (SELECT greatest(predicted_at, attended_at) FROM prediction.state) AS predicted
 """
 
 

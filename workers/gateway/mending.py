@@ -9,6 +9,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any
 
+from workers.healing import switch
 from workers.operations import dead_letters, incidents
 from workers.operations.audit import POLICY, Actor
 from workers.operations.model import DeadLetter, Done, Incident, Wanted
@@ -104,3 +105,15 @@ async def mend_letters(pool: Pool, keys: frozenset[int], how: str, actor: Actor,
         case "resolve":
             return await dead_letters.settle(pool, chosen, actor, "done by hand")
     raise NotAsked("Choose what to do: send again, done by hand, or give up.")
+
+
+async def switch_healing(pool: Pool, how: str, actor: Actor) -> Done:
+    """Switch self-healing ``on`` or ``off``.
+
+    Raises:
+        NotAsked: it is neither.
+        psycopg.OperationalError: the database is away.
+    """
+    if how not in {"on", "off"}:
+        raise NotAsked("Say whether self-healing is to be on or off.")
+    return await switch.turn(pool, actor, on=how == "on")

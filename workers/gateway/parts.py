@@ -14,13 +14,15 @@ from fastapi.security import HTTPBearer
 from pydantic import BaseModel, ValidationError
 from starlette.requests import ClientDisconnect
 
+from workers.gateway.access import Client
 from workers.gateway.backlog import EngineQueue
 from workers.gateway.contracts import faults
-from workers.gateway.guard import Client, Guard
+from workers.gateway.guard import Guard
 from workers.gateway.human_tasks import TaskBoard
 from workers.gateway.live import Live, Shared
 from workers.gateway.mending import OpenDesk
 from workers.gateway.metrics import Metrics
+from workers.gateway.people import People
 from workers.gateway.problems import Refusal
 from workers.runtime.database import Pool
 from workers.settings import Settings
@@ -51,6 +53,10 @@ class Parts:
     desk: OpenDesk
     replaying: asyncio.Lock
     """Held while leads are replayed."""
+    exporting: asyncio.Semaphore
+    """Held by each event log that is being written."""
+    people: People | None
+    """Who signs in at the OpenID provider; None: there is none."""
 
 
 def _parts(request: Request) -> Parts:
@@ -64,13 +70,15 @@ TheParts = Annotated[Parts, Depends(_parts)]
 
 async def _client(
     request: Request,
-    parts: TheParts,
-    _documented: Annotated[object, Security(HTTPBearer(auto_error=False, description="API token"))],
+    _documented: Annotated[object, Security(HTTPBearer(auto_error=False, description="API token or access token"))],
 ) -> Client:
-    return await parts.guard.client(request)
+    client = request.state.client
+    assert isinstance(client, Client)
+    return client
 
 
 TheClient = Annotated[Client, Depends(_client)]
+"""Who sent the request; `admission.admit` has let them in."""
 
 
 async def page_visitor(request: Request, parts: TheParts) -> None:

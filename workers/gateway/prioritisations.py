@@ -10,6 +10,7 @@ from psycopg.types.json import Jsonb
 
 from workers.gateway.intake import send_message
 from workers.gateway.prioritisation_contracts import PrioritisationView, RankedOpportunity
+from workers.office.teams import REP_IS_OURS, Teams
 from workers.opportunity_prioritisation.adapters.asking import ask_prioritisation
 
 Connection = AsyncConnection[DictRow]
@@ -81,8 +82,10 @@ async def withdraw(connection: Connection, prioritisation_id: str, why: str, *, 
         return asked
 
 
-async def read(connection: Connection, prioritisation_id: str, *, rep: str | None) -> PrioritisationView | None:
-    """One ranking, of all reps or of one."""
+async def read(
+    connection: Connection, prioritisation_id: str, *, rep: str | None, teams: Teams = None
+) -> PrioritisationView | None:
+    """One ranking, of all reps or of one; with `teams` of their reps only, None if it has none of them."""
     cursor = await connection.execute(
         "SELECT prioritisation_id, organisation, asked_by, state, chances_from, opened_at, closed_at"
         " FROM selling.prioritisations WHERE prioritisation_id = %s",
@@ -92,12 +95,15 @@ async def read(connection: Connection, prioritisation_id: str, *, rep: str | Non
     if row is None:
         return None
     cursor = await connection.execute(
-        "SELECT opportunity_id, facts->'opportunity'->>'name' AS name, facts->>'customer' AS customer, rep_id, place,"
+        "SELECT opportunity_id, facts->'opportunity'->>'name' AS name, facts->>'customer' AS customer, rep_id, place,"  # noqa: S608 - of our own constants only
         " chance, (facts->'opportunity'->>'amount')::float8 AS amount, expected_value, action, why, said, said_why"
         " FROM selling.ranked WHERE prioritisation_id = %(id)s AND (%(rep)s::text IS NULL OR rep_id = %(rep)s)"
-        " ORDER BY place IS NULL, rep_id, place, opportunity_id",
-        {"id": prioritisation_id, "rep": rep},
+        f" AND (%(teams)s::text[] IS NULL OR {REP_IS_OURS.format(rep='rep_id')})"
+        " ORDER BY place IS NULL, rep_id, place, opportunity_id".encode(),
+        {"id": prioritisation_id, "rep": rep, "teams": None if teams is None else list(teams)},
     )
+    if teams is not None and not cursor.rowcount:
+        return None
     return PrioritisationView(**row, opportunities=[RankedOpportunity(**one) for one in await cursor.fetchall()])
 
 

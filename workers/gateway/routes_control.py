@@ -1,20 +1,23 @@
-"""``/control``: signing in, the page Today, the cases behind its figures, and what all pages need."""
+"""``/control``: the page Today, the cases behind its figures, and what all pages need."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Sequence
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Query, Request, Response
-from fastapi.responses import HTMLResponse, RedirectResponse, StreamingResponse
+from fastapi import APIRouter, Depends, Path, Query, Response
+from fastapi.responses import HTMLResponse, StreamingResponse
 
-from workers.control_room import instances, lists, rendering, today
-from workers.gateway import sessions
+from workers.control_room import foresight, instances, lists, rendering, today
 from workers.gateway.control_pages import HEADERS, PERIODS, TheView, missing, shared, shown
+from workers.gateway.forecast_outlook import Glance, glances
 from workers.gateway.live import VIEWERS, TooManyViewers
-from workers.gateway.parts import TheParts, page_visitor, read_form
+from workers.gateway.parts import Parts, TheParts, page_visitor
 from workers.gateway.problems import Refusal, busy
 from workers.gateway.sessions import TheVisitor
+from workers.office import teams
+from workers.quota_approval.adapters import roll_up
 
 router = APIRouter(prefix="/control", include_in_schema=False)
 
@@ -25,14 +28,25 @@ YEAR = 31_536_000
 async def get_today(parts: TheParts, view: TheView, _visitor: TheVisitor) -> HTMLResponse:
     """The manager's page."""
 
+    async def leads() -> today.Today:
+        async with parts.pool.connection() as connection:
+            return await today.read(connection, view.scope)
+
+    async def planning() -> tuple[Sequence[Glance], Sequence[roll_up.Odds]]:
+        async with parts.pool.connection() as connection:
+            team = view.team or None
+            return await glances(connection, team), await roll_up.odds(connection, team)
+
     async def page() -> str:
         async with parts.pool.connection() as connection:
-            teams = await today.teams(connection)
-        async with parts.pool.connection() as connection:
-            found = await today.read(connection, view.scope)
+            choice = [one for one in await today.teams(connection) if view.own is None or one[0] in view.own]
+            state = await foresight.state(connection)
+            attention = await foresight.attention(connection, view.scope.team, most=foresight.FIRST)
+        found, (forecasts, quotas) = await asyncio.gather(leads(), planning())
         return rendering.render(
-            "today.html", active="today", view=view, periods=PERIODS, teams=teams, found=found, ages=today.AGES,
-            at_risk=today.AT_RISK, tasklist=parts.board.home(),
+            "today.html", active="today", view=view, periods=PERIODS, teams=choice, found=found, ages=today.AGES,
+            state=state, attention=attention, at_risk_meaning=_meaning(parts, state), tasklist=parts.board.home(),
+            forecasts=forecasts, quotas=quotas, unlikely=roll_up.UNLIKELY,
         )  # fmt: skip
 
     return HTMLResponse(await shared(parts, view, "today", page), headers=HEADERS)
@@ -48,11 +62,42 @@ async def get_leads(
 ) -> HTMLResponse:
     """The leads that a figure counts."""
     async with parts.pool.connection() as connection:
+        counted = lists.FIGURES.get(figure)
+        if counted and rep is not None and not counted.by_team and not await teams.has_rep(connection, rep, view.own):
+            return missing("No such rep", "There is no rep of this id. Was the address cut off?")
         try:
             found = await lists.leads(connection, figure, view.scope, rep=rep)
         except lists.UnknownFigure:
             return missing("No such figure", "There is no figure of this name. Was the address cut off?")
-    return shown("leads.html", active="today", view=view, periods=PERIODS, found=found, rep=rep)
+        note = _meaning(parts, await foresight.state(connection)) if found.risks else ""
+    return shown("leads.html", active="today", view=view, periods=PERIODS, found=found, rep=rep, foresight_note=note)
+
+
+def _meaning(parts: Parts, state: foresight.Foresight) -> str:
+    """What counts as at risk, in words."""
+    if state.model is None:
+        return f"At risk: an owner has the lead, and {100 * today.AT_RISK:.0f} % of the time until it is due are gone."
+    least = parts.settings.control_room.at_risk_from
+    return (
+        f"At risk: an owner has the lead, and its due time will run out with a chance of at least {100 * least:.0f} %."
+    )
+
+
+@router.get("/attention")
+async def get_attention(parts: TheParts, view: TheView, _visitor: TheVisitor) -> HTMLResponse:
+    """Open cases that need somebody, the most urgent first."""
+    async with parts.pool.connection() as connection:
+        state = await foresight.state(connection)
+        found = await foresight.attention(connection, view.scope.team)
+    return shown("attention.html", active="today", view=view, state=state, found=found, tasklist=parts.board.home())
+
+
+@router.get("/prediction")
+async def get_prediction(parts: TheParts, _visitor: TheVisitor) -> HTMLResponse:
+    """The model in use, with its error."""
+    async with parts.pool.connection() as connection:
+        state, card = await foresight.state(connection), await foresight.card(connection)
+    return shown("prediction.html", active="today", state=state, card=card)
 
 
 @router.get("/tasks")
@@ -69,12 +114,11 @@ async def get_tasks(
 
 
 @router.get("/instances/{key}")
-async def get_instance(
-    key: Annotated[int, Path(ge=0, lt=2**63)], parts: TheParts, _visitor: TheVisitor
-) -> HTMLResponse:
+async def get_instance(key: Annotated[int, Path(ge=0, lt=2**63)], parts: TheParts, visitor: TheVisitor) -> HTMLResponse:
     """One process instance."""
     async with parts.pool.connection() as connection:
-        found = await instances.read(connection, key)
+        ours = await teams.has_instance(connection, key, visitor.client.teams)
+        found = await instances.read(connection, key) if ours else None
     if found is None:
         return missing("No such instance", "The read model does not know it; a new one shows after some seconds.")
     return shown("instance.html", active="processes", found=found, tasklist=parts.board.home())
@@ -106,41 +150,3 @@ async def get_static(name: str) -> Response:
     file = rendering.STATIC / name
     headers = {"Cache-Control": f"public, max-age={YEAR}, immutable", "X-Content-Type-Options": "nosniff"}
     return Response(file.read_bytes(), media_type=rendering.MEDIA_TYPES[file.suffix], headers=headers)
-
-
-@router.get("/sign-in", dependencies=[Depends(page_visitor)])
-async def ask_for_token(next: Annotated[str, Query(max_length=2_000)] = "/control") -> HTMLResponse:  # noqa: A002 - the address' own word
-    """Where a person gives an API token."""
-    return shown("sign_in.html", back=sessions.own_page(next), wrong=False)
-
-
-@router.post("/sign-in", dependencies=[Depends(page_visitor)])
-async def sign_in(request: Request, parts: TheParts) -> Response:
-    """Take a token, and give a cookie for it."""
-    form = await read_form(request)
-    back = sessions.own_page(form.one("next"))
-    if not parts.guard.tokens:
-        return RedirectResponse(back, 303)
-    try:
-        client = await parts.guard.bearer(request, form.one("token"))
-    except Refusal as refusal:
-        if refusal.problem.status != 401:
-            raise
-        return shown("sign_in.html", status=401, back=back, wrong=True)
-    value, seconds = sessions.cookie_of(parts, client)
-    answer = RedirectResponse(back, 303)
-    answer.set_cookie(
-        sessions.COOKIE, value, max_age=seconds, path="/control", httponly=True, samesite="strict",
-        secure=request.url.scheme == "https" or parts.settings.gateway_url.startswith("https:"),
-    )  # fmt: skip
-    return answer
-
-
-@router.post("/sign-out")
-async def sign_out(request: Request, visitor: TheVisitor) -> Response:
-    """Forget the cookie."""
-    form = await read_form(request)
-    sessions.check_form(request, visitor, form.one("word"))
-    answer = RedirectResponse(sessions.SIGN_IN, 303)
-    answer.delete_cookie(sessions.COOKIE, path="/control")
-    return answer

@@ -14,8 +14,10 @@ from workers.gateway import mending, sessions
 from workers.gateway.control_pages import shown
 from workers.gateway.parts import Form, Parts, TheParts, read_form
 from workers.gateway.sessions import TheVisitor, Visitor
+from workers.healing import showing, switch
 from workers.operations import audit, dead_letters
 from workers.operations.model import Done, Incident, Wanted
+from workers.settings_access import Role
 
 router = APIRouter(prefix="/control", include_in_schema=False)
 
@@ -43,7 +45,11 @@ async def mend(request: Request, parts: TheParts, visitor: TheVisitor) -> HTMLRe
 
 
 async def _mend(parts: Parts, visitor: Visitor, form: Form) -> list[Done]:
-    actor = mending.actor_of(visitor.client.actor, form.one("by"), form.one("why"))
+    # Of a person the provider has told the name.
+    by = "" if visitor.client.person else form.one("by")
+    actor = mending.actor_of(visitor.client.actor, by, form.one("why"))
+    if form.one("what") == "healing":
+        return [await mending.switch_healing(parts.pool, form.one("how"), actor)]
     keys = mending.keys_of(form.get("key", []))
     if form.one("what") == "dead letters":
         return await mending.mend_letters(parts.pool, keys, form.one("how"), actor, late=form.one("late") == "yes")
@@ -57,11 +63,14 @@ async def _page(
 ) -> HTMLResponse:
     async with parts.pool.connection() as connection:
         found = await backlog.read(connection, datetime.now(UTC))
+        healing = await showing.overview(connection)
     letters = await dead_letters.find(parts.pool, Wanted(limit=LISTED))
     trail = await audit.entries(parts.pool, limit=TRAIL)
     return shown(
         "operations.html", status=status, active="operations", found=found, letters=letters, trail=trail, done=done,
-        wrong=wrong, word=visitor.word, runbooks=parts.settings.runbook,
+        wrong=wrong, word=visitor.word, runbooks=parts.settings.runbook, person=visitor.client.person,
+        repairs=Role.OPERATOR in visitor.client.access.roles, healing=healing,
+        position=await switch.read(parts.pool, parts.settings),
     )  # fmt: skip
 
 

@@ -6,13 +6,15 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Response
 from fastapi.responses import HTMLResponse, JSONResponse
+from starlette.background import BackgroundTask
 
-from workers.control_room import processes, rendering, versions
+from workers.control_room import comparing, processes, rendering, versions
 from workers.control_room.processes import Measure
 from workers.gateway.control_pages import HEADERS, PERIODS, TheView, missing, shared, shown
 from workers.gateway.parts import TheParts
 from workers.gateway.problems import Refusal
 from workers.gateway.sessions import TheVisitor
+from workers.office import teams
 
 router = APIRouter(prefix="/control", include_in_schema=False)
 
@@ -58,11 +60,15 @@ async def get_process(
             found = await processes.elements(connection, chosen["key"], view.scope)
         return rendering.render(
             "process.html", active="processes", view=view, periods=PERIODS, versions=versions, chosen=chosen,
-            elements=found, show=show, overlay=processes.overlay(found, show),
+            elements=found, show=show, overlay=processes.overlay(found, show), measures=processes.MEASURES,
+            by_share=show in processes.SHARES,
         )  # fmt: skip
 
     text = await shared(parts, view, ("process", process, version, show), page)
-    return missing(*NO_PROCESS) if text is None else HTMLResponse(text, headers=HEADERS)
+    if text is None:
+        return missing(*NO_PROCESS)
+    # Who looks at a process may compare its versions next.
+    return HTMLResponse(text, headers=HEADERS, background=BackgroundTask(comparing.warm_up))
 
 
 @router.get("/processes/{process}/instances")
@@ -74,6 +80,8 @@ async def get_instances(
     version: Annotated[int, Query(ge=1, lt=2**31)],
     chosen: Annotated[str, Query(pattern=r"^[a-z]{1,20}$")] = "started",
     element: Annotated[str | None, Query(max_length=200, pattern=r"^[^\x00]*$")] = None,
+    variant: Annotated[int | None, Query(ge=0, lt=2**63)] = None,
+    kind: Annotated[str | None, Query(pattern=r"^[a-z]{1,20}$")] = None,
 ) -> HTMLResponse:
     """The instances behind a figure."""
     async with parts.pool.connection() as connection:
@@ -81,7 +89,9 @@ async def get_instances(
         if key is None:
             return missing(*NO_PROCESS)
         try:
-            total, rows = await processes.instances(connection, key, view.scope, chosen, element=element)
+            total, rows = await processes.instances(
+                connection, key, view.scope, chosen, element=element, variant=variant, kind=kind
+            )
             called = (await processes.names_of(connection, key)).get(element or "")
         except processes.UnknownChoice:
             return missing("No such list", "Instances can't be listed by that. Was the address cut off?")
@@ -125,10 +135,11 @@ async def get_figures(
 
 
 @router.get("/instances/{key}/path.json")
-async def get_path(key: Key, parts: TheParts, _visitor: TheVisitor) -> Response:
+async def get_path(key: Key, parts: TheParts, visitor: TheVisitor) -> Response:
     """What is laid over the diagram of one instance."""
     async with parts.pool.connection() as connection:
-        rows = await processes.path(connection, key)
+        ours = await teams.has_instance(connection, key, visitor.client.teams)
+        rows = await processes.path(connection, key) if ours else []
     found = {
         row["element"]: {
             "shade": 5 if row["incident"] else 4 if row["running"] else 2,
@@ -143,6 +154,8 @@ async def get_path(key: Key, parts: TheParts, _visitor: TheVisitor) -> Response:
 def _text(one: processes.Element, show: Measure) -> str:
     if show == "frequency":
         return rendering.number(one.started)
+    if show in processes.SHARES:
+        return rendering.percent(one.value(show)) if one.value(show) else ""
     if show == "duration":
         return f"{rendering.duration(one.p50)} · {rendering.duration(one.p95)}"
     return rendering.number(one.incidents)

@@ -14,6 +14,7 @@ from workers.gateway.sessions import TheVisitor, Visitor
 from workers.operations import audit
 from workers.runtime.zeebe_types import EngineBusy
 from workers.settings import Settings
+from workers.settings_access import Role
 from workers.versions import shares
 from workers.versions.deployed import versions_of
 from workers.versions.errors import NoSuchVersion, VersionError
@@ -47,7 +48,9 @@ async def change_versions(
 
 
 async def _change(parts: Parts, visitor: Visitor, process: str, form: Form) -> str:
-    actor = mending.actor_of(visitor.client.actor, form.one("by"), form.one("why"))
+    # Of a person the provider has told the name.
+    by = "" if visitor.client.person else form.one("by")
+    actor = mending.actor_of(visitor.client.actor, by, form.one("why"))
 
     async def engine_version() -> str:
         return await _engine_version(parts.settings)
@@ -97,5 +100,5 @@ async def _page(
     return shown(
         "versions.html", status=status, active="processes", view=view, process=process, pair=pairs[0] if pairs else None,
         newest=known[0].version, before=known[1].version if len(known) > 1 else None, trail=trail[:TRAIL], done=done,
-        wrong=wrong, word=visitor.word,
+        wrong=wrong, word=visitor.word, person=visitor.client.person, repairs=Role.OPERATOR in visitor.client.access.roles,
     )  # fmt: skip

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import JSONResponse
 
 from workers.gateway import follow_ups, idempotency
+from workers.gateway.access import Client
 from workers.gateway.follow_up_contracts import (
     ContactMade,
     FollowUpAsked,
@@ -22,6 +23,7 @@ from workers.gateway.follow_up_contracts import (
 from workers.gateway.parts import Parts, TheClient, TheParts, fitted, read_json, read_model
 from workers.gateway.problems import Refusal
 from workers.gateway.routes_leads import PROBLEMS, body_of
+from workers.office import teams
 
 router = APIRouter(prefix="/v1/follow-ups", tags=["follow-ups"], responses=PROBLEMS)
 
@@ -44,6 +46,8 @@ async def post_follow_up(
     held = idempotency.claim_of(idempotency_key, client.id, "POST /v1/follow-ups", body)
 
     async def start(connection: follow_ups.Connection) -> dict[str, Any]:  # Any: JSON
+        if not await teams.has_rep(connection, given.rep_id, client.teams):
+            raise Refusal(422, "impossible-promise", f"There is no rep {given.rep_id} who could keep it.")
         try:
             follow_up_id, asked = await follow_ups.start(connection, given, actor=client.actor, now=follow_ups.now())
         except follow_ups.PromiseImpossible as error:
@@ -56,21 +60,23 @@ async def post_follow_up(
 @router.get("", summary="List promises, those due first in front")
 async def list_follow_ups(
     parts: TheParts,
-    _client: TheClient,
+    client: TheClient,
     rep: Annotated[str | None, Query(pattern=r"^[^\x00]{1,200}$", description="A rep's id.")] = None,
     state: FollowUpState | None = None,
     limit: Annotated[int, Query(ge=1, le=500)] = 50,
 ) -> FollowUpPage:
     """Open ones first."""
     async with parts.pool.connection() as connection:
-        return FollowUpPage(follow_ups=await follow_ups.list_(connection, rep=rep, state=state, limit=limit))
+        found = await follow_ups.list_(connection, rep=rep, state=state, limit=limit, teams=client.teams)
+    return FollowUpPage(follow_ups=found)
 
 
 @router.get("/{follow_up_id}", summary="One promise with its changes")
-async def get_follow_up(follow_up_id: FollowUpId, parts: TheParts, _client: TheClient) -> FollowUpView:
+async def get_follow_up(follow_up_id: FollowUpId, parts: TheParts, client: TheClient) -> FollowUpView:
     """Who has it, until when, and what became of it."""
     async with parts.pool.connection() as connection:
-        found = await follow_ups.read(connection, follow_up_id)
+        ours = await teams.has_follow_up(connection, follow_up_id, client.teams)
+        found = await follow_ups.read(connection, follow_up_id) if ours else None
     if found is None:
         raise _unknown(follow_up_id)
     return found
@@ -85,7 +91,7 @@ async def get_follow_up(follow_up_id: FollowUpId, parts: TheParts, _client: TheC
 async def post_contact(request: Request, follow_up_id: FollowUpId, parts: TheParts, client: TheClient) -> FollowUpAsked:
     """Close the rep's task with what came of it, as the CRM knows. Telling twice is telling once."""
     given = await read_model(request, ContactMade)
-    async with _answering(parts, follow_up_id) as connection:
+    async with _answering(parts, client, follow_up_id) as connection:
         told = await follow_ups.contact_made(
             connection,
             follow_up_id,
@@ -107,7 +113,7 @@ async def post_cancellation(
 ) -> FollowUpAsked:
     """Stop the process at any point and take the activity out of the CRM. Asking twice is asking once."""
     given = await read_model(request, FollowUpCancellation)
-    async with _answering(parts, follow_up_id) as connection:
+    async with _answering(parts, client, follow_up_id) as connection:
         asked = await follow_ups.cancel(
             connection,
             follow_up_id,
@@ -121,9 +127,11 @@ async def post_cancellation(
 
 
 @asynccontextmanager
-async def _answering(parts: Parts, follow_up_id: str) -> AsyncIterator[follow_ups.Connection]:
+async def _answering(parts: Parts, client: Client, follow_up_id: str) -> AsyncIterator[follow_ups.Connection]:
     try:
         async with parts.pool.connection() as connection:
+            if not await teams.has_follow_up(connection, follow_up_id, client.teams):
+                raise _unknown(follow_up_id)
             yield connection
     except follow_ups.FollowUpUnknown:
         raise _unknown(follow_up_id) from None

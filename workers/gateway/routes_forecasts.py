@@ -49,7 +49,7 @@ ForecastId = Annotated[str, Path(pattern=r"^[^\x00]{1,200}$")]
 @router.get("/forecasts", summary="List forecasts, latest first")
 async def list_forecasts(
     parts: TheParts,
-    _client: TheClient,
+    client: TheClient,
     organisation: Text | None = None,
     state: ReviewState | None = None,
     limit: Annotated[int, Query(ge=1, le=500)] = 50,
@@ -59,7 +59,7 @@ async def list_forecasts(
     try:
         async with parts.pool.connection() as connection:
             return await reading.list_forecasts(
-                connection, organisation=organisation, state=state, limit=limit, cursor=cursor
+                connection, organisation=organisation, state=state, limit=limit, cursor=cursor, teams=client.teams
             )
     except LookupError as error:
         raise invalid("query cursor", str(error)) from None
@@ -121,7 +121,7 @@ async def get_findings(
 async def get_forecast(
     version: Version,
     parts: TheParts,
-    _client: TheClient,
+    client: TheClient,
     segment: Annotated[list[str] | None, Query(description="Only these; may be repeated.", max_length=100)] = None,
     level: Annotated[Text | None, Query(description="Only segments of this level, or `total`.")] = None,
     limit: Annotated[int, Query(ge=1, le=2_000)] = 200,
@@ -130,8 +130,9 @@ async def get_forecast(
     """Facts, card, release, targets, and for each segment what the models say, what was published, and intervals."""
     async with _read(parts) as connection:
         return await reading.read_forecast(
-            connection, version, _picture(parts), segments=segment, level=level, limit=limit, cursor=cursor
-        )
+            connection, version, _picture(parts), segments=segment, level=level, limit=limit, cursor=cursor,
+            teams=client.teams,
+        )  # fmt: skip
 
 
 @router.get("/forecasts/{version}/accuracy", summary="A version held against what came")

@@ -19,6 +19,7 @@ from workers.gateway.contracts import LeadIn, Outcome, Withdrawal, faults
 from workers.gateway.human_tasks import tasks_of
 from workers.gateway.parts import LeadId, Parts, TheClient, TheParts, no_such_lead, read_json, read_model
 from workers.gateway.problems import MEDIA_TYPE, Problem, Refusal, invalid
+from workers.office import teams
 
 _PROBLEM = {"content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}}
 PROBLEMS: dict[int | str, dict[str, Any]] = {  # Any: FastAPI's own form
@@ -113,7 +114,7 @@ async def _take(parts: Parts, batch: _Batch, held: idempotency.Claim | None) -> 
 @router.get("", summary="List leads, latest first")
 async def list_leads(
     parts: TheParts,
-    _client: TheClient,
+    client: TheClient,
     state: State | None = None,
     owner: Annotated[str | None, Query(pattern=r"^[^\x00]{1,200}$", description="A rep's id.")] = None,
     since: Annotated[datetime | None, Query(description="Received at or after; UTC unless it says otherwise.")] = None,
@@ -126,17 +127,18 @@ async def list_leads(
     try:
         async with parts.pool.connection() as connection:
             return await timeline.list_leads(
-                connection, state=state, owner=owner, since=since, limit=limit, cursor=cursor
+                connection, state=state, owner=owner, since=since, limit=limit, cursor=cursor, teams=client.teams
             )
     except timeline.UnknownCursor as error:
         raise invalid("query cursor", str(error)) from None
 
 
 @router.get("/{lead_id}", summary="One lead with all that happened")
-async def get_lead(lead_id: LeadId, parts: TheParts, _client: TheClient) -> LeadView:
+async def get_lead(lead_id: LeadId, parts: TheParts, client: TheClient) -> LeadView:
     """State, owner, score and reasons, routing and why, SLA, human tasks, and the timeline."""
     async with parts.pool.connection() as connection:
-        view = await timeline.read_lead(connection, lead_id)
+        ours = await teams.has_lead(connection, lead_id, client.teams)
+        view = await timeline.read_lead(connection, lead_id) if ours else None
     if view is None:
         raise no_such_lead()
     return timeline.with_tasks(view, await tasks_of(parts.board, view.process_instance_key))
@@ -153,6 +155,7 @@ async def withdraw(request: Request, lead_id: LeadId, parts: TheParts, client: T
     given = await read_model(request, Withdrawal)
     try:
         async with parts.pool.connection() as connection:
+            await _must_be_ours(connection, lead_id, client.teams)
             asked = await commands.withdraw(
                 connection,
                 lead_id,
@@ -178,10 +181,16 @@ async def outcome(request: Request, lead_id: LeadId, parts: TheParts, client: Th
     given = await read_model(request, Outcome)
     try:
         async with parts.pool.connection() as connection:
+            await _must_be_ours(connection, lead_id, client.teams)
             await commands.record_outcome(connection, lead_id, given.converted, at=given.at, actor=client.actor)
     except commands.LeadUnknown:
         raise no_such_lead() from None
     return Noted(lead_id=lead_id, status="outcome recorded")
+
+
+async def _must_be_ours(connection: AsyncConnection[DictRow], lead_id: str, own: teams.Teams) -> None:
+    if not await teams.has_lead(connection, lead_id, own):
+        raise no_such_lead()
 
 
 def _parse(document: object, max_batch: int) -> _Batch:

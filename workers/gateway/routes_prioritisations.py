@@ -59,12 +59,12 @@ async def post_prioritisation(
 async def get_prioritisation(
     prioritisation_id: PrioritisationId,
     parts: TheParts,
-    _client: TheClient,
+    client: TheClient,
     rep: Annotated[str | None, Query(pattern=r"^[^\x00]{1,200}$", description="Only this rep's.")] = None,
 ) -> PrioritisationView:
     """Each opportunity with its chance, what acting now is worth, the next best action, reasons, and what came of it."""
     async with parts.pool.connection() as connection:
-        found = await prioritisations.read(connection, prioritisation_id, rep=rep)
+        found = await prioritisations.read(connection, prioritisation_id, rep=rep, teams=client.teams)
     if found is None:
         raise _unknown(prioritisation_id)
     return found

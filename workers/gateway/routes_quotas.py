@@ -55,13 +55,13 @@ class QuotaVersion(BaseModel):
 @router.get("/quotas", summary="List reviews of quotas, latest first")
 async def list_quotas(
     parts: TheParts,
-    _client: TheClient,
+    client: TheClient,
     organisation: Text | None = None,
     limit: Annotated[int, Query(ge=1, le=500)] = 50,
 ) -> QuotaReviews:
     """Each with the version that came of it, the targets that have it, and how many quotas wait for people."""
     async with parts.pool.connection() as connection:
-        found = await overview.reviews(connection, organisation=organisation, limit=limit)
+        found = await overview.reviews(connection, organisation=organisation, limit=limit, teams=client.teams)
     return QuotaReviews(reviews=list(found))
 
 
@@ -102,6 +102,9 @@ async def post_adjustment(
     held = idempotency.claim_of(idempotency_key, client.id, "POST /v1/quotas/adjustments", body)
 
     async def start(connection: commands.Connection) -> dict[str, Any]:  # Any: JSON
+        own = await overview.own_units(connection, given.organisation, client.teams)
+        if own is not None and not own >= set(given.concerned):
+            raise Refusal(404, "unknown-quotas", "One of those concerned is none of your team's reps and units.")
         return await _start(connection, given, client.actor)
 
     return await idempotency.answered_once(parts, held, start)
@@ -111,36 +114,39 @@ async def post_adjustment(
 async def get_quotas(
     quota_id: QuotaId,
     parts: TheParts,
-    _client: TheClient,
+    client: TheClient,
     state: Literal["open", "waiting", "approved"] | None = None,
 ) -> QuotaReview:
     """Where each quota stands, who decided what when, and what they saw."""
     async with parts.pool.connection() as connection:
-        found = await overview.reviews(connection, quota_id=quota_id, limit=1)
+        found = await overview.reviews(connection, quota_id=quota_id, limit=1, teams=client.teams)
         if not found:
             raise Refusal(404, "unknown-quotas", f"There is no review {quota_id}.")
-        cases = await overview.cases(connection, quota_id, state=state)
+        cases = await overview.cases(connection, quota_id, state=state, teams=client.teams)
         trail, broken_at = await overview.trail(connection, quota_id, links.secret_of(parts.settings))
+        if client.teams is not None:
+            own = {one.node for one in await overview.cases(connection, quota_id, teams=client.teams)}
+            trail = [one for one in trail if one.node in own]
     return QuotaReview(review=found[0], quotas=list(cases), trail=list(trail), trail_broken_at=broken_at)
 
 
 @router.get("/quota-versions", summary="List published quotas, latest first")
 async def list_versions(
     parts: TheParts,
-    _client: TheClient,
+    client: TheClient,
     organisation: Text | None = None,
     limit: Annotated[int, Query(ge=1, le=500)] = 50,
 ) -> QuotaHistory:
     """Each with the days from and until which it holds, and the targets that got it."""
     async with parts.pool.connection() as connection:
-        return QuotaHistory(versions=list(await overview.history(connection, organisation, limit)))
+        return QuotaHistory(versions=list(await overview.history(connection, organisation, limit, teams=client.teams)))
 
 
 @router.get("/quota-versions/{version}", summary="One version with its quotas")
-async def get_version(version: QuotaId, parts: TheParts, _client: TheClient) -> QuotaVersion:
+async def get_version(version: QuotaId, parts: TheParts, client: TheClient) -> QuotaVersion:
     """Amounts in cents, units first."""
     async with parts.pool.connection() as connection:
-        found = await overview.published(connection, version)
+        found = await overview.published(connection, version, teams=client.teams)
     if not found:
         raise Refusal(404, "unknown-version", f"There is no version {version}.")
     return QuotaVersion(version=version, quotas=list(found))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Annotated, Any
 
@@ -49,7 +49,9 @@ class Message(BaseModel):
     summary="Take what HubSpot tells",
 )
 async def from_hubspot(request: Request, parts: TheParts) -> Taken:
-    """Take a request of HubSpot's webhooks, signed by version 3. Each new contact becomes a lead, once."""
+    """Take a request of HubSpot's webhooks, signed by version 3. Each new contact becomes a lead, once; what happens to it
+    later is followed.
+    """
     secret = parts.settings.hubspot.client_secret
     if secret is None:
         raise _no_such_source()
@@ -81,8 +83,14 @@ async def from_hubspot(request: Request, parts: TheParts) -> Taken:
             started += await outbox.put(
                 connection, CHANNEL, f"hubspot:{contact}", f"{portal}:{contact}", {"contact_id": contact}
             )
+        for contact, event in sorted(_changed(event for event in happened if event.identity in unseen).items()):
+            payload = {"contact_id": contact, "changed": True}
+            told_once = f"{event.identity}:{contact}"
+            started += await outbox.put(connection, CHANNEL, f"hubspot:{contact}", told_once, payload)
     duplicates = sum(event.identity not in unseen for event in happened)
-    ignored = sum(event.identity in unseen and event.new_contact is None for event in happened)
+    ignored = sum(
+        event.identity in unseen and event.new_contact is None and not event.changed_contacts for event in happened
+    )
     return Taken(started=started, duplicates=duplicates, ignored=ignored)
 
 
@@ -128,6 +136,11 @@ async def from_source(
         duplicates=int(became == "duplicate"),
         ignored=int(became == "ignored"),
     )
+
+
+def _changed(happened: Iterable[HubSpotEvent]) -> dict[str, HubSpotEvent]:
+    """Contacts that changed, each with the last event that says so: it is read once, whatever changed in it."""
+    return {contact: event for event in happened for contact in event.changed_contacts}
 
 
 def _address(request: Request, parts: Parts) -> str:

@@ -14,7 +14,7 @@ import structlog
 import uvicorn
 from psycopg import DatabaseError
 
-from workers.gateway import idempotency
+from workers.gateway import idempotency, sessions
 from workers.gateway.app import create_app
 from workers.gateway.guard import ConfigurationError, check_settings
 from workers.gateway.live import Live
@@ -119,13 +119,16 @@ def _listen(config: uvicorn.Config) -> socket.socket:
 
 
 async def _tidy(pool: Pool, keep_hours: int) -> None:
-    """Forget old answers, hourly."""
+    """Forget old answers and sessions, hourly."""
     while True:
         try:
             async with pool.connection() as connection:
                 number = await idempotency.forget(connection, keep_hours=keep_hours)
-            log.debug("old answers forgotten", action="gateway_tidied", number=number)
+                number += await sessions.forget(connection)
+            log.debug("old answers and sessions forgotten", action="gateway_tidied", number=number)
         except DatabaseError as error:
             # The next hour is early enough; what matters now is said by /readyz.
-            log.warning("old answers not forgotten", action="gateway_not_tidied", kind=type(error).__name__)
+            log.warning(
+                "old answers and sessions not forgotten", action="gateway_not_tidied", kind=type(error).__name__
+            )
         await asyncio.sleep(TIDY_SECONDS)

@@ -16,13 +16,12 @@ Signature = Annotated[str | None, Query(max_length=100, description="Part of the
 
 
 async def let_in(request: Request, parts: Parts, path: str, until: str | None, signature: str | None) -> None:
-    """Open to a link that we signed, or else to an API client.
+    """Open to a link that we signed; who comes without one was looked at by `admission.admit`.
 
     Raises:
-        Refusal: 401 and the others of `Guard.client`; 403, a link that has ended or is not ours; 429.
+        Refusal: 403, a link that has ended or is not ours; 429.
     """
     if until is None or signature is None:
-        await parts.guard.client(request)
         return
     await parts.guard.page_visitor(request)
     if not links.opens(path, until, signature, links.secret_of(parts.settings), datetime.now(UTC)):

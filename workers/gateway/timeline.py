@@ -26,6 +26,7 @@ from workers.gateway.answers import (
     Sla,
     Versions,
 )
+from workers.office.teams import LEAD_IS_OURS, Teams
 
 Json = dict[str, Any]  # Any: JSON
 
@@ -140,15 +141,16 @@ async def list_leads(
     since: datetime | None = None,
     limit: int = 50,
     cursor: str | None = None,
+    teams: Teams = None,
 ) -> LeadPage:
-    """Leads, latest first; `owner` is a rep's id, `since` the earliest time received.
+    """Leads, latest first; `owner` is a rep's id, `since` the earliest time received, `teams` whose they are.
 
     Raises:
         UnknownCursor: `cursor` is not one that this list gave.
     """
     after = _decode(cursor) if cursor else (None, None)
     found = await connection.execute(
-        """
+        f"""
         SELECT l.lead_id, l.source, l.external_id, l.state, l.state_at, l.received_at, l.owner_id,
                r.name AS owner_name, (l.score ->> 'value')::float8 AS score, l.score ->> 'band' AS band, l.sla_due_at
         FROM routing.leads l LEFT JOIN routing.reps r ON r.id = l.owner_id
@@ -156,11 +158,15 @@ async def list_leads(
           AND (%(owner)s::text IS NULL OR l.owner_id = %(owner)s)
           AND (%(since)s::timestamptz IS NULL OR l.received_at >= %(since)s)
           AND (%(at)s::timestamptz IS NULL OR (l.received_at, l.lead_id) < (%(at)s, %(id)s))
+          AND (%(teams)s::text[] IS NULL OR {LEAD_IS_OURS})
         ORDER BY l.received_at DESC, l.lead_id DESC
         LIMIT %(limit)s
-        """,
-        {"state": state, "owner": owner, "since": since, "at": after[0], "id": after[1], "limit": limit + 1},
-    )
+        """.encode(),  # noqa: S608 - of our own constants only
+        {
+            "state": state, "owner": owner, "since": since, "at": after[0], "id": after[1], "limit": limit + 1,
+            "teams": None if teams is None else list(teams),
+        },
+    )  # fmt: skip
     rows = await found.fetchall()
     leads = [LeadSummary.model_validate(row) for row in rows[:limit]]
     more = len(rows) > limit

@@ -13,7 +13,7 @@ from workers.operations.model import Json
 from workers.runtime.database import Pool
 
 POLICY = "policy:"
-"""Actors of this prefix are repair policies."""
+"""Actors of this prefix are rules of self-healing."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,17 +1,16 @@
-"""Whether what others depend on answers: asked by repair policies before they try anything."""
+"""Whether what others depend on answers: asked by self-healing before it tries anything."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
 import psycopg
 from psycopg import AsyncConnection
 
-from workers.operations.policies import Dependency
-from workers.operations.repair import Probe
+from workers.operations.model import Dependency
 from workers.runtime.database import Pool
 from workers.runtime.zeebe import ZeebeClient
 from workers.runtime.zeebe_types import EngineBusy, Refused
@@ -19,9 +18,12 @@ from workers.settings import Settings
 
 PATIENCE_SECONDS = 5.0
 
+Probe = Callable[[], Awaitable[bool]]
+"""Whether a dependency answers."""
+
 
 def probes(settings: Settings, pool: Pool, engine: ZeebeClient) -> Mapping[Dependency, Probe]:
-    """A probe for each dependency that a policy may name."""
+    """A probe for each dependency that a rule may name."""
 
     async def engine_answers() -> bool:
         try:

@@ -11,6 +11,9 @@ from typing import Any, Literal, TypeVar
 Json = dict[str, Any]
 """A JSON object."""
 
+Dependency = Literal["engine", "crm", "mail"]
+"""What others depend on, and can be asked whether it answers (`operations.dependencies`)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Incident:

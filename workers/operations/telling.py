@@ -77,7 +77,7 @@ class Telling:
         what = " and ".join(f"{kind}s" if number > 1 else kind for kind in kinds)
         more = f"And {number - len(news)} more." if number > len(news) else ""
         advice = (
-            "What may go away by itself is tried again by the repair policies; the rest waits for you. "
+            "What may go away by itself is tried again by self-healing; the rest waits for you. "
             "All there are: `fairlead ops incidents` and `fairlead ops dead-letters`."
         )
         rows = [(self._place(one), *self._message(one)) for one in news]

@@ -54,6 +54,11 @@ _SEEN = """
         SELECT source, event_id FROM runtime.events_seen
         WHERE seen_at < clock_timestamp() - make_interval(days => %(delivered_days)s) LIMIT %(batch)s)
 """
+_HEALED = """
+    DELETE FROM healing.cases WHERE (subject, symptom) IN (
+        SELECT subject, symptom FROM healing.cases
+        WHERE ended_at < clock_timestamp() - make_interval(days => %(effects_days)s) LIMIT %(batch)s)
+"""
 _CHOICES = """
     DELETE FROM runtime.version_choices WHERE process_instance_key IN (
         SELECT process_instance_key FROM runtime.version_choices c
@@ -67,6 +72,7 @@ _TABLES = {
     "deliveries": _LEFT,
     "told": _TOLD,
     "events_seen": _SEEN,
+    "healing_cases": _HEALED,
     "version_choices": _CHOICES,
 }
 

@@ -71,6 +71,8 @@ def _within(value: object) -> Iterator[str]:
         case dict():
             for one in value.values():
                 yield from _within(one)
+        case BaseModel():
+            yield from _secrets(value)
 
 
 def masked_dsn(dsn: str) -> str:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Iterable
+
 from prometheus_client import Counter, Gauge, Histogram
 
 JOBS_STARTED = Counter("fairlead_jobs_started", "Jobs taken up.", ["task"])
@@ -80,3 +83,12 @@ OUTBOX_SECONDS = Histogram(
 
 SPANS_EXPORTED = Counter("fairlead_spans_exported", "Spans that the collector of traces took.")
 SPANS_DROPPED = Counter("fairlead_spans_dropped", "Spans lost: queue_full, not_exported (refused or away).", ["reason"])
+
+
+def from_zero(counter: Counter, *labels: Iterable[str]) -> None:
+    """Show a counter as 0 for each combination of these values of its labels, in their order, before it counts anything.
+
+    To Prometheus a series that comes into being with 1 has not increased: an alert on it would miss the first time.
+    """
+    for values in itertools.product(*labels):
+        counter.labels(*values)

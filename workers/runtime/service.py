@@ -13,11 +13,13 @@ import threading
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import get_args
 
 import psycopg
 import structlog
 
-from workers.runtime import deliveries, discovery, tracing
+from workers.runtime import deliveries, discovery, metrics, tracing
+from workers.runtime.answers import Outcome
 from workers.runtime.database import Pool, newest, open_pool, outdated
 from workers.runtime.dispatcher import Dispatcher
 from workers.runtime.expiry import Expiry
@@ -68,6 +70,8 @@ async def serve_tasks(
     async with _process(settings, "worker", max_size=size) as (pool, client, stop):
         resources = Resources(settings, pool)
         worker = Worker(client, resources, root)
+        metrics.from_zero(metrics.JOBS_POISON, job_types)
+        metrics.from_zero(metrics.JOBS_FINISHED, job_types, get_args(Outcome))
         feed = Feed(client, worker, specs, settings.worker)
 
         def state() -> State:
@@ -118,7 +122,9 @@ async def serve_outbox(
             channels.update(discovery.wiring(context, root).deliveries(resources))
             regular += discovery.chores(context, resources, root)
         dispatcher = Dispatcher(settings.dsn, books, channels, runbook=settings.runbook)
+        metrics.from_zero(metrics.OUTBOX_DEAD, channels)
         orphans = Orphans(resources, view, root)
+        metrics.from_zero(metrics.ORPHANS_FAILED, discovery.all_job_types(root))
         expiry = Expiry(pool, settings.retention)
 
         async def serve() -> None:

@@ -10,6 +10,7 @@ import structlog
 
 from workers.runtime.outside_http import retry_after
 from workers.settings import Settings
+from workers.settings_access import Role
 
 log = structlog.get_logger()
 PATIENCE_SECONDS = 30.0
@@ -22,11 +23,11 @@ class Refused(Exception):
 
 
 def client(settings: Settings, *, timeout_seconds: float = 10.0, connections: int = 20) -> httpx.AsyncClient:
-    """A client for the gateway of these settings, with its first token if it has any. The caller closes it."""
-    tokens = settings.gateway.api_tokens
+    """A client for the gateway of these settings, with its first token for machines if it has any. The caller closes it."""
+    token = settings.gateway.token_for(Role.API)
     return httpx.AsyncClient(
         base_url=settings.gateway_url,
-        headers={"Authorization": f"Bearer {tokens[0].get_secret_value()}"} if tokens else {},
+        headers={"Authorization": f"Bearer {token.get_secret_value()}"} if token else {},
         timeout=timeout_seconds,
         limits=httpx.Limits(max_connections=connections, max_keepalive_connections=connections),
         trust_env=False,  # a proxy of the environment must not come between us and loopback

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Awaitable, Callable
 from typing import Any
+from urllib.parse import parse_qsl
 
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, Response
@@ -20,6 +21,7 @@ DEFAULTS = {
     "deals": ["amount", "createdate", "dealname", "dealstage", "hs_object_id", "pipeline"],
 }
 MOST_INPUTS = 100
+FORM = "application/x-www-form-urlencoded"
 
 
 def create_app(account: Account, door: Door) -> FastAPI:
@@ -28,6 +30,8 @@ def create_app(account: Account, door: Door) -> FastAPI:
     @app.middleware("http")
     async def at_the_door(request: Request, go_on: Callable[[Request], Awaitable[Response]]) -> Response:
         door.asked.append(f"{request.method} {request.url.path}")
+        if request.url.path.startswith("/oauth/") and request.url.path.endswith("/token"):
+            return await go_on(request)
         fault = door.faults.pop(0) if door.faults else None
         if fault is not None and fault != "lost":
             return await faulty(fault)
@@ -60,7 +64,8 @@ def create_app(account: Account, door: Door) -> FastAPI:
     async def read(request: Request, kind: str, key: str) -> Json:
         door.needs(f"crm.objects.{known(kind)}.read")
         query = request.query_params
-        found = account.find(kind, key, query.get("idProperty"))
+        archived = query.get("archived", "").lower() == "true"
+        found = account.archived(kind, key) if archived else account.find(kind, key, query.get("idProperty"))
         if found is None:
             raise Problem(404, "OBJECT_NOT_FOUND", "resource not found")
         return found.shown([name for name in query.get("properties", "").split(",") if name], DEFAULTS[kind])
@@ -69,8 +74,29 @@ def create_app(account: Account, door: Door) -> FastAPI:
     async def listed(request: Request, kind: str) -> Json:
         door.needs(f"crm.objects.{known(kind)}.read")
         limit, after = number(request, "limit", 10, 100), number(request, "after", 0, 2**31)
-        there = [one for one in account.records[kind].values() if not one.archived]
-        return paged([one.shown([], DEFAULTS[kind]) for one in there[after : after + limit]], after + limit, len(there))
+        wanted = [name for name in request.query_params.get("properties", "").split(",") if name]
+        there = [one for one in account.records[kind].values() if not one.archived and int(one.id) > after]
+        page = there[:limit]
+        following = int(page[-1].id) if len(there) > limit else 0
+        return paged([one.shown(wanted, DEFAULTS[kind]) for one in page], following, 2**31 if following else 0)
+
+    @app.delete("/crm/v3/objects/{kind}/{key}", status_code=204)
+    async def archive(kind: str, key: str) -> Response:
+        door.needs(f"crm.objects.{known(kind)}.write")
+        account.archive(kind, key)
+        return Response(status_code=204)
+
+    @app.post("/crm/v3/objects/{kind}/merge")
+    async def merge(request: Request, kind: str) -> Json:
+        door.needs(f"crm.objects.{known(kind)}.write")
+        asked = await body_of(request, {"primaryObjectId", "objectIdToMerge"})
+        return account.merge(kind, asked["primaryObjectId"], asked["objectIdToMerge"]).shown([], DEFAULTS[kind])
+
+    @app.post("/oauth/{version}/token")
+    async def token(request: Request, version: str) -> Response:
+        if version not in {"v1", "v3"} or not request.headers.get("content-type", "").startswith(FORM):
+            raise Problem(415, "VALIDATION_ERROR", "Unsupported Media Type")
+        return door.renew(dict(parse_qsl((await request.body()).decode())))
 
     @app.post("/crm/v3/objects/{kind}/search")
     async def search(request: Request, kind: str) -> Json:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -43,6 +43,13 @@ class Door:
     """Who may ask, and how often."""
 
     token: str = "pat-eu1-simulated"
+    refresh_token: str = "refresh-simulated"
+    client_id: str = "app-simulated"
+    client_secret: str = "app secret"
+    lasts: int | None = None
+    """Requests for which a token holds that was renewed."""
+    renewed: dict[str, int] = field(default_factory=dict)
+    """Tokens that were renewed, and how often each was used."""
     scopes: set[str] = field(default_factory=lambda: set(ALL_SCOPES))
     ten_secondly: int = 190
     daily: int = 650_000
@@ -63,7 +70,12 @@ class Door:
             Problem: 401, 403 or 429.
         """
         now, path = self.clock(), request.url.path
-        if request.headers.get("authorization") != f"Bearer {self.token}":
+        given = request.headers.get("authorization", "").removeprefix("Bearer ")
+        if given in self.renewed:
+            if self.lasts is not None and self.renewed[given] >= self.lasts:
+                raise Problem(401, "EXPIRED_AUTHENTICATION", "The OAuth token used to make this call expired.")
+            self.renewed[given] += 1
+        elif given != self.token:
             raise Problem(401, "INVALID_AUTHENTICATION", "Authentication credentials not found.")
         if path.endswith("/search"):
             self._limit(self._searches, now, 1.0, self.searches_per_second, "SECONDLY")
@@ -81,6 +93,18 @@ class Door:
             raise limited("DAILY")
         self.used_today += 1
         return headers
+
+    def renew(self, form: Mapping[str, str]) -> Response:
+        wanted = {"client_id": self.client_id, "client_secret": self.client_secret, "refresh_token": self.refresh_token}
+        if form.get("grant_type") != "refresh_token":
+            return JSONResponse({"status": "BAD_GRANT_TYPE", "message": "missing or unknown grant type"}, 400)
+        if any(form.get(name) != value for name, value in wanted.items()):
+            return JSONResponse({"status": "BAD_REFRESH_TOKEN", "message": "missing or invalid refresh token"}, 400)
+        token = f"access-{len(self.renewed) + 1}-simulated"
+        self.renewed[token] = 0
+        body = {"access_token": token, "refresh_token": self.refresh_token, "expires_in": 1_800, "token_type": "bearer",
+                "hub_id": 7, "user_id": 1, "scopes": sorted(self.scopes)}  # fmt: skip
+        return JSONResponse(body)
 
     def needs(self, *scopes: str) -> None:
         if not self.scopes & set(scopes):

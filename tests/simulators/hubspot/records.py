@@ -118,7 +118,11 @@ class Account:
     """In their order, for webhooks."""
     writes: list[tuple[str, str, Json]] = field(default_factory=list)
     """Kind, id and properties of each write that was made."""
+    merged: dict[str, str] = field(default_factory=dict)
+    """Ids of records that were merged, and what they were merged into."""
     _numbers: Any = field(default_factory=lambda: count(101))
+    _by_value: dict[tuple[str, str, str], Stored] = field(default_factory=dict)
+    """The records that have a unique value, so that ten thousand of them can be written."""
     _index: list[tuple[float, str, str, Json]] = field(default_factory=list)
 
     def prepare(self) -> None:
@@ -136,6 +140,8 @@ class Account:
 
     def find(self, kind: str, key: str, id_property: str | None) -> Stored | None:
         if id_property is None:
+            while key in self.merged:
+                key = self.merged[key]
             found = self.records[kind].get(key)
             return found if found and not found.archived else None
         unique = self.properties[kind].get(id_property, {}).get("hasUniqueValue") or (kind, id_property) == (
@@ -144,15 +150,37 @@ class Account:
         )
         if not unique:
             raise Problem(400, "VALIDATION_ERROR", f"Property {id_property} is not a unique property")
-        wanted = key.lower() if id_property == "email" else key
-        return next(
-            (
-                one
-                for one in self.records[kind].values()
-                if one.properties.get(id_property) == wanted and not one.archived
-            ),
-            None,
-        )
+        return self._holder(kind, id_property, key.lower() if id_property == "email" else key)
+
+    def _holder(self, kind: str, name: str, value: str) -> Stored | None:
+        found = self._by_value.get((kind, name, value))
+        return found if found and not found.archived and found.properties.get(name) == value else None
+
+    def archived(self, kind: str, key: str) -> Stored | None:
+        found = self.records[kind].get(key)
+        return found if found and found.archived and key not in self.merged else None
+
+    def archive(self, kind: str, key: str) -> None:
+        """Somebody deletes a record; it is kept for 90 days."""
+        if found := self.find(kind, key, None):
+            found.archived = True
+
+    def merge(self, kind: str, primary: str, other: str) -> Stored:
+        """A new record, with the values of the primary one, and of the other where that has none."""
+        one, two = self.find(kind, primary, None), self.find(kind, other, None)
+        if one is None or two is None:
+            raise Problem(404, "OBJECT_NOT_FOUND", "resource not found")
+        one.archived = two.archived = True
+        made = self.create(kind, {**two.properties, **one.properties})
+        if kind == "contacts":
+            self.created_contacts.remove(made.id)
+        self.merged |= {one.id: made.id, two.id: made.id}
+        return made
+
+    def edit(self, kind: str, record_id: str, **values: str) -> None:
+        """Somebody changes a record in HubSpot itself."""
+        self.change(kind, self.records[kind][record_id], values)
+        self.writes.pop()
 
     def create(self, kind: str, properties: Mapping[str, Any]) -> Stored:
         values = self.checked(kind, properties, None)
@@ -199,16 +227,14 @@ class Account:
             raise Problem(400, "VALIDATION_ERROR", f"Property values were not valid: {faults}", errors=errors)
         for name, value in values.items():
             unique = self.properties[kind][name]["hasUniqueValue"] or (kind, name) == ("contacts", "email")
-            other = next(
-                (one for one in self.records[kind].values() if one.properties.get(name) == value and not one.archived),
-                None,
-            )
+            other = self._holder(kind, name, value) if unique else None
             if unique and value and other is not None and other is not record:
                 raise Problem(409, "CONFLICT", f"{SINGULAR[kind].title()} already exists. Existing ID: {other.id}")
         return values
 
     def _keep(self, kind: str, record: Stored, values: dict[str, str]) -> None:
         record.properties.update(values)
+        self._by_value |= {(kind, name, value): record for name, value in values.items() if value}
         record.updated = self.clock()
         self.writes.append((kind, record.id, dict(values)))
         self._index.append((self.clock() + self.index_seconds, kind, record.id, dict(record.properties)))

@@ -9,12 +9,15 @@ import hmac
 import json
 import time
 from collections.abc import Sequence
+from itertools import count
 
 import httpx
 
 from tests.simulators.hubspot.records import Account
 
 POLL_SECONDS = 0.1
+
+_events = count(1)
 
 
 def created(contact_ids: Sequence[str], *, attempt: int = 0) -> bytes:
@@ -23,6 +26,17 @@ def created(contact_ids: Sequence[str], *, attempt: int = 0) -> bytes:
         {"eventId": int(one) * 10, "subscriptionId": 33, "portalId": 7, "appId": 5, "occurredAt": 1_700_000_000_000 + int(one),
          "subscriptionType": "contact.creation", "attemptNumber": attempt, "objectId": int(one), "changeFlag": "CREATED",
          "changeSource": "CRM_UI", "sourceId": "userId:1"}
+        for one in contact_ids
+    ]  # fmt: skip
+    return json.dumps(events).encode()
+
+
+def changed(contact_ids: Sequence[str], kind: str = "propertyChange", **more: object) -> bytes:
+    """The body of a request that tells of changes; each call's events are others."""
+    events = [
+        {"eventId": next(_events), "subscriptionId": 34, "portalId": 7, "appId": 5, "occurredAt": int(time.time() * 1_000),
+         "subscriptionType": f"contact.{kind}", "attemptNumber": 0, "objectId": int(one), "changeSource": "CRM_UI",
+         "sourceId": "userId:1", **more}
         for one in contact_ids
     ]  # fmt: skip
     return json.dumps(events).encode()

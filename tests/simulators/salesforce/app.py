@@ -102,9 +102,12 @@ def create_app(org: Org, door: Door) -> FastAPI:
 
     @app.get(ROOT + "/query")
     @app.get(ROOT + "/query/")
+    @app.get(ROOT + "/queryAll")
+    @app.get(ROOT + "/queryAll/")
     async def query(request: Request, version: str) -> Json:
         known(version)
-        asked, found = org.query(request.query_params.get("q", ""))
+        deleted = "/queryAll" in request.url.path
+        asked, found = org.query(request.query_params.get("q", ""), deleted=deleted)
         if asked.fields is None:
             return {"totalSize": len(found), "done": True, "records": []}
         records = [org.shown(asked.kind, one, asked.fields, version) for one in found]
@@ -166,6 +169,14 @@ def create_app(org: Org, door: Door) -> FastAPI:
         finally:
             held.subtract(rows)
 
+    @app.delete(ROOT + "/sobjects/{kind}/{record_id}", status_code=204)
+    async def delete(version: str, kind: str, record_id: str) -> Response:
+        known(version)
+        if org.find(kind, "Id", record_id) is None:
+            raise Problem(404, "ENTITY_IS_DELETED", "entity is deleted", [])
+        org.delete(kind, record_id)
+        return Response(status_code=204)
+
     @app.patch(ROOT + "/sobjects/{kind}/{record_id}", status_code=204)
     async def update(request: Request, version: str, kind: str, record_id: str) -> Response:
         known(version)
@@ -220,6 +231,31 @@ def create_app(org: Org, door: Door) -> FastAPI:
             await one_of(request, kind, key, {name: value for name, value in one.items() if name != "attributes"})
             for one in records
         ]
+
+    @app.patch(ROOT + "/composite/sobjects")
+    async def by_ids(request: Request, version: str) -> list[Json]:
+        known(version)
+        body = await body_of(request, dict)
+        records = body.get("records")
+        if not isinstance(records, list) or not body.keys() <= {"allOrNone", "records"}:
+            raise Problem(400, "INVALID_ARGUMENT", "records are required")
+        if len(records) > MOST_RECORDS:
+            raise Problem(400, "EXCEEDED_MAX_SIZE_REQUEST", f"records limit reached: {MOST_RECORDS}")
+        return [await by_id(request, one) for one in records]
+
+    async def by_id(request: Request, one: Json) -> Json:
+        kind, record_id = one.get("attributes", {}).get("type"), one.get("id")
+        if kind not in org.records or not isinstance(record_id, str):
+            raise Problem(400, "INVALID_INPUT", "each record needs its type among attributes, and an id")
+        values = {name: value for name, value in one.items() if name not in {"attributes", "id"}}
+        record = org.find(kind, "Id", record_id)
+        if record is None:
+            return {"success": False, "errors": [Problem(400, "ENTITY_IS_DELETED", "entity is deleted", []).error]}
+        try:
+            await write(request, kind, record, values)
+        except Problem as problem:
+            return {"success": False, "errors": [problem.error]}
+        return {"id": record_id, "success": True, "errors": []}
 
     async def one_of(request: Request, kind: str, key: str, values: Json) -> Json:
         if not values.get(key):

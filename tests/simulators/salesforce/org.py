@@ -43,6 +43,8 @@ class Org:
     writes: list[tuple[str, str, Json]] = field(default_factory=list)
     """Kind, id and values of each write through the door."""
     _numbers: Any = field(default_factory=lambda: count(101))
+    _by_value: dict[tuple[str, str, str], set[str]] = field(default_factory=dict)
+    """Which records ever got a value."""
 
     def __post_init__(self) -> None:
         self.user = self.person("integration@example.com", "Fairlead")
@@ -82,6 +84,9 @@ class Org:
         """Somebody changes a record in Salesforce itself."""
         record = self.records[kind][record_id]
         record |= values
+        for name, value in values.items():
+            if isinstance(value, str):
+                self._by_value.setdefault((kind, name, value), set()).add(record_id)
         if kind == "Opportunity":
             record["IsClosed"] = record["StageName"] in CLOSED
         if kind == "Lead":
@@ -89,6 +94,11 @@ class Org:
         now = int(self.clock())
         record |= {"LastModifiedDate": now, "SystemModstamp": now, "LastModifiedById": by or record["CreatedById"]}
         return record
+
+    def _holder(self, kind: str, name: str, value: str) -> list[Json]:
+        """The records that have a value which should be unique."""
+        held = (self.records[kind].get(one) for one in self._by_value.get((kind, name, value), ()))
+        return [one for one in held if one and one[name] == value and not one["IsDeleted"]]
 
     def visible(self, kind: str) -> dict[str, Json]:
         """The fields that the user sees; those of one's own must be opened by a permission set."""
@@ -107,17 +117,28 @@ class Org:
         definition = self.visible(kind).get(key)
         if definition is None or not (key == "Id" or definition["externalId"]):
             raise Problem(404, "NOT_FOUND", f"Provided external ID field does not exist or is not accessible: {key}")
+        if key == "Id" and value in self.records[kind]:
+            candidates = [self.records[kind][value]]
+        elif definition["unique"]:
+            candidates = self._holder(kind, key, value)
+        else:
+            candidates = list(self.records[kind].values())
         found = [
             one
-            for one in self.records[kind].values()
+            for one in candidates
             if not one["IsDeleted"] and (one[key] == value or (key == "Id" and one[key][:15] == value))
         ]
         if len(found) > 1:
             raise Problem(300, "MULTIPLE_CHOICES", "several")
         return found[0] if found else None
 
-    def query(self, text: str) -> tuple[soql.Query, list[Json]]:
-        """A query, and what it finds."""
+    def delete(self, kind: str, record_id: str, *, master: str | None = None) -> None:
+        """Somebody deletes a record, or merges it into another one; it stays in the recycle bin."""
+        more = {"MasterRecordId": master} if master else {}
+        self.edit(kind, record_id, IsDeleted=True, **more)
+
+    def query(self, text: str, *, deleted: bool = False) -> tuple[soql.Query, list[Json]]:
+        """A query, and what it finds; `deleted`: in the recycle bin too."""
 
         def fields_of(kind: str) -> dict[str, Json]:
             try:
@@ -126,7 +147,9 @@ class Org:
                 raise Problem(400, "INVALID_TYPE", f"sObject type '{kind}' is not supported.") from None
 
         asked = soql.parse(text, fields_of)
-        found = [one for one in self.records[asked.kind].values() if not one["IsDeleted"] and asked.test(one)]
+        found = [
+            one for one in self.records[asked.kind].values() if (deleted or not one["IsDeleted"]) and asked.test(one)
+        ]
         for name, descending in reversed(asked.order):
             found.sort(key=lambda one: (one[name] is not None, one[name]), reverse=descending)
         return asked, found[: asked.most]
@@ -215,20 +238,16 @@ class Org:
                 raise Problem(400, "UNABLE_TO_LOCK_ROW", message, [])
 
     def _not_twice(self, kind: str, record: Json | None, values: Mapping[str, Any], headers: Mapping[str, str]) -> None:
-        others = [one for one in self.records[kind].values() if one is not record and not one["IsDeleted"]]
         for name, value in values.items():
-            twin = (
-                next((one for one in others if value and one[name] == value), None)
-                if self.fields[kind][name]["unique"]
-                else None
-            )
-            if twin is not None:
+            holders = self._holder(kind, name, value) if value and self.fields[kind][name]["unique"] else []
+            for twin in (one for one in holders if one is not record):
                 message = f"duplicate value found: {name} duplicates value on record with id: {twin['Id']}"
                 raise Problem(400, "DUPLICATE_VALUE", message, [])
         alike = (
             kind == "Lead"
             and record is None
-            and any(values.get("Email") and one["Email"] == values["Email"] for one in others)
+            and bool(values.get("Email"))
+            and any(one["Email"] == values["Email"] and not one["IsDeleted"] for one in self.records[kind].values())
         )
         allowed = "allowsave=true" in headers.get("sforce-duplicate-rule-header", "").lower().replace(" ", "")
         if alike and (self.duplicate_rule == "block" or (self.duplicate_rule == "alert" and not allowed)):

@@ -84,6 +84,7 @@ def standard() -> dict[str, dict[str, Json]]:
             define("Description", "textarea", 32_000),
             define("NumberOfEmployees", "int"),
             define("IsConverted", "boolean", read_only=True),
+            define("MasterRecordId", "reference", 18, read_only=True, refers=("Lead",)),
             _owner("Group", "User"),
         ),
         "Account": _audited(

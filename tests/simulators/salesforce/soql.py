@@ -118,6 +118,14 @@ class _Parser:
             raise Problem(400, "INVALID_FIELD", f"field '{name}' can not be filtered in a query call")
         operator = self.tokens[self.at][1].upper() if self.at < len(self.tokens) else ""
         self.at += 1
+        if operator == "IN":
+            self.expect("(")
+            among = [self.value(field)[1]]
+            while self.take(","):
+                among.append(self.value(field)[1])
+            self.expect(")")
+            tests = [_compare(name, "=", one, exact=field["caseSensitive"]) for one in among]
+            return lambda row: any(test(row) for test in tests)
         kind, value = self.value(field)
         if operator == "LIKE":
             if kind != "text":

@@ -35,6 +35,12 @@ async def test_a_change_is_made_rejected_and_looked_at_again_in_tasklist(
 ) -> None:
     async with open_office(forecast_stack) as office:
         first = await office.until(lambda: office.open_task("review_forecast"), "a review", within=300)
+
+        async def listed() -> bool:
+            page = (await office.http.get("/control/forecasts")).text
+            return f'/tasklist/{first.key}"' in page and "No version yet." in page
+
+        await office.until(listed, "the control room to say what the review waits for")
         await tasklist.open(first.key, "2015-08")
         form = tasklist.form
         for said in ("Why you are asked", "Months ahead", "Next 6 months", "80 % interval"):

@@ -19,6 +19,7 @@ from tests.process.quotas import PERIOD, rules, tables
 from tests.stack.browser import Tasklist
 from tests.stack.conftest import LocalStack
 from tests.stack.office import open_office
+from workers.control_room.rendering import cents
 from workers.engine.found import FoundTask
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
@@ -107,6 +108,23 @@ async def test_a_quota_is_set_sent_back_and_given_to_somebody_else_in_tasklist(
         await office.camunda.complete_user_task(last.key, forged)
         again = await office.until(lambda: open_task("act", "a1", last.key), "the director's task again")
         await tasklist.open(again.key, "demo set this quota; somebody else has to approve it.")
+
+        # The control room says the same: who is waited for, by Camunda's own record, and what was decided.
+        (review,) = rows("SELECT quota_id FROM quotas.reviews")
+        address = f"/control/quotas/{review['quota_id']}"
+
+        async def waits() -> str | None:
+            page = (await office.http.get(f"{address}?node=a1")).text
+            return page if f'/tasklist/{again.key}"' in page else None
+
+        page = await office.until(waits, "the page to show the director's task")
+        waiting = page.split('aria-labelledby="waiting"><table>')[1].split("</table>")[0]
+        assert "<td>act</td>" in waiting
+        assert f"{cents(5_000_000)}<" in page
+        assert f"first {cents(5_700_000)}" in page
+        assert "set by demo" in page
+        assert "rows are as they were signed" in page
+        assert "adds up to the cent" in (await office.http.get(address)).text
 
     quotas = {row["node"]: row["quota"] for row in rows("SELECT node, quota FROM quotas.cases")}
     assert (quotas["a1"], quotas["a2"], quotas["A"]) == (5_000_000, 6_400_000, 11_400_000)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import psycopg
 import pytest
 from playwright.async_api import expect
 
+from tests.control_pages import look_through, open_browser
 from tests.stack.browser import Tasklist
 from tests.stack.conftest import LocalStack
 from tests.stack.office import open_office
@@ -26,7 +29,7 @@ async def start(stack: LocalStack) -> None:
 
 
 async def test_a_manager_edits_refuses_another_accepts_and_the_director_publishes_in_tasklist(
-    planning_stack: LocalStack, tasklist: Tasklist
+    planning_stack: LocalStack, tasklist: Tasklist, tmp_path: Path
 ) -> None:
     await start(planning_stack)
     async with open_office(planning_stack) as office:
@@ -92,3 +95,21 @@ async def test_a_manager_edits_refuses_another_accepts_and_the_director_publishe
             " ON t.version = p.plan_version AND t.account = a.id WHERE t.rep <> a.owner_id"
         )
         assert changed == []
+
+        (row,) = await office.rows(
+            "SELECT a.alignment_id, p.version FROM territories.alignments a JOIN territories.publications p USING (alignment_id)"
+            " ORDER BY p.id DESC LIMIT 1"
+        )
+        (moves,) = await office.rows(
+            "SELECT count(*) AS n FROM territories.plan_accounts t JOIN territories.publications p"
+            " ON t.version = p.plan_version WHERE p.version = %s AND t.owner <> t.rep",
+            row["version"],
+        )
+        address = f"/control/territories/{row['alignment_id']}"
+        page = (await office.http.get(address)).text
+        assert page.split('aria-labelledby="moves"><table>')[1].split("</table>")[0].count("<tr>") == 1 + moves["n"]
+        assert page.count('<img class="map"') == 2  # proposed and edited, as the solver drew them
+        assert "Two reps are ill." in page
+        async with open_browser() as browser:
+            url = str(office.http.base_url).rstrip("/")
+            await look_through(browser, url, {"territory_real": address}, tmp_path, width=360)

@@ -13,6 +13,7 @@ from tests.unit.lead_routing.leads.casework import Casework
 from workers.connectors import wiring as connectors
 from workers.connectors.hubspot import making
 from workers.connectors.hubspot.client import HubSpotClient
+from workers.connectors.hubspot.login import Login
 from workers.connectors.hubspot.pace import Pace
 from workers.lead_routing import wiring
 from workers.runtime.database import Pool
@@ -49,7 +50,8 @@ async def make_client(simulated: Simulated) -> AsyncIterator[MakeClient]:
     made: list[HubSpotClient] = []
 
     def make(*, seconds: float = 5.0, pace: Pace | None = None, **settings: object) -> HubSpotClient:
-        made.append(making.client(settings_of(simulated, **settings), pace or Pace(), seconds=seconds))
+        given = settings_of(simulated, **settings)
+        made.append(making.client(given, Login(given), pace or Pace(), seconds=seconds))
         return made[-1]
 
     yield make

@@ -101,3 +101,30 @@ def test_webhooks_are_signed_as_hubspots_own_client_reads_them() -> None:
         "v3",
         headers["X-HubSpot-Request-Timestamp"],
     )
+
+
+def test_records_are_listed_deleted_and_merged(official: Any, simulated: Simulated) -> None:
+    made = [simulated.account.create("contacts", {"email": f"{one}@acme.es"}).id for one in "abcde"]
+    client = official.crm.contacts
+    page = client.basic_api.get_page(limit=2, properties=["email"])
+    following = client.basic_api.get_page(limit=2, after=page.paging.next.after)
+    assert [one.id for one in [*page.results, *following.results]] == made[:4]
+    client.basic_api.archive(made[0])
+    with pytest.raises(contacts.ApiException, match="404"):
+        client.basic_api.get_by_id(made[0])
+    assert client.basic_api.get_by_id(made[0], archived=True).archived is True
+    merging = contacts.PublicMergeInput(primary_object_id=made[1], object_id_to_merge=made[2])
+    left = client.basic_api.merge(public_merge_input=merging)
+    assert {client.basic_api.get_by_id(one).id for one in made[1:3]} == {left.id}
+
+
+def test_a_token_is_renewed(official: Any, simulated: Simulated) -> None:
+    door = simulated.door
+    answer = official.oauth.tokens_api.create(
+        grant_type="refresh_token",
+        client_id=door.client_id,
+        client_secret=door.client_secret,
+        refresh_token=door.refresh_token,
+    )
+    official.access_token = answer.access_token
+    assert (answer.expires_in, official.crm.owners.owners_api.get_page().results) != (None, [])

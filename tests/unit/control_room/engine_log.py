@@ -109,8 +109,23 @@ class Instance:
     def end(self, *, forced: bool = False) -> None:
         self._life(self.key, self._process, "PROCESS", "ELEMENT_TERMINATED" if forced else "ELEMENT_COMPLETED")
 
-    def ask(self, element: str, *, due: datetime | None = None, groups: Sequence[str] = ("reps",)) -> Asked:
-        return Asked(self, element, due, groups)
+    def modify(self, *elements: str) -> None:
+        """An operator begins elements; what they do is to be written too."""
+        self.log.write(
+            "PROCESS_INSTANCE_MODIFICATION", "MODIFIED", self.log.key(), processInstanceKey=self.key,
+            activateInstructions=[{"elementId": element} for element in elements],
+        )  # fmt: skip
+
+    def migrate(self, process_key: int, version: int) -> None:
+        """An operator moves it to another version."""
+        self._place["processDefinitionKey"] = process_key
+        self._shared |= {"processDefinitionKey": process_key, "version": version}
+        self._life(self.key, self._process, "PROCESS", "ELEMENT_MIGRATED")
+
+    def ask(
+        self, element: str, *, due: datetime | None = None, groups: Sequence[str] = ("reps",), users: Sequence[str] = ()
+    ) -> Asked:
+        return Asked(self, element, due, groups, users)
 
     def fail(self, element: str, message: str, *, job: int | None = None) -> int:
         key = self.log.key()
@@ -119,6 +134,20 @@ class Instance:
 
     def mend(self, key: int, element: str, message: str, *, job: int | None = None) -> None:
         self._incident(key, element, message, job, "RESOLVED")
+
+    def wait_for_retry(self, job: int, element: str, *, seconds: float) -> None:
+        """A job fails, and waits so long for its next try."""
+        self._job(job, element, "FAILED", self.log.now + timedelta(seconds=seconds))
+
+    def comes_again(self, job: int, element: str) -> None:
+        """Its back-off is over."""
+        self._job(job, element, "RECURRED_AFTER_BACKOFF", self.log.now)
+
+    def _job(self, key: int, element: str, intent: str, recurring: datetime) -> None:
+        self.log.write(
+            "JOB", intent, key, **self._place, elementId=element, elementInstanceKey=key + 1, type=f"task.{element}",
+            retries=2, retryBackoff=1_000, recurringTime=int(recurring.timestamp() * 1000),
+        )  # fmt: skip
 
     def _incident(self, key: int, element: str, message: str, job: int | None, intent: str) -> None:
         self.log.write(
@@ -141,11 +170,13 @@ class Instance:
 class Asked:
     """One user task in the log, and the element it belongs to."""
 
-    def __init__(self, instance: Instance, element: str, due: datetime | None, groups: Sequence[str]) -> None:
+    def __init__(
+        self, instance: Instance, element: str, due: datetime | None, groups: Sequence[str], users: Sequence[str]
+    ) -> None:
         self.instance, self.element = instance, element
         self.key = instance.log.key()
         self._element_key = instance.enter(element, "USER_TASK")
-        self._groups = list(groups)
+        self._groups, self._users = list(groups), list(users)
         self._due = due.isoformat() if due else ""
         self._assignee = ""
         self._write("CREATED")
@@ -166,5 +197,5 @@ class Asked:
         self.instance.log.write(
             "USER_TASK", intent, self.key, **self.instance._place, elementId=self.element,
             elementInstanceKey=self._element_key, assignee=self._assignee, candidateGroupsList=self._groups,
-            dueDate=self._due,
+            candidateUsersList=self._users, dueDate=self._due,
         )  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import re
 import socket
 from collections.abc import AsyncIterator
@@ -11,19 +12,26 @@ from dataclasses import dataclass
 from pathlib import Path
 from unittest.mock import AsyncMock
 
+import psycopg
 import pytest
 import uvicorn
 from playwright.async_api import Browser, expect
 from pydantic import SecretStr
 
 from tests.control_pages import drawn, look_at, look_through, open_browser, open_page
+from tests.unit.control_room import foresights
 from tests.unit.control_room.engine_log import EngineLog
+from tests.unit.control_room.mined import Orders
 from tests.unit.control_room.town import Case, live, settle
 from tests.unit.gateway.helpers import Board
 from tests.unit.what_if.leads import LEADS, fill_past
+from workers.bench.control_room_field import ALIGNMENT, REVIEW
+from workers.bench.control_room_planning import VERSIONS, fill_planning
 from workers.control_room.following import Follower
+from workers.control_room.settling import Settling
 from workers.gateway import routes_what_if
 from workers.gateway.app import create_app
+from workers.office.links import secret_of
 from workers.runtime.database import Pool
 from workers.settings import Gateway, Settings
 from workers.what_if.errors import Refused
@@ -51,16 +59,31 @@ async def room(pool: Pool, log: EngineLog) -> AsyncIterator[Room]:
     await settle(pool)
     log.deploy("scorer_upkeep", diagram=(ROOT / "bpmn/scorer_upkeep.bpmn").read_text())
     cases = await live(pool, log, leads=60, diagram=(ROOT / "bpmn/lead_routing.bpmn").read_text())
+    for version, slower in ((1, 1.0), (2, 1.7)):
+        order(log, version, slower)
     await Follower(pool, log).catch_up()
+    await Settling(pool).catch_up()
     async with served(pool, Settings(gateway=Gateway(rate_per_second=10_000))) as url:
         yield Room(url, cases, log, pool)
 
 
+def order(log: EngineLog, version: int, slower: float) -> None:
+    """Orders of one version: most go straight, some come back, one is jumped by an operator."""
+    orders, chance = Orders(log, version), random.Random(version)
+    for number in range(30):
+        rejected = max(0, int(chance.gauss(0, 1.2)))
+        orders.go(rejected=rejected, waits=slower * chance.uniform(20, 200), undone=number % 9 == 0)
+    jumped = orders.begin()
+    jumped.modify("send")
+    jumped.run("send", seconds=1)
+    jumped.end()
+
+
 @asynccontextmanager
-async def served(pool: Pool, settings: Settings) -> AsyncIterator[str]:
+async def served(pool: Pool, settings: Settings, port: int = 0) -> AsyncIterator[str]:
     """A gateway's address, while it serves."""
     with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
+        listening.bind(("127.0.0.1", port))
         listening.listen(64)
         app = create_app(settings, pool, Board())
         server = uvicorn.Server(uvicorn.Config(app, lifespan="off", log_config=None, timeout_graceful_shutdown=5))
@@ -79,24 +102,93 @@ async def browser() -> AsyncIterator[Browser]:
         yield opened
 
 
+PLANNING = {
+    "forecasts": "/control/forecasts",
+    "forecast": f"/control/forecasts/{VERSIONS[-1]}",
+    "forecast_unit": f"/control/forecasts/{VERSIONS[-1]}?segment=state-0/shop-00&months=2026-Q2",
+    "quotas": "/control/quotas",
+    "quota": f"/control/quotas/{REVIEW}",
+    "quota_unit": f"/control/quotas/{REVIEW}?node=T001",
+    "territories": "/control/territories",
+    "territory": f"/control/territories/{ALIGNMENT}",
+}
+
+
+def plan(dsn: str) -> None:
+    """An organisation that plans: 40 reps, 16 series, 160 accounts."""
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        fill_planning(connection, 40, 16, 160, secret_of(Settings()))
+
+
 def addresses(room: Room) -> dict[str, str]:
     case = next(one for one in room.cases if one.state == "assigned")
     return {
         "today": "/control",
         "leads": "/control/leads/accepted",
+        "attention": "/control/attention",
+        "prediction": "/control/prediction",
+        "at_risk": "/control/leads/at-risk",
         "tasks": "/control/tasks",
         "processes": "/control/processes",
         "process": "/control/processes/lead_routing?show=duration",
+        "late": "/control/processes/lead_routing?show=sla",
         "instance": f"/control/instances/{case.instance}",
+        "paths": "/control/processes/order_paper/paths",
+        "versions": "/control/processes/order_paper/compare",
         "operations": "/control/operations",
     }
 
 
 @pytest.mark.parametrize("width", [360, 1440])
 async def test_pages_are_whole_and_without_serious_faults(
-    room: Room, browser: Browser, tmp_path: Path, width: int
+    room: Room, dsn: str, browser: Browser, tmp_path: Path, width: int
 ) -> None:
-    await look_through(browser, room.url, addresses(room), tmp_path, width=width)
+    plan(dsn)
+    await foresee(room)
+    await look_through(browser, room.url, addresses(room) | PLANNING, tmp_path, width=width)
+
+
+async def foresee(room: Room) -> list[Case]:
+    """A model is in use and has predicted the open leads, the first most of all; they are due within the hour."""
+    waiting = [case for case in room.cases if case.state == "assigned"]
+    async with room.pool.connection() as connection:
+        for table, key in (
+            ("routing.leads SET sla_due_at", "process_instance_key"),
+            ("control.user_tasks SET due_at", "instance_key"),
+        ):
+            await connection.execute(
+                f"UPDATE {table} = now() + interval '50 min' WHERE {key} = ANY(%s)".encode(),
+                ([case.instance for case in waiting],),
+            )
+    await foresights.in_use(room.pool)
+    await foresights.predict(room.pool, {case.instance: 0.9 / (1 + number / 2) for number, case in enumerate(waiting)})
+    return waiting
+
+
+async def test_what_needs_attention_leads_to_its_reasons_and_to_the_error_of_the_model(
+    room: Room, browser: Browser
+) -> None:
+    page, faults = await open_page(browser, room.url)
+    await page.goto(f"{room.url}/control")
+    tile = page.locator(".tile", has_text="At risk now")
+    await expect(tile).to_contain_text("by rule")
+    await expect(page.locator("section", has_text="Needs attention").first).to_contain_text("80 % of its time are gone")
+    await expect(page.locator("#live-state")).to_have_text("live")
+    waiting = await foresee(room)
+    await expect(tile).to_contain_text("predicted")
+    await expect(tile.locator(".big")).to_have_text("2")  # 0.9 and 0.6 are at least 0.5
+    await tile.locator(".big a").click()
+    await expect(page.locator("tbody tr")).to_have_count(2)
+    await expect(page.locator("tbody tr").first).to_contain_text("90 %")
+    await expect(page.locator("tbody tr").first).to_contain_text("62 % of its time are gone")
+    await page.goto(f"{room.url}/control")
+    await page.get_by_role("link", name=f"All {len(waiting)} that need attention").click()
+    await expect(page.locator("tbody tr").first).to_contain_text("act now")
+    await expect(page.locator("tbody tr")).to_have_count(len(waiting))
+    await page.get_by_role("link", name=foresights.VERSION).click()
+    await expect(page.get_by_role("heading", level=1)).to_have_text("How good the predictions are")
+    await expect(page.locator("#sides ~ .scroll").first).to_contain_text("0.1367")
+    assert not faults
 
 
 async def test_figures_are_those_of_the_cases_and_open_them(room: Room, browser: Browser) -> None:
@@ -112,6 +204,36 @@ async def test_figures_are_those_of_the_cases_and_open_them(room: Room, browser:
     await page.locator("tbody tr").first.get_by_role("link", name="open").click()
     await expect(page.get_by_role("heading", level=1)).to_contain_text("Firma")
     await expect(page.locator("#steps")).to_be_visible()
+    assert not faults
+
+
+async def test_a_manager_goes_from_today_to_a_rep_by_keyboard(room: Room, dsn: str, browser: Browser) -> None:
+    plan(dsn)
+    page, faults = await open_page(browser, room.url)
+    await page.goto(f"{room.url}/control")
+    await page.locator(".tile", has_text="Forecast 2026-Q2").get_by_role("link").first.focus()
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_label("Months")).to_have_value("2026-Q2")
+    chart = page.get_by_role("img", name="total by month")
+    await expect(chart.locator("path.line.final")).to_have_count(1)
+    await expect(chart.locator("path.band")).to_have_count(2)
+    await page.get_by_label("Months").focus()
+    await page.keyboard.press("ArrowDown")  # takes effect at once
+    await expect(page).to_have_url(re.compile("months=2026-Q3"))
+    units = page.locator("section", has=page.locator("#units"))
+    await units.locator(".scroll").focus()
+    await page.keyboard.press("Tab")
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_role("heading", level=1)).to_have_text("state-0")
+    await expect(page.get_by_label("Months")).to_have_value("2026-Q3")
+
+    await page.get_by_role("link", name="Quotas").click()
+    await page.get_by_role("link", name=REVIEW).first.click()
+    for unit in ("Region 0", "Country 0", "Team 1", "Person 13"):
+        await units.get_by_role("link", name=unit, exact=True).focus()
+        await page.keyboard.press("Enter")
+        await expect(page.get_by_role("heading", level=1)).to_have_text(f"{unit}, 2027")
+    await expect(page.locator(".crumbs a")).to_have_text(["Quotas", "The company", "Region 0", "Country 0", "Team 1"])
     assert not faults
 
 

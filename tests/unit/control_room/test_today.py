@@ -10,6 +10,7 @@ from statistics import median, quantiles
 import pytest
 from prometheus_client import REGISTRY
 
+from tests.unit.control_room import foresights
 from tests.unit.control_room.engine_log import EngineLog
 from tests.unit.control_room.town import REPS, Case, live, settle
 from workers.control_room import lists, today
@@ -97,6 +98,32 @@ async def test_a_lead_is_at_risk_when_most_of_its_time_is_gone(pool: Pool, cases
     assert "lead-0003" in overdue
 
 
+async def test_a_prediction_says_more_than_the_rule_while_it_is_fresh(pool: Pool, cases: list[Case]) -> None:
+    now = datetime.now(UTC)
+    waiting = [case for case in cases if case.state == "assigned"][:3]
+    async with pool.connection() as connection:
+        for case, began, ends in zip(waiting, (1, 90, 90), (50, 10, -1), strict=True):
+            await connection.execute(
+                "UPDATE routing.leads SET assigned_at = %s, sla_due_at = %s WHERE lead_id = %s",
+                (now - timedelta(minutes=began), now + timedelta(minutes=ends), case.lead_id),
+            )
+    early, gone, over = waiting
+    for risk, at, risky in (
+        ({early.instance: 0.9, gone.instance: 0.1, over.instance: 1.0}, None, [early.lead_id]),
+        ({early.instance: 0.9, gone.instance: 0.1}, now - today.FRESH, [gone.lead_id]),
+    ):
+        await foresights.predict(pool, risk, at=at)
+        async with pool.connection() as connection:
+            listed = await lists.leads(connection, "at-risk", scope())
+            assert {case.lead_id for case in waiting} & {row["lead_id"] for row in listed.rows} == set(risky)
+        found = await read(pool)
+        assert found.at_risk == listed.total
+        assert found.overdue + found.at_risk + found.in_time == sum(case.state == "assigned" for case in cases)
+        if at is None:
+            row = next(row for row in listed.rows if row["lead_id"] == early.lead_id)
+            assert (row["risk"], row["low"], row["high"]) == (0.9, 600, 9_000)
+
+
 async def test_tasks_are_counted_by_who_and_age(pool: Pool, cases: list[Case]) -> None:
     found = await read(pool)
     (reps,) = found.waiters
@@ -144,9 +171,9 @@ async def test_kpis_are_the_same_on_the_page_and_for_prometheus(pool: Pool, case
     try:
         await gauges.measure()
         for kpi in declared():
-            assert REGISTRY.get_sample_value(f"fairlead_kpi_{kpi.name}_{kpi.unit}") == pytest.approx(shown[kpi.name]), (
-                kpi.name
-            )
+            value = math.nan if shown[kpi.name] is None else shown[kpi.name]
+            gauge = REGISTRY.get_sample_value(f"fairlead_kpi_{kpi.name}_{kpi.unit}")
+            assert gauge == pytest.approx(value, nan_ok=True), kpi.name
     finally:
         gauges.close()
 
@@ -175,6 +202,13 @@ async def test_a_repair_by_policy_counts_as_recovery(pool: Pool, log: EngineLog,
             "INSERT INTO runtime.audit (actor, action, target, subject, why, outcome, settled_at)"
             " VALUES ('policy:crm_away', 'incident.retry', 'incident 1', 'job:901', 'it is back', 'done', now())"
         )
+        # Other troubles count where something was tried.
+        for subject, state, attempts in (("lead:1", "healed", 1), ("lead:2", "gone", 1), ("lead:3", "gone", 0)):
+            await connection.execute(
+                "INSERT INTO healing.cases (subject, symptom, since, state, attempts, ended_at)"
+                " VALUES (%s, 'owner_left', now(), %s, %s, now())",
+                (subject, state, attempts),
+            )
     shown = {one.kpi.name: one.value for one in (await read(pool)).kpis}
     assert shown["auto_recovery"] == 0.5
     assert shown["time_to_repair"] == 10

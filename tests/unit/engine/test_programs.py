@@ -56,8 +56,9 @@ def test_the_read_model_runs_where_records_can_be_read_and_gives_way(
 ) -> None:
     settings = Settings(home=tmp_path, engine=engine, control_room=ControlRoom(records_url=records_url))
     found = {program.name: program for program in programs(settings, Store(tmp_path))}
-    assert ("readmodel" in found) == runs
+    assert ("readmodel" in found) == ("predictor" in found) == runs
     if runs:
+        assert found["predictor"].command()[:3] == ("nice", "-n", "10")
         assert found["readmodel"].command()[:3] == ("nice", "-n", "10")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import re
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -17,6 +18,7 @@ from tests.unit.control_room.engine_log import EngineLog
 from tests.unit.control_room.town import NASTY, live, settle
 from tests.unit.gateway.helpers import Board, Client, MakeClient, client_of
 from workers.control_room.following import Follower
+from workers.control_room.settling import Settling
 from workers.gateway import live as live_module
 from workers.gateway.app import create_app
 from workers.gateway.live import Live, Shared, TooManyViewers
@@ -32,9 +34,12 @@ PAGES = (
     "/control/leads/open",
     "/control/tasks",
     "/control/processes",
+    "/control/processes/lead_routing/paths",
+    "/control/processes/lead_routing/compare",
     "/control/what-if",
     "/control/operations",
 )
+LOG = "/control/processes/lead_routing/log"
 
 
 @pytest.fixture
@@ -44,6 +49,7 @@ async def log(pool: Pool) -> EngineLog:
     await settle(pool)
     await live(pool, found, leads=40)
     await Follower(pool, found).catch_up()
+    await Settling(pool).catch_up()
     return found
 
 
@@ -59,7 +65,7 @@ def word_of(page: str) -> str:
 
 async def test_a_token_opens_the_pages_for_a_browser_and_for_a_program(make_client: MakeClient, log: EngineLog) -> None:
     client = await make_client(api_tokens=[TOKEN])
-    for page in PAGES:
+    for page in (*PAGES, LOG):
         sent = await client.get(page, headers=BROWSER)
         assert sent.status_code == 303
         assert sent.headers["location"].startswith("/control/sign-in?next=/control")
@@ -91,27 +97,35 @@ async def test_a_forged_an_ended_and_a_withdrawn_session_get_nothing(
     client = await make_client(api_tokens=[TOKEN])
     await sign_in(client)
     cookie = client.cookies["fairlead_session"]
-    name, until, signature = cookie.split(".")
-    longer = f"{name}.{int(until) + 9_999}.{signature}"
-    for forged in (
-        longer,
-        f"{'0' * 16}.{until}.{signature}",
-        f"{name}.{until}.",
-        "..",
-        "x",
-        f"{name}.{until}.{'é' * 64}",
-    ):
+    for forged in ("", "x", cookie[:-1], f"{cookie}x", "é" * 43, hashlib.sha256(cookie.encode()).hexdigest()):
         client.cookies.clear()
         answer = await client.get("/control/operations", headers={b"cookie": f"fairlead_session={forged}".encode()})
         assert answer.status_code == 401, forged
-    answer = await client.get("/control/operations", headers={"cookie": f"fairlead_session={cookie}"})
-    assert answer.status_code == 200
+    held = {"cookie": f"fairlead_session={cookie}"}
+    page = await client.get("/control/account", headers=held)
+    assert page.status_code == 200
 
     settings = Settings(gateway=Gateway.model_validate({"api_tokens": ["one-that-was-made-since"]}))
     async with client_of(create_app(settings, pool, board)) as other:
-        assert (
-            await other.get("/control/operations", headers={"cookie": f"fairlead_session={cookie}"})
-        ).status_code == 401
+        assert (await other.get("/control/operations", headers=held)).status_code == 401
+
+    assert (await client.post("/control/sign-out", data={"word": ""}, headers=held)).status_code == 403
+    out = await client.post("/control/sign-out", data={"word": word_of(page.text)}, headers=held)
+    assert out.headers["location"] == "/control/signed-out"
+    assert (await client.get("/control/operations", headers=held)).status_code == 401, (
+        "a copy of the cookie still works"
+    )
+
+
+async def test_signing_in_again_gives_another_session_and_ends_the_one_before(make_client: MakeClient) -> None:
+    client = await make_client(api_tokens=[TOKEN])
+    await sign_in(client)
+    first = client.cookies["fairlead_session"]
+    await sign_in(client)
+    assert client.cookies["fairlead_session"] != first
+    client.cookies.clear()
+    answer = await client.get("/control/operations", headers={"cookie": f"fairlead_session={first}"})
+    assert answer.status_code == 401
 
 
 async def test_a_session_ends(make_client: MakeClient, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -171,8 +185,21 @@ async def test_every_link_of_a_page_opens(client: Client, log: EngineLog) -> Non
     kinds = {re.sub(r"\d{6,}", "N", address.partition("?")[0]) for address in seen}
     assert {
         "/control/leads/met", "/control/instances/N", "/control/instances/N/path.json", "/control/processes/lead_routing",
-        "/control/processes/lead_routing/instances", "/control/diagrams/N.bpmn", "/control/diagrams/N/figures.json",
+        "/control/processes/lead_routing/instances", "/control/processes/lead_routing/paths", LOG,
+        "/control/processes/lead_routing/compare", "/control/diagrams/N.bpmn", "/control/diagrams/N/figures.json",
     } <= kinds  # fmt: skip
+
+
+async def test_event_logs_are_written_for_two_at_a_time(client: Client, log: EngineLog) -> None:
+    answer = await client.get(f"{LOG}?format=ocel")
+    assert answer.headers["content-disposition"] == 'attachment; filename="lead_routing_24h.ocel2.json"'
+    assert sum(one["type"] == "process_instance" for one in answer.json()["objects"]) == 40
+    exporting = client._transport.app.state.parts.exporting  # type: ignore[attr-defined]  # httpx keeps it there
+    async with exporting, exporting:
+        busy = await client.get(LOG)
+        assert busy.status_code == 503
+        assert "logs-under-way" in busy.text
+    assert (await client.get(LOG)).status_code == 200
 
 
 async def test_wrong_addresses_are_answered_plainly(client: Client, log: EngineLog) -> None:
@@ -180,6 +207,8 @@ async def test_wrong_addresses_are_answered_plainly(client: Client, log: EngineL
         ("/control/leads/nothing", 404), ("/control/instances/1", 404), ("/control/processes/nothing", 404),
         ("/control/processes/lead_routing?version=99", 404), ("/control/diagrams/1.bpmn", 404),
         ("/control/processes/lead_routing/instances?version=1&chosen=nothing", 404), ("/control?period=1y", 422),
+        ("/control/processes/nothing/paths", 404), ("/control/processes/lead_routing/paths?version=99", 404),
+        ("/control/processes/nothing/compare", 404), (f"{LOG}?format=csv", 422),
         ("/control/instances/9999999999999999999999", 422), ("/control?team=%00", 422),
     ):  # fmt: skip
         assert (await client.get(page)).status_code == status, page
@@ -390,3 +419,27 @@ async def test_figures_of_a_day_are_read_anew_after_a_change(
     assert (await client.get("/control")).text == before, "read a moment ago"
     app.state.parts.live._version += 1  # as its look does
     assert (await client.get("/control")).text != before
+
+
+async def test_self_healing_is_shown_and_switched(pool: Pool, operator: Client) -> None:
+    case = (
+        "INSERT INTO healing.cases (subject, symptom, business_id, process, task, since, state, rule, why, attempts, last_at,"
+        " ended_at) VALUES (%s, %s, %s, 'lead_routing', 'accept_lead', now() - interval '5 minutes', %s, %s, %s, 1, now(), %s)"
+    )
+    async with pool.connection() as connection:
+        for given in (
+            ("lead:1", "owner_left", "lead-one", "healed", "owner-left", "The next one is asked.", "now"),
+            ("job:2", "incident", "lead-two", "given_up", "crm-incident", "<b>Tried 6 times in vain.</b>", None),
+        ):
+            await connection.execute(case, given)
+    page = (await operator.get("/control/operations")).text
+    assert "lead-one" in page
+    assert "&lt;b&gt;Tried 6 times in vain." in page
+    sent = {"word": word_of(page), "what": "healing", "how": "off", "why": "We move the CRM.", "by": "Olga"}
+    assert (await operator.post("/control/operations", data=sent | {"why": ""})).status_code == 422
+    assert (await operator.post("/control/operations", data=sent | {"how": "perhaps"})).status_code == 422
+    off = (await operator.post("/control/operations", data=sent)).text
+    assert "1 of 1 done" in off
+    assert "We move the CRM." in off
+    assert "it is off already" in (await operator.post("/control/operations", data=sent)).text
+    assert "Switch it off" in (await operator.post("/control/operations", data=sent | {"how": "on"})).text

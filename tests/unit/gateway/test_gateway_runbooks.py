@@ -27,7 +27,7 @@ async def test_each_page_opens_and_so_do_its_links(client: Client, name: str) ->
 async def test_a_command_of_a_page_can_be_copied(client: Client) -> None:
     text = (await client.get(Settings().runbook("crm-away"))).text
     assert "<pre><code" in text
-    assert "fairlead ops repair run --once" in text
+    assert "fairlead heal run --once" in text
 
 
 async def test_the_list_of_pages_is_found_and_a_wrong_name_leads_there(client: Client) -> None:

@@ -1,20 +1,16 @@
-"""Incidents of a real engine in memory, and rows of a real outbox.
-
-The engine in memory has no REST: `Records` finds incidents in its records. `camunda.OperationsRest`, which does so
-elsewhere, is tested in tests/stack/test_operations.py.
-"""
+"""Incidents of a real engine in memory, and rows of a real outbox."""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from itertools import count
 from typing import Any
 
 import pytest
 
+from tests.embedded_board import EmbeddedBoard
 from workers.engine.embedded import EmbeddedEngine
 from workers.operations.model import Incident
 from workers.runtime.database import Pool
@@ -36,35 +32,14 @@ DIAGRAM = """<?xml version="1.0" encoding="UTF-8"?>
 </bpmn:process></bpmn:definitions>"""
 
 
-class Records:
-    """Incidents by the engine's own records; business ids by the variable `case`."""
-
-    def __init__(self, engine: EmbeddedEngine, process: str) -> None:
-        self._engine = engine
-        self._process = process
-
-    async def open_incidents(self, limit: int) -> list[Incident]:
-        found = await asyncio.to_thread(self._engine.incidents)
-        return [_incident(one) for one in found if one["value"]["bpmnProcessId"] == self._process][:limit]
-
-    async def with_business_ids(self, items: Sequence[Incident]) -> list[Incident]:
-        return [self._named(one) for one in items]
-
-    async def set_variables(self, element_instance_key: int, variables: Mapping[str, Any]) -> None:
-        raise NotImplementedError("over REST only")
-
-    def _named(self, one: Incident) -> Incident:
-        case = str(self._engine.variables(one.process_instance_key)["case"])
-        return Incident(**{name: getattr(one, name) for name in Incident.__slots__} | {"business_id": case})
-
-
 class Trouble:
     """Makes incidents in a process of its own, and works on its jobs."""
 
     def __init__(self, engine: EmbeddedEngine, client: ZeebeClient, process: str) -> None:
+        self.engine = engine
         self.client = client
         self.process = process
-        self.board = Records(engine, process)
+        self.board = EmbeddedBoard(engine, process)
 
     async def jobs(self, number: int) -> list[Job]:
         """Take so many jobs, once they are there."""
@@ -145,19 +120,3 @@ async def trouble(engine: EmbeddedEngine) -> AsyncIterator[Trouble]:
     async with ZeebeClient(Settings(zeebe=Zeebe(address=engine.address))) as client:
         await client.deploy({f"{process}.bpmn": DIAGRAM.format(process=process).encode()})
         yield Trouble(engine, client, process)
-
-
-def _incident(record: dict[str, Any]) -> Incident:
-    value = record["value"]
-    return Incident(
-        key=record["key"],
-        process=value["bpmnProcessId"],
-        element=value["elementId"],
-        business_id="",
-        message=value["errorMessage"],
-        error_type=value["errorType"],
-        since=datetime.fromtimestamp(record["timestamp"] / 1000, UTC),
-        process_instance_key=value["processInstanceKey"],
-        job_key=value["jobKey"] if value["jobKey"] > 0 else None,
-        element_instance_key=value["elementInstanceKey"],
-    )

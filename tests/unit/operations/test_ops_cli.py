@@ -1,4 +1,4 @@
-"""`fairlead ops …` as a person types it, on a real database."""
+"""`fairlead ops …` and `fairlead heal …` as a person types it, on a real database."""
 
 from __future__ import annotations
 
@@ -9,14 +9,19 @@ import signal
 import sys
 from asyncio.subprocess import PIPE
 from collections.abc import Iterator
+from typing import Any
 
 import httpx
 import pytest
 from typer.testing import CliRunner, Result
 
+from tests.embedded_board import HEALING_RULES
 from tests.unit.operations.conftest import bury, eventually, rows
-from workers.cli.ops import app
+from workers.cli.heal import app as of_healing
+from workers.cli.ops import app as of_operators
+from workers.engine.embedded import EmbeddedEngine
 from workers.runtime.database import Pool
+from workers.runtime.zeebe import ZeebeClient
 from workers.settings import get_settings
 
 
@@ -29,8 +34,18 @@ def _settings(dsn: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     get_settings.cache_clear()
 
 
-async def ops(*arguments: str, typed: str = "") -> Result:
+@pytest.fixture
+async def rules(engine: EmbeddedEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An engine that has self-healing's table."""
+    monkeypatch.setenv("FAIRLEAD_ZEEBE__ADDRESS", engine.address)
+    get_settings.cache_clear()
+    async with ZeebeClient(get_settings()) as client:
+        await client.deploy(HEALING_RULES)
+
+
+async def ops(*arguments: str, typed: str = "", group: str = "ops") -> Result:
     """Run it in a thread, as the command has an event loop of its own."""
+    app = {"ops": of_operators, "heal": of_healing}[group]
     return await asyncio.to_thread(CliRunner().invoke, app, arguments, typed)
 
 
@@ -113,17 +128,17 @@ async def test_a_key_that_is_not_there_stops_the_action(pool: Pool) -> None:
     assert await rows(pool, "SELECT FROM runtime.audit") == []
 
 
-async def test_the_repair_process_works_until_sigterm(pool: Pool, unused_tcp_port: int) -> None:
+async def test_self_healing_works_until_sigterm(pool: Pool, rules: None, unused_tcp_port: int) -> None:
     await bury(pool, "lead-1", 1, "Gave up after 20 tries. CrmDown: away")
     await rows(pool, "UPDATE runtime.dead_letters SET died_at = now() - interval '2 minutes' RETURNING 1 AS one")
-    command = ("ops", "repair", "run", "--every", "1", "--metrics-port", str(unused_tcp_port))
+    command = ("heal", "run", "--every", "1", "--metrics-port", str(unused_tcp_port))
     process = await asyncio.create_subprocess_exec(sys.executable, "-m", "workers", *command, stderr=PIPE)
     try:
 
-        async def repaired() -> bool:
+        async def sent_again() -> bool:
             return await rows(pool, "SELECT FROM runtime.dead_letters") == []
 
-        await eventually(repaired, "the dead letter to be tried again", within=60)
+        await eventually(sent_again, "the dead letter to be tried again", within=60)
         async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{unused_tcp_port}") as http:
             assert (await http.get("/readyz")).json() == {"ready": True, "working": True, "stopping": False}
             metrics = (await http.get("/metrics")).text
@@ -134,7 +149,7 @@ async def test_the_repair_process_works_until_sigterm(pool: Pool, unused_tcp_por
             process.kill()
             await process.wait()
     assert process.returncode == 0, logged
-    assert 'fairlead_repairs_total{outcome="done",policy="transient-crm"} 1.0' in metrics
+    assert 'fairlead_healing_attempts_total{outcome="done",rule="transient-crm"} 1.0' in metrics
 
 
 async def test_set_wants_json() -> None:
@@ -143,19 +158,45 @@ async def test_set_wants_json() -> None:
     assert "country=DE is not name=JSON" in result.stderr
 
 
-async def test_one_round_of_repair_says_what_it_did(pool: Pool) -> None:
+async def test_one_round_says_what_it_did_and_a_dry_one_what_it_would(pool: Pool, rules: None) -> None:
     await bury(pool, "lead-1", 1, "Gave up after 20 tries. CrmDown: away")
     await rows(pool, "UPDATE runtime.dead_letters SET died_at = now() - interval '2 minutes' RETURNING 1 AS one")
-    # A process of its own, as it sets up logging.
-    command = (sys.executable, "-m", "workers", "ops", "repair", "run", "--once", "--json")
-    process = await asyncio.create_subprocess_exec(*command, stdout=PIPE, stderr=PIPE)
-    said, logged = await process.communicate()
-    assert process.returncode == 0, logged
-    assert b"repair_blind" in logged
-    reports = json.loads(said)
-    done = {one["policy"]: [each["outcome"] for each in one["done"]] for one in reports}
-    assert done["transient-crm"] == ["done"]
-    assert "transient-crm: dead-letters of crm.lead" in (await ops("repair", "policies")).stdout
+
+    async def once(*more: str) -> tuple[list[dict[str, Any]], bytes]:
+        # A process of its own, as it sets up logging.
+        command = (sys.executable, "-m", "workers", "heal", "run", "--once", "--json", *more)
+        process = await asyncio.create_subprocess_exec(*command, stdout=PIPE, stderr=PIPE)
+        said, logged = await process.communicate()
+        assert process.returncode == 0, logged
+        return json.loads(said), logged
+
+    ((report,), logged) = await once("--dry-run")
+    assert b"healing_blind" in logged  # the engine in memory has no REST
+    assert (report["rule"], report["would"], report["done"]) == ("transient-crm", 1, [])
+    (shown,) = json.loads((await ops("show", "--json", group="heal")).stdout)
+    assert shown["why"].startswith("Would be done now: ")
+    assert "lead-1" in (await ops("show", group="heal")).stdout
+    ((report,), _) = await once()
+    assert [each["outcome"] for each in report["done"]] == ["done"]
+    (entry,) = json.loads((await ops("history", "--json", group="heal")).stdout)
+    assert (entry["actor"], entry["action"]) == ("policy:transient-crm", "dead_letter.retry")
+
+
+async def test_the_switch_says_who_and_why(pool: Pool) -> None:
+    assert (await ops("off", group="heal")).exit_code == 2  # why?
+    off = await ops("off", "--why", "We move the CRM.", "--by", "ana", group="heal")
+    assert "Self-healing is off, by ana" in off.stdout
+    again = await ops("off", "--why", "Once more.", "--by", "ben", group="heal")
+    assert again.exit_code == 1
+    assert "it is off already, by ana" in again.stderr
+    assert "off, by ana" in (await ops("show", group="heal")).stdout
+    assert (await ops("on", "--why", "It is moved.", "--by", "policy:x", group="heal")).exit_code == 1
+    assert (
+        "Self-healing is on, by ben" in (await ops("on", "--why", "It is moved.", "--by", "ben", group="heal")).stdout
+    )
+    said = (await ops("history", group="heal")).stdout
+    assert "healing.off" in said
+    assert "We move the CRM." in said
 
 
 async def test_a_database_that_is_away_or_empty_is_told(empty_dsn: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 from tests.unit.operations.conftest import Trouble, bury, rows
+from workers.healing.hands import Hands
+from workers.healing.watching import Watch
 from workers.office.mail import compose
 from workers.operations import dead_letters
+from workers.operations.audit import Actor
 from workers.operations.model import Wanted
-from workers.operations.policies import Policy
-from workers.operations.repair import Repair
 from workers.operations.telling import LISTED, Telling
 from workers.runtime.database import Pool
 from workers.runtime.outbox import OutboxRow
@@ -17,7 +16,6 @@ from workers.settings import Mail, Settings
 
 AWAY = "Gave up after the last try: The CRM is away. Runbook: http://here/runbooks/crm-away.md"
 OURS = Settings(mail=Mail(operations=["ops@example.com"]), runbooks_url="http://here/runbooks")
-NOW = timedelta()
 
 
 async def mails(pool: Pool) -> list[OutboxRow]:
@@ -28,17 +26,13 @@ async def mails(pool: Pool) -> list[OutboxRow]:
         return [OutboxRow(**row) for row in await cursor.fetchall()]
 
 
-async def test_an_incident_is_told_once_however_often_it_is_tried(dsn: str, pool: Pool, trouble: Trouble) -> None:
-    async def yes() -> bool:
-        return True
-
-    again = Policy(name="back", of="incidents", matches=("^Gave up",), first=NOW, cap=NOW)
-    telling = Telling(pool, trouble.board, OURS, pause_seconds=0)
-    repair = Repair(dsn, pool, trouble.board, trouble.client, [again], {"engine": yes}, telling.tell)
+async def test_an_incident_is_told_once_however_often_it_is_tried(pool: Pool, trouble: Trouble) -> None:
+    watch = Watch(pool, trouble.board, Telling(pool, trouble.board, OURS, pause_seconds=0).tell)
+    hands = Hands(pool, trouble.board, trouble.client)
     await trouble.make(AWAY)
     for _ in range(3):
-        (report,) = await repair.once()
-        assert [one.ok for one in report.done] == [True]
+        ((found,), _) = await watch.look()
+        assert (await hands.act("retry", found, Actor("policy:back", "Again."))).ok
         (job,) = await trouble.jobs(1)
         await trouble.fail(job, AWAY)
         await trouble.incidents(1)
@@ -51,11 +45,12 @@ async def test_an_incident_is_told_once_however_often_it_is_tried(dsn: str, pool
     assert f"{trouble.process} call, case c0" in text
     assert "Gave up after the last try: The CRM is away.\n" in text
     assert "  http://here/runbooks/crm-away.md\n" in text
-    await repair.once()
+    ((found,), _) = await watch.look()
+    await hands.act("retry", found, Actor("policy:back", "Again."))
     (job,) = await trouble.jobs(1)
     await trouble.client.complete(job.key, "{}")
     await trouble.make(AWAY, AWAY)
-    await repair.once()
+    await watch.look()
     assert [row.payload["subject"] for row in await mails(pool)][1:] == ["Fairlead: 2 new incidents"]
 
 

@@ -59,7 +59,13 @@ def test_every_setting_is_shown_with_its_source(monkeypatch: pytest.MonkeyPatch,
 
 def _leaves(given: dict[str, object], before: str = "") -> Iterator[str]:
     for name, value in given.items():
-        if isinstance(value, dict) and name not in {"scoring_schema_by_source", "secrets", "topics_in"}:
+        if isinstance(value, dict) and name not in {
+            "scoring_schema_by_source",
+            "secrets",
+            "topics_in",
+            "roles",
+            "teams",
+        }:
             yield from _leaves(value, f"{before}{name}.")
         else:
             yield f"{before}{name}"
@@ -76,7 +82,9 @@ def test_secrets_are_masked_also_inside_of_addresses(monkeypatch: pytest.MonkeyP
         assert "db.example" in text
         assert "camunda.example" in text
     found = shown()
-    assert found["gateway.api_tokens"]["value"] == [MASK, MASK]
+    tokens = found["gateway.api_tokens"]["value"]
+    assert isinstance(tokens, list)
+    assert [one["token"] for one in tokens] == [MASK, MASK]
     assert found["zeebe.rest_address"]["value"] == "https://ana:***@camunda.example/x"
 
 
@@ -117,6 +125,10 @@ def test_text_is_masked(text: str, masked: str) -> None:
         ("FAIRLEAD_DATABASE_URL", "hunter2 x", "FAIRLEAD_DATABASE_URL: it is no PostgreSQL DSN; it has the form"),
         ("FAIRLEAD_DATABASE_URL", "postgresql://u:hunter2/x@db/y", "FAIRLEAD_DATABASE_URL: it is no PostgreSQL DSN"),
         ("FAIRLEAD_GATEWAY__API_TOKENS", "hunter2", "write lists and mappings as JSON"),
+        ("FAIRLEAD_GATEWAY__API_TOKENS", '[{"token": "hunter2", "name": "crm"}]', "a token with a name needs roles"),
+        ("FAIRLEAD_OPENID__ISSUER", "http://hunter2.example", "FAIRLEAD_OPENID__ISSUER must be an https:// address"),
+        ("FAIRLEAD_OPENID__ISSUER", "https://id.example/hunter2", "set also FAIRLEAD_OPENID__CLIENT_ID"),
+        ("FAIRLEAD_OPENID__ROLES", '{"hunter2": "king"}', "Input should be 'viewer', 'manager'"),
     ],
 )
 def test_a_wrong_setting_is_named_without_its_value(

@@ -52,7 +52,7 @@ async def main():
 asyncio.run(main())
 """
 
-LONG_RUNNING = {"worker", "dispatcher", "gateway", "repair"}
+LONG_RUNNING = {"worker", "dispatcher", "gateway", "heal"}
 COMMANDS = [
     ["config", "show"],
     ["config", "show", "--json"],
@@ -61,7 +61,7 @@ COMMANDS = [
     ["deploy"],
     ["ops", "incidents"],
     ["ops", "dead-letters"],
-    ["ops", "repair", "run", "--every", "1"],
+    ["heal", "run", "--every", "1"],
     ["leads", "list"],
     ["worker", "run", "lead_routing.register_lead", "--metrics-port", "0"],
     ["dispatcher", "run", "--metrics-port", "0"],

@@ -17,6 +17,7 @@ from workers.engine.embedded import EmbeddedEngine
 from workers.operations.audit import Actor
 from workers.runtime.database import Pool
 from workers.runtime.zeebe import ZeebeClient
+from workers.runtime.zeebe_types import Job
 from workers.settings import Settings, Zeebe
 from workers.versions.plan import Plan
 from workers.versions.planning import make_plan
@@ -58,7 +59,7 @@ class Town:
 
     async def work(self, name: str) -> None:
         """Whoever does the jobs of a task completes those that wait."""
-        jobs = []
+        jobs: list[Job] = []
         async with asyncio.timeout(20):
             while not jobs:
                 jobs = await self.client.activate(

@@ -28,7 +28,8 @@ QUEUED: Final = "wait_in_queue"
 ONCE: Final = {
     "register_lead", "merge_duplicate", "discard_lead", "assign_owner", "write_owner", "notify_owner",
     "confirm_acceptance", "release_owner", "restore_owner", "recall_notice", "queue_lead", "note_refusal",
-    "send_reminder", "send_escalation", "record_withdrawal", "settle_withdrawal",
+    "send_reminder", "send_escalation", "record_withdrawal", "settle_withdrawal", "record_take_over",
+    "settle_take_over",
 }  # fmt: skip
 """Tasks whose effect must happen once: each completion in the engine has its row, and each row its completion."""
 UNDO: Final = {"assign_owner": "release_owner", "write_owner": "restore_owner", "notify_owner": "recall_notice"}

@@ -9,9 +9,10 @@ from urllib.parse import quote
 
 import httpx
 
-from workers.connectors.answers import Json, SystemDown, SystemPause, SystemRefused, dicts
+from workers.connectors.answers import Answer, Json, SystemDown, SystemPause, SystemRefused, dicts
 from workers.connectors.hubspot import answers
 from workers.connectors.hubspot.answers import Fault
+from workers.connectors.hubspot.login import Login, Token
 from workers.connectors.hubspot.pace import Pace
 from workers.connectors.line import Line
 from workers.connectors.records import Record
@@ -34,9 +35,9 @@ class HubSpotClient:
     """
 
     def __init__(
-        self, base_url: str, token: str, pace: Pace, transport: httpx.AsyncBaseTransport, *, seconds: float
+        self, base_url: str, login: Login, pace: Pace, transport: httpx.AsyncBaseTransport, *, seconds: float
     ) -> None:
-        self._token = token
+        self.login = login
         self.pace = pace
         self._line = Line("HubSpot", base_url, transport, seconds=seconds)
 
@@ -52,6 +53,20 @@ class HubSpotClient:
         path = f"/crm/v3/objects/{kind}/{quote(record_id, safe='')}"
         body = await self.ask("GET", path, f"read {kind}", params=query)
         return None if body is None else _record(body)
+
+    async def archived(self, kind: Kind, record_id: str) -> bool:
+        """Whether a record was deleted; HubSpot keeps it for 90 days."""
+        path, what = f"/crm/v3/objects/{kind}/{quote(record_id, safe='')}", f"read {kind}"
+        body = await self.ask("GET", path, what, params={"archived": "true"})
+        return body is not None and body.get("archived") is True
+
+    async def page(self, kind: Kind, properties: Iterable[str], after: str | None) -> tuple[list[Record], str | None]:
+        """`PAGE` records in the order of their ids, and where to go on; None: that was all. What was written is in it."""
+        query = {"limit": str(PAGE), "properties": ",".join(sorted(properties)), **({"after": after} if after else {})}
+        what = f"list {kind}"
+        body = _there(await self.ask("GET", f"/crm/v3/objects/{kind}", what, params=query), what)
+        following = ((body.get("paging") or {}).get("next") or {}).get("after")
+        return [_record(one) for one in _results(body)], following if isinstance(following, str) else None
 
     async def search(self, kind: Kind, groups: Sequence[Sequence[Json]], properties: Iterable[str]) -> list[Record]:
         """Records for which all filters of one of the groups hold, `MOST_FOUND` at most.
@@ -123,9 +138,13 @@ class HubSpotClient:
             query["after"] = after
 
     async def scopes(self) -> set[str]:
-        """The rights of the token, which must be a private app's."""
+        """The rights of the token. That of a private app is asked about; that of an installed one came with them."""
+        async with self._line.within():
+            token = await self.login.session(self._line)
+        if token.scopes is not None:
+            return set(token.scopes)
         path, what = "/oauth/v2/private-apps/get/access-token-info", "read the token's rights"
-        body = _there(await self.ask("POST", path, what, json={"tokenKey": self._token}), what)
+        body = _there(await self.ask("POST", path, what, json={"tokenKey": token.value}), what)
         found = body.get("scopes")
         return {str(one) for one in found} if isinstance(found, list) else set()
 
@@ -166,13 +185,22 @@ class HubSpotClient:
         try:
             async with self._line.within():
                 await asyncio.sleep(pause)
-                log_in = {"Authorization": f"Bearer {self._token}"}
-                answer = await self._line.send(method, path, headers=log_in, params=params, json=json)
+                token = await self.login.session(self._line)
+                answer = await self._send(token, method, path, params=params, json=json)
+                if answer.status == 401 and self.login.renews:  # it ended; the request did nothing
+                    token = await self.login.session(self._line, instead_of=token)
+                    answer = await self._send(token, method, path, params=params, json=json)
             self.pace.told(answer.headers)
             return answers.read(answer, what)
         except SystemPause as asked:
             self.pace.close(asked)
             raise
+
+    async def _send(
+        self, token: Token, method: str, path: str, *, params: Mapping[str, str] | None, json: Json | None
+    ) -> Answer:
+        log_in = {"Authorization": f"Bearer {token.value}"}
+        return await self._line.send(method, path, headers=log_in, params=params, json=json)
 
 
 def _record(body: Json) -> Record:

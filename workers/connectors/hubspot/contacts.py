@@ -1,4 +1,6 @@
-"""New contacts of HubSpot become leads. The webhook said only that there is one; here it is read, and taken in."""
+"""New contacts of HubSpot become leads, and changes of known ones are followed. The webhook said only that something
+happened; here the contact is read.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +13,8 @@ from psycopg.rows import DictRow
 
 from workers.connectors.hubspot.crm import HubSpot
 from workers.connectors.hubspot.making import SOURCE
+from workers.connectors.sync import ledger
+from workers.connectors.sync.following import Follower
 from workers.lead_routing.ports.crm import CrmDown
 from workers.runtime.database import Pool
 from workers.runtime.errors import PermanentError
@@ -28,24 +32,33 @@ Take = Callable[[AsyncConnection[DictRow], Mapping[str, Any]], Awaitable[None]] 
 class ContactIntake:
     """Delivers rows of channel ``hubspot.contact``."""
 
-    def __init__(self, hubspot: HubSpot, pool: Pool, take: Take) -> None:
+    def __init__(self, hubspot: HubSpot, pool: Pool, take: Take, follower: Follower) -> None:
         self._hubspot = hubspot
         self._pool = pool
         self._take = take
+        self._follower = follower
 
     async def __call__(self, row: OutboxRow) -> None:
-        """Read a contact and start its lead, unless it is one that Fairlead made itself.
+        """Read a contact and start its lead, unless it is one that Fairlead made itself; or follow what changed.
 
         Raises:
-            CrmDown: HubSpot gave no usable answer, or a pause is asked for (`CrmResting`).
+            CrmDown: HubSpot gave no usable answer, or a pause is asked for (`CrmResting`); or changes of ours are on their
+                way to the contact.
             PermanentError: HubSpot refuses, or the payload is not ours.
         """
         contact_id = row.payload.get("contact_id")
         if not isinstance(contact_id, str):
             raise PermanentError("This row names no contact of HubSpot; drop it, or correct its payload.")
         mapping = self._hubspot.mapping
+        if row.payload.get("changed") is True:
+            async with self._hubspot.asked():
+                kept = await self._follower.follow([contact_id])
+            if kept.unsettled:
+                raise CrmDown("Changes of ours are on their way to the contact; it is looked at again.")
+            return
         async with self._hubspot.asked() as client:
             contact = await client.get("contacts", contact_id, mapping.of_lead())
+            owner = await self._hubspot.owner(contact)
         if contact is None:
             if row.age_seconds < SETTLE_SECONDS:
                 raise CrmDown("HubSpot does not know the contact yet; it is asked again.")
@@ -57,3 +70,4 @@ class ContactIntake:
         lead = {"source": SOURCE, "external_id": contact.id, "channel": "crm", **mapping.lead_of(contact)}
         async with self._pool.connection() as connection:
             await self._take(connection, lead)
+            await ledger.met(connection, SOURCE, mapping, {contact.id: (contact, owner)})

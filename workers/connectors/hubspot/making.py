@@ -5,10 +5,11 @@ from __future__ import annotations
 from workers.connectors import mapping
 from workers.connectors.hubspot.client import HubSpotClient
 from workers.connectors.hubspot.crm import HubSpot
+from workers.connectors.hubspot.login import Login
 from workers.connectors.hubspot.mapping import FieldMapping
 from workers.connectors.hubspot.owners import Owners
 from workers.connectors.hubspot.pace import Pace
-from workers.connectors.making import NotConnected, shared
+from workers.connectors.making import shared
 from workers.connectors.outbound import GuardedTransport
 from workers.connectors.people import Book
 from workers.lead_routing.ports.crm import CrmResting
@@ -21,23 +22,17 @@ SOURCE = "hubspot"
 """Of leads that were contacts."""
 
 
-def client(settings: HubSpotSettings, pace: Pace, *, seconds: float) -> HubSpotClient:
-    """A client of its own; the caller closes it.
-
-    Raises:
-        NotConnected: there is no token.
-    """
-    if settings.access_token is None:
-        raise NotConnected("No token is set: set FAIRLEAD_HUBSPOT__ACCESS_TOKEN (docs/connect-hubspot.md).")
+def client(settings: HubSpotSettings, login: Login, pace: Pace, *, seconds: float) -> HubSpotClient:
+    """A client of its own; the caller closes it."""
     transport = GuardedTransport(trusted_hosts=settings.trusted_hosts)
-    return HubSpotClient(settings.base_url, settings.access_token.get_secret_value(), pace, transport, seconds=seconds)
+    return HubSpotClient(settings.base_url, login, pace, transport, seconds=seconds)
 
 
 def hubspot(resources: Resources, database: OutsideDatabase, *, seconds: float) -> HubSpot:
     """The process's way to HubSpot whose requests take `seconds` at most.
 
     Raises:
-        NotConnected: there is no token.
+        NotConnected: it is not said how to log in.
         WrongMapping: the mapping can't be used.
     """
     settings = resources.settings.hubspot
@@ -45,11 +40,14 @@ def hubspot(resources: Resources, database: OutsideDatabase, *, seconds: float) 
     def first() -> HubSpot:
         book = Book(database, SOURCE)
         return HubSpot(
-            client=client(settings, Pace(), seconds=seconds),
+            client=client(settings, Login(settings), Pace(), seconds=seconds),
             mapping=mapping.load(FieldMapping, settings.mapping),
             owners=Owners(book),
             book=book,
             breaker=Breaker("hubspot", down=CrmResting),
         )
 
-    return shared(resources, SOURCE, seconds, first, lambda other: client(settings, other.client.pace, seconds=seconds))
+    def again(other: HubSpot) -> HubSpotClient:
+        return client(settings, other.client.login, other.client.pace, seconds=seconds)
+
+    return shared(resources, SOURCE, seconds, first, again)

@@ -24,6 +24,7 @@ from workers.gateway import told
 from workers.gateway.contracts import faults
 from workers.runtime.database import Pool, outdated
 from workers.runtime.housekeeping import ended, regularly
+from workers.runtime.metrics import from_zero
 from workers.settings import Settings
 
 log = structlog.get_logger()
@@ -111,6 +112,7 @@ class Taking:
         self._stop = stop
         self._taker = Taker(settings, pool, stop)
         self._connected = False
+        from_zero(EVENTS, self._kafka.topics_in, [DEAD])
 
     @property
     def missing(self) -> str | None:

@@ -85,9 +85,9 @@ class SalesforceClient:
         answer, body = await self._answer("GET", path, f"read {kind}", params={"fields": ",".join(sorted(fields))})
         return None if body is None else _record(body, answer)
 
-    async def pages(self, query: str) -> AsyncIterator[list[Read]]:
-        """What a query finds, page by page."""
-        path, params = "/query", {"q": query}
+    async def pages(self, query: str, *, deleted: bool = False) -> AsyncIterator[list[Read]]:
+        """What a query finds, page by page; `deleted`: among what lies in the recycle bin too."""
+        path, params = "/queryAll" if deleted else "/query", {"q": query}
         while True:
             answer, found = await self._answer("GET", path, "query", params=params)
             body = _object(found, "query")
@@ -100,9 +100,9 @@ class SalesforceClient:
                 raise SystemDown("Salesforce's answer does not say where the next page is.")
             path, params = following, {}
 
-    async def query(self, query: str) -> list[Read]:
-        """All that a query finds."""
-        return [record async for page in self.pages(query) for record in page]
+    async def query(self, query: str, *, deleted: bool = False) -> list[Read]:
+        """All that a query finds; `deleted` as in `pages`."""
+        return [record async for page in self.pages(query, deleted=deleted) for record in page]
 
     async def count(self, kind: Kind, where: str) -> int:
         """How many records there are for which a condition holds."""
@@ -119,6 +119,11 @@ class SalesforceClient:
         The id of each there, or what was wrong with it, by our id; a record that the answer does not tell of is left
         out: it is not known what became of it, and it may be sent again.
         """
+        return await self._collection(f"/composite/sobjects/{kind}/{key}", kind, key, records)
+
+    async def _collection(
+        self, path: str, kind: Kind, key: str, records: Mapping[str, Mapping[str, str]]
+    ) -> dict[str, str | Fault]:
         done: dict[str, str | Fault] = {}
         given, what = list(records.items()), f"write {kind}"
         for start in range(0, len(given), BATCH):
@@ -127,7 +132,7 @@ class SalesforceClient:
                 "allOrNone": False,
                 "records": [{"attributes": {"type": kind}, **values, key: one} for one, values in part],
             }
-            results = await self.ask("PATCH", f"/composite/sobjects/{kind}/{key}", what, json=body)
+            results = await self.ask("PATCH", path, what, json=body)
             if results is None:
                 raise SystemRefused(
                     f"Salesforce knows no field {key} of {kind}, or our user can't see it; `fairlead connect check "
@@ -155,6 +160,10 @@ class SalesforceClient:
         _, found = await self._answer("PATCH", path, what, json=dict(values), headers=condition)
         if found is None:
             raise answers.gone().raised(what)
+
+    async def update_all(self, kind: Kind, records: Mapping[str, Mapping[str, str]]) -> dict[str, str | Fault]:
+        """Write records by their ids; the outcome of each, as `upsert`."""
+        return await self._collection("/composite/sobjects", kind, "id", records)
 
     async def describe(self, kind: Kind) -> Json:
         """What there is to know of a kind of record: rights, fields."""

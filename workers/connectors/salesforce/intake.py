@@ -1,4 +1,5 @@
-"""New leads of Salesforce become leads here, and what became of ours there is noted. It is asked for what changed.
+"""New leads of Salesforce become leads here, and what became of ours there is noted and followed. It is asked for what
+changed.
 
 A lead that carries our id is no new one: the id is written in the same request that makes it. Each look begins somewhat
 before the last one's end, as a change has the time at which its transaction began and is seen when it ends; a lead that
@@ -16,10 +17,14 @@ import structlog
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
+from workers.connectors.records import Record
 from workers.connectors.salesforce import soql
 from workers.connectors.salesforce.client import Read
 from workers.connectors.salesforce.crm import Salesforce
 from workers.connectors.salesforce.making import SOURCE
+from workers.connectors.salesforce.side import CONVERTED, DELETED
+from workers.connectors.sync import ledger
+from workers.connectors.sync.following import Follower
 from workers.lead_routing.ports.crm import CrmDown, CrmResting
 from workers.runtime.database import Pool
 from workers.runtime.errors import PermanentError
@@ -32,7 +37,6 @@ HELD_SECONDS = 60.0
 """Who died while looking is waited for so long; a page takes seconds."""
 
 STAMP = "SystemModstamp"
-CONVERTED = "IsConverted"
 STATUS = "Status"
 """Salesforce's own; ours is another field."""
 
@@ -56,11 +60,14 @@ Note = Callable[[AsyncConnection[DictRow], Sequence[Outcome]], Awaitable[int]]
 class LeadIntake:
     """Looks for new leads and takes them, and for what became of ours."""
 
-    def __init__(self, salesforce: Salesforce, pool: Pool, take: Take, note: Note, *, poll_seconds: float) -> None:
+    def __init__(
+        self, salesforce: Salesforce, pool: Pool, take: Take, note: Note, follower: Follower, *, poll_seconds: float
+    ) -> None:
         self._salesforce = salesforce
         self._pool = pool
         self._take = take
         self._note = note
+        self._follower = follower
         self._seconds = poll_seconds
 
     async def look(self) -> int:
@@ -87,7 +94,7 @@ class LeadIntake:
         taken = 0
         try:
             async with self._salesforce.asked() as client:
-                async for page in client.pages(self._query(since, seen_until - OVERLAP)):
+                async for page in client.pages(self._query(since, seen_until - OVERLAP), deleted=True):
                     taken += await self._page(source, page)
         finally:
             await self._sql("UPDATE runtime.polled SET not_before = now() + %s WHERE source = %s", self._pause, source)
@@ -100,11 +107,11 @@ class LeadIntake:
 
     def _query(self, since: datetime, changed: datetime) -> str:
         mapping = self._salesforce.mapping
-        ours, ended = mapping.keeps.lead_id, [f"{STATUS} = {soql.text(status)}" for status in mapping.not_converted]
-        new = f"{ours} = null AND {CONVERTED} = false AND CreatedDate >= {soql.moment(since)}"
-        over = f"{ours} != null AND ({' OR '.join([f'{CONVERTED} = true', *ended])})"
-        where = f"{STAMP} >= {soql.moment(changed)} AND (({new}) OR ({over}))"
-        return soql.select(mapping.of_lead() | {STAMP, CONVERTED}, "Lead", where, order=f"{STAMP}, Id")
+        ours = mapping.keeps.lead_id
+        new = f"{ours} = null AND {CONVERTED} = false AND {DELETED} = false AND CreatedDate >= {soql.moment(since)}"
+        where = f"{STAMP} >= {soql.moment(changed)} AND (({new}) OR {ours} != null)"
+        fields = mapping.of_lead() | {STAMP, STATUS, CONVERTED, DELETED}
+        return soql.select(fields, "Lead", where, order=f"{STAMP}, Id")
 
     async def _claimed(self, source: str) -> tuple[datetime, datetime] | None:
         """Since when and until when the account was read, if it is our turn."""
@@ -126,17 +133,30 @@ class LeadIntake:
         if not page:
             return 0
         mapping = self._salesforce.mapping
-        leads, outcomes = [], []
+        leads, outcomes, met = [], [], dict[str, tuple[Record, str | None]]()
+        kept, gone = list[Read](), set[str]()
         for record in page:
             lead_id = record.get(mapping.keeps.lead_id)
+            converted = record.get(CONVERTED) == "true"
             if lead_id is None:
                 fields = mapping.lead_of(record)
                 leads.append({"source": SOURCE, "external_id": record.id, "channel": "crm", **fields})
+                met[record.id] = record, await self._salesforce.owner(record)
+            elif record.get(DELETED) == "true":
+                gone.add(record.id)
+            elif converted or record.get(STATUS) in mapping.not_converted:
+                outcomes.append(Outcome(lead_id, converted, record.moment(STAMP)))
             else:
-                outcomes.append(Outcome(lead_id, record.get(CONVERTED) == "true", record.moment(STAMP)))
+                kept.append(record)
+        # Before it is noted how far that was: what broke off is done again.
+        if gone:
+            await self._follower.follow(gone)
+        if kept:
+            await self._follower.keeper.keep(kept)
         stamps = [stamp for one in page if (stamp := one.moment(STAMP)) is not None]
         async with self._pool.connection() as connection:
             done = await self._take(connection, leads) if leads else 0
+            await ledger.met(connection, SOURCE, mapping, met)
             done += await self._note(connection, outcomes) if outcomes else 0
             await connection.execute(
                 "UPDATE runtime.polled SET seen_until = greatest(seen_until, %s), not_before = now() + %s"

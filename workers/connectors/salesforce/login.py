@@ -6,7 +6,6 @@ has a new one made, and is sent again.
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ import jwt
 from workers.connectors.answers import NAME, REFUSED_SECONDS, Answer, SystemDown, SystemPause, parsed
 from workers.connectors.line import Line
 from workers.connectors.making import NotConnected
+from workers.connectors.sessions import Sessions
 from workers.settings import Salesforce
 
 PATH = "/services/oauth2/token"
@@ -47,7 +47,7 @@ class Session:
     org_id: str
 
 
-class Login:
+class Login(Sessions[Session]):
     """One for each process and organisation."""
 
     def __init__(self, settings: Salesforce) -> None:
@@ -56,26 +56,16 @@ class Login:
         Raises:
             NotConnected: they don't say how to log in, or the key is none.
         """
+        super().__init__()
         if not settings.connected:
             raise NotConnected("No log-in is set: set FAIRLEAD_SALESFORCE__CLIENT_ID (docs/connect-salesforce.md).")
         self._settings = settings
         if settings.private_key is not None:
             self._signed()
-        self._session: Session | None = None
-        self._renewing = asyncio.Lock()
 
-    async def session(self, line: Line, *, instead_of: Session | None = None) -> Session:
-        """The session that holds; if it is `instead_of`, a new one. Of several who find it expired one logs in.
-
-        Raises:
-            SystemDown: no usable answer.
-            SystemPause: the log-in is refused.
-        """
-        async with self._renewing:
-            if self._session is None or self._session == instead_of:
-                answer = await line.send("POST", PATH, headers={"Accept": "application/json"}, data=self._grant())
-                self._session = _read(answer)
-            return self._session
+    async def log_in(self, line: Line) -> Session:
+        """See `Sessions.log_in`."""
+        return _read(await line.send("POST", PATH, headers={"Accept": "application/json"}, data=self._grant()))
 
     def _grant(self) -> Mapping[str, str]:
         settings = self._settings

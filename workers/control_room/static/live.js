@@ -1,6 +1,8 @@
 // Loads this page again when the server says that something has changed, and takes over what is marked as live.
 "use strict";
 (() => {
+  // On a narrow screen the pages' names scroll: the one that is open is in view.
+  document.querySelector("nav [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
   const parts = () => document.querySelectorAll('[id^="live"]:not(#live-state)');
   if (!parts().length) return;
   const state = document.getElementById("live-state");

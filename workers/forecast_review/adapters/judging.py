@@ -19,7 +19,16 @@ from workers.forecast_review.adapters.asking import ask_review
 from workers.forecast_review.adapters.history import booked_sales, stored_sales
 from workers.forecast_review.domain.composing import members
 from workers.forecast_review.domain.organisation import Organisation, Reason
-from workers.forecast_review.domain.upkeep import Accuracy, Cells, Health, PublishedSegment, Step, accuracy, words
+from workers.forecast_review.domain.upkeep import (
+    Accuracy,
+    Cells,
+    Health,
+    PublishedSegment,
+    Step,
+    accuracy,
+    with_sums,
+    words,
+)
 from workers.office.systems import ErpDatabase
 from workers.runtime.errors import PermanentError
 from workers.runtime.work import Work
@@ -85,7 +94,8 @@ class PostgresJudgingDesk:
             forecast = await self._forecast(published.run_version)
             new_months = len({month for _, month in actuals if month > forecast.end})
             if found is not None:
-                ratio = await self._keep(published, forecast, _with_sums(published, actuals))
+                below = members([one.segment for one in published.segments])
+                ratio = await self._keep(published, forecast, with_sums(below, published.months, actuals))
         return Health(
             version=published.version if published else None,
             under_way=under_way,
@@ -183,17 +193,6 @@ class PostgresJudgingDesk:
                 ],
             )
         return _ratio(judged, published, forecast)
-
-
-def _with_sums(published: _Published, actuals: Cells) -> Cells:
-    """Actuals of the sums too, for months that all their bottom segments have."""
-    found = {}
-    for name, parts in members([one.segment for one in published.segments]).items():
-        for month in published.months:
-            cells = [actuals[part, month] for part in parts if (part, month) in actuals]
-            if len(cells) == len(parts):
-                found[name, month] = sum(cells)
-    return found
 
 
 def _ratio(judged: Sequence[Judged], published: _Published, forecast: Forecast) -> float | None:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import LiteralString
 
 from psycopg import AsyncConnection
-from psycopg.rows import DictRow
+from psycopg.rows import DictRow, tuple_row
 from psycopg.types.json import Jsonb
 
 from workers.forecast_review.domain.organisation import Organisation
+from workers.forecast_review.domain.upkeep import Cells
 
 Sale = tuple[str, date, float]
 """Segment (its path, ``/`` between the levels), first day of the month, value."""
@@ -30,6 +31,14 @@ _TO_ERP: LiteralString = """
     FROM unnest(%(segments)s::text[], %(months)s::date[], %(values)s::float8[]) AS given
     ON CONFLICT (organisation, segment, month) DO UPDATE SET amount = excluded.amount, booked_at = clock_timestamp()
     WHERE s.amount IS DISTINCT FROM excluded.amount RETURNING (xmax = 0) AS new
+"""
+_FROM_STORE: LiteralString = """
+    SELECT segment, to_char(month, 'YYYY-MM'), value FROM forecasting.sales
+    WHERE organisation = %s AND month BETWEEN %s AND %s
+"""
+_FROM_ERP: LiteralString = """
+    SELECT segment, to_char(month, 'YYYY-MM'), amount FROM erp.sales
+    WHERE organisation = %s AND month BETWEEN %s AND %s AND amount IS NOT NULL
 """
 
 
@@ -118,3 +127,13 @@ async def put_sales(
     )
     new = [row["new"] for row in await cursor.fetchall()]
     return Stored(sum(new), len(new) - sum(new), len(given) - len(new))
+
+
+async def sales_of(connection: AsyncConnection[DictRow], organisation: Organisation, months: Sequence[str]) -> Cells:
+    """What was sold from the first to the last of some months (``2026-01``), by segment and month, read where `put_sales`
+    writes it.
+    """
+    query = _FROM_ERP if organisation.source == "erp" else _FROM_STORE
+    async with connection.cursor(row_factory=tuple_row) as cursor:
+        await cursor.execute(query, (organisation.id, f"{min(months)}-01", f"{max(months)}-01"))
+        return {(segment, month): value for segment, month, value in await cursor.fetchall()}

@@ -99,6 +99,21 @@ def members(segments: Sequence[str]) -> dict[str, tuple[str, ...]]:
     return found
 
 
+def parents(segments: Sequence[str]) -> dict[str, str | None]:
+    """The sum that each segment is shown below: of its path's prefixes the longest that is there, else `TOTAL`.
+
+    None for `TOTAL`, for the longest sums where there is none, and for sums across the hierarchy, which are nobody's part.
+    """
+    known = set(segments)
+    found: dict[str, str | None] = {}
+    for name in segments:
+        parts = name.split(SEPARATOR)
+        prefixes = (SEPARATOR.join(parts[:depth]) for depth in range(len(parts) - 1, 0, -1))
+        above = next((prefix for prefix in prefixes if prefix in known), TOTAL if TOTAL in known else None)
+        found[name] = None if name == TOTAL or _across(name) else above
+    return found
+
+
 def compose(months: Sequence[str], base: Mapping[str, Months], overrides: Sequence[Override]) -> Composed:
     """Put overrides on the base by the module's rule. The order in which they are given does not matter.
 

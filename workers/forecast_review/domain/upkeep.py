@@ -92,6 +92,20 @@ def accuracy(months: Sequence[str], segments: Sequence[PublishedSegment], actual
     )
 
 
+def with_sums(below: Mapping[str, Sequence[str]], months: Sequence[str], actuals: Cells) -> Cells:
+    """Actuals of sums too, for months that all their bottom segments have.
+
+    `below` says which bottom segments each segment adds up, as `composing.members` does.
+    """
+    found = {}
+    for name, parts in below.items():
+        for month in months:
+            cells = [actuals[part, month] for part in parts if (part, month) in actuals]
+            if len(cells) == len(parts):
+                found[name, month] = sum(cells)
+    return found
+
+
 @dataclass(frozen=True, slots=True)
 class Health:
     """What decides whether an organisation's forecast is reviewed anew. Figures are None while nothing can be judged."""

@@ -146,6 +146,10 @@ class PostgresRepDesk:
             )
         )
 
+    async def take_over(self, lead_id: str, rep_id: str, why: str) -> bool:
+        """See the port."""
+        return await hand_over(self._transaction.connection, lead_id, rep_id, why, first=True)
+
     async def close(self, lead_id: str, moment: datetime) -> bool:
         """See the port."""
         return bool(
@@ -185,6 +189,38 @@ class PostgresRepDesk:
     async def _rows(self, query: str, parameters: dict[str, Any]) -> list[DictRow]:  # Any: SQL parameters
         cursor = await self._transaction.connection.execute(query.encode(), parameters)
         return await cursor.fetchall()
+
+
+async def hand_over(
+    connection: AsyncConnection[DictRow], lead_id: str, rep_id: str, why: str, *, first: bool = False
+) -> bool:
+    """A person gave the lead to somebody: whoever had it gets the slot back, and `rep_id` has it as accepted, also beyond
+    what the rep could take by our count. No credits move. Somebody who is no rep of ours takes no slot.
+
+    Whether a slot was taken: not for a lead whose outcome is known, nor, without `first`, for one that never took any.
+    """
+    cursor = await connection.execute(
+        """
+        WITH released AS (
+            UPDATE routing.assignments SET released_at = now(), release_why = %(why)s
+            WHERE lead_id = %(lead_id)s AND released_at IS NULL RETURNING closed_at)
+        SELECT (SELECT max(round) FROM routing.assignments WHERE lead_id = %(lead_id)s) AS round,
+            (SELECT closed_at IS NOT NULL FROM released) AS closed
+        """,
+        {"lead_id": lead_id, "why": why},
+    )
+    row = await cursor.fetchone()
+    if row is None or row["closed"] or (row["round"] is None and not first):
+        return False
+    booked = await connection.execute(
+        """
+        INSERT INTO routing.assignments (lead_id, round, rep_id, local_day, assigned_at, accepted_at, why)
+        SELECT %(lead_id)s, %(round)s + 1, id, (now() AT TIME ZONE timezone)::date, now(), now(), %(why)s
+        FROM routing.reps WHERE id = %(rep_id)s
+        """,
+        {"lead_id": lead_id, "round": -1 if row["round"] is None else row["round"], "rep_id": rep_id, "why": why},
+    )
+    return booked.rowcount == 1
 
 
 async def roster(connection: AsyncConnection[DictRow], since: datetime) -> list[Rep]:

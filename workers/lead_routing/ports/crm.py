@@ -13,6 +13,9 @@ from workers.runtime.errors import DependencyDown, TransientError
 CHANNEL = "crm.lead"
 """The outbox channel of changes to a lead in the CRM. The payload is a `LeadChange` as JSON."""
 
+TOLD = ("name", "email", "phone", "company", "domain", "country", "language", "industry", "product", "source")
+"""Fields of a lead that the CRM gets, so that the owner can work there."""
+
 Status = Literal["new", "assigned", "accepted", "merged", "discarded", "withdrawn"]
 
 

@@ -49,6 +49,12 @@ class RepDesk(Protocol):
         """Note that the owner has accepted; whether there was such an assignment."""
         ...
 
+    async def take_over(self, lead_id: str, rep_id: str, why: str) -> bool:
+        """A person gave the lead to somebody, beyond what the rep could take if need be; no credits move. Whoever had it
+        gets the slot back. Whether a slot was taken: somebody who is no rep of ours takes none.
+        """
+        ...
+
     async def close(self, lead_id: str, moment: datetime) -> bool:
         """The lead's outcome is known: it no longer counts as open. Whether that changed anything."""
         ...

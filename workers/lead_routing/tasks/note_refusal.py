@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+from workers.lead_routing.domain.refusals import TAKEN_BACK
 from workers.lead_routing.ports import LeadRoutingPorts
 from workers.runtime.task import Contract, task
 
@@ -51,10 +52,13 @@ async def note_refusal(given: NoteRefusalInput, ports: LeadRoutingPorts) -> Note
     else:
         # The note is free text, which may name the lead: the timeline says only whether there is one.
         reason = given.reject_reason or "no reason given"
+        taken_back = TAKEN_BACK.get(reason)
         await ports.work.note(
             "rejected",
-            f"The owner refused: {reason}{', with a note' if given.reject_note else ''}.",
-            actor=owner.owner_login,
+            f"Taken back by self-healing: the owner {taken_back}."
+            if taken_back
+            else f"The owner refused: {reason}{', with a note' if given.reject_note else ''}.",
+            actor=None if taken_back else owner.owner_login,
             owner=owner.owner_id,
             round=given.round,
             reason=given.reject_reason,

@@ -7,11 +7,8 @@ from dataclasses import asdict
 from workers.lead_routing.domain.lead import Lead
 from workers.lead_routing.domain.matching import Account
 from workers.lead_routing.ports import LeadRoutingPorts
-from workers.lead_routing.ports.crm import CHANNEL
+from workers.lead_routing.ports.crm import CHANNEL, TOLD
 from workers.runtime.task import Contract, task
-
-_TOLD = ("name", "email", "phone", "company", "domain", "country", "language", "industry", "product", "source")
-"""Fields of a lead that the CRM gets, so that the owner can work there."""
 
 
 class Owner(Contract):
@@ -56,7 +53,7 @@ async def write_owner(given: WriteOwnerInput, ports: LeadRoutingPorts) -> WriteO
         former_owner=former_owner,
         former_status=former.status if former else "new",
     )
-    told = {key: value for key, value in asdict(given.lead).items() if key in _TOLD and value is not None}
+    told = {key: value for key, value in asdict(given.lead).items() if key in TOLD and value is not None}
     await ports.work.send(
         CHANNEL,
         {

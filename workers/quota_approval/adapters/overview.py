@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any
 
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow, class_row
 
+from workers.office.teams import OURS, Teams
 from workers.quota_approval.domain.trail import Entry, broken_at
 
 Connection = AsyncConnection[DictRow]
@@ -81,68 +83,126 @@ class PublishedQuota:
     odds: float
 
 
+_CASE_IS_OURS = f"""(%(teams)s::text[] IS NULL OR c.node IN (
+    WITH RECURSIVE all_units AS (
+        SELECT u.node, u.facts->>'parent' AS parent FROM quotas.cases u WHERE u.quota_id = c.quota_id
+    ), {OURS} SELECT node FROM ours))"""  # noqa: S608 - of our own constants only
+_PUBLISHED_IS_OURS = f"""(%(teams)s::text[] IS NULL OR q.node IN (
+    WITH RECURSIVE all_units AS (SELECT u.node, u.parent FROM quotas.published u WHERE u.version = q.version),
+    {OURS} SELECT node FROM ours))"""  # noqa: S608 - of our own constants only
+
+
+@dataclass(frozen=True, slots=True)
+class OrganisationLine:
+    """Whose quotas are set."""
+
+    id: str
+    name: str
+    currency: str
+    forecast_of: str | None
+    territories_of: str | None
+
+
+async def organisations(connection: Connection) -> Sequence[OrganisationLine]:
+    """All there are, by id."""
+    async with connection.cursor(row_factory=class_row(OrganisationLine)) as cursor:
+        await cursor.execute(
+            "SELECT id, name, currency, forecast_of, territories_of FROM quotas.organisations ORDER BY id"
+        )
+        return await cursor.fetchall()
+
+
 async def reviews(
-    connection: Connection, *, organisation: str | None = None, quota_id: str | None = None, limit: int = 50
+    connection: Connection,
+    *,
+    organisation: str | None = None,
+    quota_id: str | None = None,
+    limit: int = 50,
+    teams: Teams = None,
 ) -> Sequence[ReviewLine]:
-    """Reviews, the latest first."""
+    """Reviews, the latest first; with `teams` those with quotas of theirs, and counts of these only."""
     async with connection.cursor(row_factory=class_row(ReviewLine)) as cursor:
         await cursor.execute(
-            """
+            f"""
             SELECT r.quota_id, r.organisation, r.period, r.reason, r.asked_by, r.state, r.opened_at, r.closed_at,
                 r.version AS plan_version, p.version, ARRAY(SELECT DISTINCT target FROM quotas.sendings s
                       WHERE s.version = p.version AND s.state = 'delivered' ORDER BY target) AS in_use,
-                (SELECT count(*) FROM quotas.cases c WHERE c.quota_id = r.quota_id) AS quotas,
-                (SELECT count(*) FROM quotas.cases c WHERE c.quota_id = r.quota_id AND c.state = 'waiting') AS waiting,
-                (SELECT count(*) FROM quotas.cases c WHERE c.quota_id = r.quota_id AND c.level = 'none') AS passed
+                n.quotas, n.waiting, n.passed
             FROM quotas.reviews r
+            CROSS JOIN LATERAL (
+                SELECT count(*) AS quotas, count(*) FILTER (WHERE c.state = 'waiting') AS waiting,
+                    count(*) FILTER (WHERE c.level = 'none') AS passed
+                FROM quotas.cases c WHERE c.quota_id = r.quota_id AND {_CASE_IS_OURS}) n
             LEFT JOIN LATERAL (SELECT version FROM quotas.publications
                                WHERE quota_id = r.quota_id ORDER BY release DESC LIMIT 1) p ON true
             WHERE (%(organisation)s::text IS NULL OR r.organisation = %(organisation)s)
               AND (%(quota_id)s::text IS NULL OR r.quota_id = %(quota_id)s)
+              AND (%(teams)s::text[] IS NULL OR n.quotas > 0)
             ORDER BY r.opened_at DESC, r.quota_id DESC LIMIT %(limit)s
-            """,
-            {"organisation": organisation, "quota_id": quota_id, "limit": limit},
+            """.encode(),  # noqa: S608 - of our own constants only
+            {"organisation": organisation, "quota_id": quota_id, "limit": limit, "teams": _list(teams)},
         )
         return await cursor.fetchall()
 
 
-async def cases(connection: Connection, quota_id: str, *, state: str | None = None) -> Sequence[CaseLine]:
-    """The quotas of a review, units first, from the top."""
+async def cases(
+    connection: Connection, quota_id: str, *, state: str | None = None, teams: Teams = None
+) -> Sequence[CaseLine]:
+    """The quotas of a review, units first, from the top; with `teams` those of their units."""
     async with connection.cursor(row_factory=class_row(CaseLine)) as cursor:
         await cursor.execute(
-            "SELECT node, facts->>'name' AS name, facts->>'level' AS level, quota,"
+            "SELECT node, facts->>'name' AS name, facts->>'level' AS level, quota,"  # noqa: S608 - of our own constants only
             " (facts->>'last_quota')::bigint AS last_quota, (facts->>'odds')::float8 AS odds, c.level AS needs, stage,"
-            " state, why, adjusted_by FROM quotas.cases c WHERE quota_id = %s"
-            " AND (%s::text IS NULL OR state = %s) ORDER BY place",
-            (quota_id, state, state),
+            " state, why, adjusted_by FROM quotas.cases c WHERE quota_id = %(quota_id)s"
+            f" AND (%(state)s::text IS NULL OR state = %(state)s) AND {_CASE_IS_OURS} ORDER BY place".encode(),
+            {"quota_id": quota_id, "state": state, "teams": _list(teams)},
         )
         return await cursor.fetchall()
 
 
-async def history(connection: Connection, organisation: str | None, limit: int = 50) -> Sequence[PublishedLine]:
-    """Versions, the latest first."""
+async def history(
+    connection: Connection, organisation: str | None, limit: int = 50, *, teams: Teams = None
+) -> Sequence[PublishedLine]:
+    """Versions, the latest first; with `teams` those with quotas of theirs."""
     async with connection.cursor(row_factory=class_row(PublishedLine)) as cursor:
         await cursor.execute(
-            """
+            f"""
             SELECT version, quota_id, organisation, period, plan_version, currency, valid_from, valid_until, made_at,
                 ARRAY(SELECT DISTINCT target FROM quotas.sendings s
                       WHERE s.version = p.version AND s.state = 'delivered' ORDER BY target) AS in_use
-            FROM quotas.publications p WHERE %s::text IS NULL OR organisation = %s ORDER BY id DESC LIMIT %s
-            """,
-            (organisation, organisation, limit),
+            FROM quotas.publications p WHERE (%(organisation)s::text IS NULL OR organisation = %(organisation)s)
+              AND (%(teams)s::text[] IS NULL OR EXISTS (
+                   SELECT FROM quotas.published q WHERE q.version = p.version AND {_PUBLISHED_IS_OURS}))
+            ORDER BY id DESC LIMIT %(limit)s
+            """.encode(),  # noqa: S608 - of our own constants only
+            {"organisation": organisation, "limit": limit, "teams": _list(teams)},
         )
         return await cursor.fetchall()
 
 
-async def published(connection: Connection, version: str) -> Sequence[PublishedQuota]:
-    """The quotas of a version; none if there is no such version."""
+async def published(connection: Connection, version: str, *, teams: Teams = None) -> Sequence[PublishedQuota]:
+    """The quotas of a version, with `teams` those of their units; none if there is no such version."""
     async with connection.cursor(row_factory=class_row(PublishedQuota)) as cursor:
         await cursor.execute(
-            "SELECT node, name, parent, level, quota, last_quota, odds FROM quotas.published WHERE version = %s"
-            " ORDER BY place",
-            (version,),
+            "SELECT node, name, parent, level, quota, last_quota, odds FROM quotas.published q WHERE version = %(version)s"  # noqa: S608 - of our own constants only
+            f" AND {_PUBLISHED_IS_OURS} ORDER BY place".encode(),
+            {"version": version, "teams": _list(teams)},
         )
         return await cursor.fetchall()
+
+
+async def card(connection: Connection, plan_version: str | None) -> dict[str, Any]:  # Any: JSON
+    """What a plan says of itself: rules, figures, edits; empty if there is none."""
+    cursor = await connection.execute("SELECT card FROM quotas.plans WHERE version = %s", (plan_version,))
+    row = await cursor.fetchone()
+    found: dict[str, Any] = row["card"] if row else {}
+    return found
+
+
+async def nodes(connection: Connection, quota_id: str) -> list[str]:
+    """Units and reps of a review, units first."""
+    cursor = await connection.execute("SELECT node FROM quotas.cases WHERE quota_id = %s ORDER BY place", (quota_id,))
+    return [row["node"] for row in await cursor.fetchall()]
 
 
 async def trail(connection: Connection, quota_id: str, secret: bytes) -> tuple[Sequence[Entry], int | None]:
@@ -154,3 +214,19 @@ async def trail(connection: Connection, quota_id: str, secret: bytes) -> tuple[S
         )
         entries = await cursor.fetchall()
     return entries, broken_at(secret, quota_id, entries)
+
+
+async def own_units(connection: Connection, organisation: str, teams: Teams) -> frozenset[str] | None:
+    """Units and reps of the newest version that are the teams'; None: all are."""
+    if teams is None:
+        return None
+    newest = await history(connection, organisation, 1)
+    return (
+        frozenset(one.node for one in await published(connection, newest[0].version, teams=teams))
+        if newest
+        else frozenset()
+    )
+
+
+def _list(teams: Teams) -> list[str] | None:
+    return None if teams is None else list(teams)

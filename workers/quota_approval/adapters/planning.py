@@ -14,6 +14,7 @@ from psycopg.rows import DictRow
 from psycopg.types.json import Jsonb
 
 from workers.archive_rows import ArchiveRows
+from workers.quota_approval.domain.buffers import with_buffer
 from workers.quota_approval.domain.cases import Fact
 from workers.quota_approval.domain.plans import PlanFacts
 from workers.quota_approval.domain.reviews import Organisation, Review
@@ -184,7 +185,6 @@ def _facts(plan: QuotaPlan) -> list[Fact]:
 
 
 def _plan_facts(plan: QuotaPlan) -> PlanFacts:
-    from workers.quota_approval.planning.limits import with_buffer  # noqa: PLC0415 - see the module's docstring
     from workers.quota_approval.planning.rules import REP  # noqa: PLC0415 - see the module's docstring
 
     nodes, reps = plan.nodes, plan.nodes[plan.nodes["level"] == REP]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+
+_JSON = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+"""Made once: a page signs thousands of rows anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +38,7 @@ def mac_of(
 ) -> str:
     """The signature of a row that follows one with the signature `before` (empty: the first)."""
     content = [before, quota_id, number, node, action, actor, at.astimezone(UTC).isoformat(), dict(seen)]
-    text = json.dumps(content, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
-    return hmac.new(secret, text.encode(), hashlib.sha256).hexdigest()
+    return hmac.digest(secret, _JSON.encode(content).encode(), "sha256").hex()
 
 
 def broken_at(secret: bytes, quota_id: str, entries: Sequence[Entry]) -> int | None:

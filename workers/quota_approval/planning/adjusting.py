@@ -6,10 +6,11 @@ from dataclasses import replace
 
 import numpy as np
 
+from workers.quota_approval.domain.buffers import with_buffer
 from workers.quota_approval.planning.assembling import assemble
 from workers.quota_approval.planning.basis import Basis
 from workers.quota_approval.planning.errors import ClashError, InputError
-from workers.quota_approval.planning.limits import Room, effective, lock, room, with_buffer
+from workers.quota_approval.planning.limits import Room, effective, lock, room
 from workers.quota_approval.planning.money import show
 from workers.quota_approval.planning.plan import QuotaPlan
 from workers.quota_approval.planning.solving import Solved, solve

@@ -9,10 +9,11 @@ from fractions import Fraction
 
 import numpy as np
 
+from workers.quota_approval.domain.buffers import with_buffer
 from workers.quota_approval.planning.expecting import Expectation
 from workers.quota_approval.planning.inputs import Inputs
 from workers.quota_approval.planning.market import Floats
-from workers.quota_approval.planning.money import CENTS, cents, share_of, show
+from workers.quota_approval.planning.money import CENTS, cents, show
 from workers.quota_approval.planning.organisation import Organisation
 from workers.quota_approval.planning.rules import REP, Rules
 
@@ -185,11 +186,6 @@ def room(organisation: Organisation, buffers: Sequence[Fraction], limits: Iterab
         if low[i] > high[i]:
             return i
     return Room(tuple(own_low), tuple(own_high), tuple(low), tuple(high))
-
-
-def with_buffer(amount: int, buffer: Fraction) -> int:
-    """What the members of a unit carry in sum."""
-    return amount + share_of(amount, buffer)
 
 
 def least_above(total: int, buffer: Fraction) -> int:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import heapq
 from collections.abc import Sequence
 from decimal import ROUND_HALF_UP, Decimal
-from fractions import Fraction
 
 CENTS = 100
 
@@ -19,11 +18,6 @@ def show(amount: int) -> str:
     """Cents as ``1,234,567.89``."""
     sign, (whole, rest) = "-" if amount < 0 else "", divmod(abs(amount), CENTS)
     return f"{sign}{whole:,}.{rest:02}"
-
-
-def share_of(amount: int, share: Fraction) -> int:
-    """A non-negative share of a non-negative amount of cents, halves up; in whole numbers, so never off by a cent."""
-    return (2 * amount * share.numerator + share.denominator) // (2 * share.denominator)
 
 
 def apportion(wanted: Sequence[float], low: Sequence[int], high: Sequence[int], total: int, step: int = 1) -> list[int]:

@@ -21,8 +21,9 @@ import clarabel
 import numpy as np
 from scipy import sparse
 
+from workers.quota_approval.domain.buffers import with_buffer
 from workers.quota_approval.planning.errors import InputError
-from workers.quota_approval.planning.limits import ENDLESS, Room, with_buffer
+from workers.quota_approval.planning.limits import ENDLESS, Room
 from workers.quota_approval.planning.market import Floats
 from workers.quota_approval.planning.money import CENTS, apportion
 from workers.quota_approval.planning.organisation import Organisation

@@ -124,6 +124,20 @@ class ZeebeClient:
             )
         )
 
+    async def renew(self, instance_key: int, element_id: str, element_key: int, scope_key: int) -> None:
+        """End an element instance and begin it anew in its scope, with a new job; its process instance goes on.
+
+        Zeebe refuses it within a multi-instance activity.
+        """
+        begin = pb.ModifyProcessInstanceRequest.ActivateInstruction(
+            elementId=element_id, ancestorElementInstanceKey=0 if scope_key == instance_key else scope_key
+        )
+        end = pb.ModifyProcessInstanceRequest.TerminateInstruction(elementInstanceKey=element_key)
+        request = pb.ModifyProcessInstanceRequest(
+            processInstanceKey=instance_key, activateInstructions=[begin], terminateInstructions=[end]
+        )
+        await reply(self._stub.ModifyProcessInstance(request, timeout=10))
+
     async def migrate(self, process_instance_key: int, process_definition_key: int, mapping: Mapping[str, str]) -> None:
         """Move a running instance to another version of its process, all of it or nothing.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -175,6 +176,24 @@ async def published(connection: Connection, version: str) -> PublishedVersion | 
     async with connection.cursor(row_factory=class_row(PublishedVersion)) as cursor:
         await cursor.execute(_PUBLISHED + " WHERE p.version = %s", (version,))
         return await cursor.fetchone()
+
+
+async def regions(connection: Connection, organisation: str) -> list[str]:
+    """Regions of an organisation's reps, by name."""
+    cursor = await connection.execute(
+        "SELECT DISTINCT region FROM territories.reps WHERE organisation = %s AND region <> '' ORDER BY region",
+        (organisation,),
+    )
+    return [row["region"] for row in await cursor.fetchall()]
+
+
+async def drawn(connection: Connection, versions: Sequence[str]) -> list[str]:
+    """Those of some plans that there are pictures of, in the order that was given."""
+    cursor = await connection.execute(
+        "SELECT version FROM territories.pictures WHERE version = ANY(%s)", (list(versions),)
+    )
+    there = {row["version"] for row in await cursor.fetchall()}
+    return [one for one in versions if one in there]
 
 
 async def owners(

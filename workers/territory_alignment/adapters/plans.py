@@ -5,9 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from psycopg import AsyncConnection
+from psycopg.rows import DictRow
+
 from workers.runtime.errors import PermanentError
 from workers.runtime.work import Work
 from workers.territory_alignment.domain.planning import ChangeFacts, Move, RepLoad, Scenario, Solved
+
+Connection = AsyncConnection[DictRow]
 
 _FACTS = """
 SELECT count(*)::int AS accounts,
@@ -33,22 +38,27 @@ WHERE r.organisation = %(organisation)s ORDER BY r.region
 _MOVES = """
 SELECT p.account, p.owner, p.rep, p.potential, p.key_account, p.why, count(*) OVER ()::int AS total
 FROM territories.plan_accounts p
-WHERE p.version = %(version)s AND p.owner <> p.rep AND EXISTS (
+WHERE p.version = %(version)s AND p.owner <> p.rep AND (%(region)s::text IS NULL OR EXISTS (
     SELECT FROM territories.reps r WHERE r.organisation = %(organisation)s AND r.region = %(region)s
-    AND r.rep IN (p.owner, p.rep))
+    AND r.rep IN (p.owner, p.rep)))
 ORDER BY p.potential DESC, p.place LIMIT %(most)s
 """
 _LOADS = """
-SELECT r.rep, r.name, coalesce(r.capacity, 0) AS capacity,
-    count(*) FILTER (WHERE p.rep = r.rep)::int AS accounts,
-    count(*) FILTER (WHERE p.owner = r.rep)::int AS accounts_today,
-    coalesce(sum(p.workload) FILTER (WHERE p.rep = r.rep), 0) AS hours,
-    coalesce(sum(p.workload) FILTER (WHERE p.owner = r.rep), 0) AS hours_today,
-    coalesce(sum(p.potential) FILTER (WHERE p.rep = r.rep), 0) AS potential,
-    coalesce(sum(p.potential) FILTER (WHERE p.owner = r.rep), 0) AS potential_today
-FROM territories.reps r LEFT JOIN territories.plan_accounts p ON p.version = %(version)s AND r.rep IN (p.rep, p.owner)
-WHERE r.organisation = %(organisation)s AND r.region = %(region)s
-GROUP BY r.rep, r.name, r.capacity, r.place ORDER BY r.place
+SELECT r.rep, r.name, coalesce(r.capacity, 0) AS capacity, r.region,
+    coalesce(n.accounts, 0) AS accounts, coalesce(o.accounts, 0) AS accounts_today,
+    coalesce(n.hours, 0) AS hours, coalesce(o.hours, 0) AS hours_today,
+    coalesce(n.potential, 0) AS potential, coalesce(o.potential, 0) AS potential_today,
+    n.km, coalesce(n.gained, 0) AS gained, coalesce(o.lost, 0) AS lost
+FROM territories.reps r
+LEFT JOIN (SELECT rep, count(*)::int AS accounts, sum(workload) AS hours, sum(potential) AS potential,
+               count(*) FILTER (WHERE owner <> rep)::int AS gained,
+               sum(workload * km) / nullif(sum(workload), 0) AS km
+           FROM territories.plan_accounts WHERE version = %(version)s GROUP BY rep) n ON n.rep = r.rep
+LEFT JOIN (SELECT owner, count(*)::int AS accounts, sum(workload) AS hours, sum(potential) AS potential,
+               count(*) FILTER (WHERE owner <> rep)::int AS lost
+           FROM territories.plan_accounts WHERE version = %(version)s GROUP BY owner) o ON o.owner = r.rep
+WHERE r.organisation = %(organisation)s AND (%(region)s::text IS NULL OR r.region = %(region)s)
+ORDER BY r.place
 """
 
 
@@ -72,7 +82,7 @@ class PostgresPlanDesk:
 
     async def solved(self, version: str) -> Solved:
         """See `PlanDesk.solved`."""
-        return solved_of(version, await self._card(version))
+        return solved_of(version, await _card(self._work.connection, version))
 
     async def facts(self, organisation: str, version: str, *, live: bool) -> ChangeFacts:
         """See `PlanDesk.facts`."""
@@ -103,19 +113,11 @@ class PostgresPlanDesk:
 
     async def moves(self, organisation: str, version: str, region: str, most: int) -> tuple[Sequence[Move], int]:
         """See `PlanDesk.moves`."""
-        cursor = await self._work.connection.execute(
-            _MOVES.encode(), {"organisation": organisation, "version": version, "region": region, "most": most}
-        )
-        rows = await cursor.fetchall()
-        total = rows[0]["total"] if rows else 0
-        return [Move(**{name: row[name] for name in row if name != "total"}) for row in rows], total
+        return await moves(self._work.connection, organisation, version, region, most)
 
     async def loads(self, organisation: str, version: str, region: str) -> Sequence[RepLoad]:
         """See `PlanDesk.loads`."""
-        cursor = await self._work.connection.execute(
-            _LOADS.encode(), {"organisation": organisation, "version": version, "region": region}
-        )
-        return [RepLoad(**row) for row in await cursor.fetchall()]
+        return await loads(self._work.connection, organisation, version, region)
 
     async def owners(self, version: str) -> Mapping[str, str]:
         """See `PlanDesk.owners`."""
@@ -133,24 +135,48 @@ class PostgresPlanDesk:
 
     async def scenarios(self, alignment_id: str, version: str) -> Sequence[Scenario]:
         """See `PlanDesk.scenarios`."""
-        cursor = await self._work.connection.execute(
-            "SELECT version, label FROM territories.scenarios WHERE alignment_id = %s AND (place = 1 OR version = %s)"
-            " ORDER BY place",
-            (alignment_id, version),
-        )
-        labels = {row["version"]: row["label"] for row in await cursor.fetchall()}
-        cards = {name: await self._card(name) for name in labels}
-        first = next(iter(cards.values()))
-        return [Scenario("Today", first["today"])] + [
-            Scenario(label, cards[name]["kpis"]) for name, label in labels.items()
-        ]
+        return await scenarios(self._work.connection, alignment_id, version)
 
-    async def _card(self, version: str) -> dict[str, Any]:  # Any: JSON
-        cursor = await self._work.connection.execute(
-            "SELECT card FROM territories.plans WHERE version = %s", (version,)
-        )
-        row = await cursor.fetchone()
-        if row is None:
-            raise PermanentError(f"There is no plan {version}; withdraw this alignment and ask for another.")
-        card: dict[str, Any] = row["card"]
-        return card
+
+async def moves(
+    connection: Connection, organisation: str, version: str, region: str | None, most: int
+) -> tuple[Sequence[Move], int]:
+    """Accounts that change hands in a region (None: anywhere), the largest first, and how many there are."""
+    cursor = await connection.execute(
+        _MOVES.encode(), {"organisation": organisation, "version": version, "region": region, "most": most}
+    )
+    rows = await cursor.fetchall()
+    total = rows[0]["total"] if rows else 0
+    return [Move(**{name: row[name] for name in row if name != "total"}) for row in rows], total
+
+
+async def loads(connection: Connection, organisation: str, version: str, region: str | None) -> Sequence[RepLoad]:
+    """What each rep of a region (None: of all) has today and by a plan."""
+    cursor = await connection.execute(
+        _LOADS.encode(), {"organisation": organisation, "version": version, "region": region}
+    )
+    return [RepLoad(**row) for row in await cursor.fetchall()]
+
+
+async def scenarios(connection: Connection, alignment_id: str, version: str) -> Sequence[Scenario]:
+    """Today, what was proposed at first, and `version` if it is another."""
+    cursor = await connection.execute(
+        "SELECT version, label FROM territories.scenarios WHERE alignment_id = %s AND (place = 1 OR version = %s)"
+        " ORDER BY place",
+        (alignment_id, version),
+    )
+    labels = {row["version"]: row["label"] for row in await cursor.fetchall()}
+    cards = {name: await _card(connection, name) for name in labels}
+    first = next(iter(cards.values()))
+    return [Scenario("Today", first["today"])] + [
+        Scenario(label, cards[name]["kpis"]) for name, label in labels.items()
+    ]
+
+
+async def _card(connection: Connection, version: str) -> dict[str, Any]:  # Any: JSON
+    cursor = await connection.execute("SELECT card FROM territories.plans WHERE version = %s", (version,))
+    row = await cursor.fetchone()
+    if row is None:
+        raise PermanentError(f"There is no plan {version}; withdraw this alignment and ask for another.")
+    card: dict[str, Any] = row["card"]
+    return card

@@ -64,6 +64,12 @@ class RepLoad:
     capacity: float
     potential: float
     potential_today: float
+    region: str
+    gained: int
+    """Accounts that come to the rep by the plan."""
+    lost: int
+    km: float | None
+    """To an account by the plan, mean over hours of work; None: there is none."""
 
 
 @dataclass(frozen=True, slots=True)

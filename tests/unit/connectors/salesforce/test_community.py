@@ -147,3 +147,24 @@ def test_queries_that_salesforce_does_not_take(client: Any, query: str, error: s
     with pytest.raises(exceptions.SalesforceMalformedRequest) as refused:
         client.query(query)
     assert error in str(refused.value)
+
+
+def test_what_was_deleted_or_merged_is_found_by_who_asks_for_all(client: Any, simulated: Simulated) -> None:
+    one, two, three = (client.Lead.create({**RUIZ, "LastName": name})["id"] for name in ("A", "B", "C"))
+    client.Lead.delete(one)
+    simulated.org.delete("Lead", two, master=three)
+    query = f"SELECT Id, IsDeleted, MasterRecordId FROM Lead WHERE Id IN ('{one}', '{two}', '{three}') ORDER BY Id"
+    assert [found["Id"] for found in client.query(query)["records"]] == [three]
+    told = [
+        (found["Id"], found["IsDeleted"], found["MasterRecordId"])
+        for found in client.query_all_iter(query, include_deleted=True)
+    ]
+    assert told == [(one, True, None), (two, True, three), (three, False, None)]
+
+
+def test_many_are_written_by_their_ids(client: Any) -> None:
+    ids = [client.Lead.create({**RUIZ, "LastName": name})["id"] for name in ("A", "B")]
+    records = [{"attributes": {"type": "Lead"}, "id": one, "City": "Vigo"} for one in [*ids, "00Q000000000000AAA"]]
+    body = {"allOrNone": False, "records": records}
+    told = client.restful("composite/sobjects", method="PATCH", json=body)
+    assert [one["success"] for one in told] == [True, True, False]

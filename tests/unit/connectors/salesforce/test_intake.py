@@ -15,17 +15,20 @@ from workers.lead_routing import wiring
 from workers.lead_routing.ports.crm import CHANNEL, CrmResting
 from workers.runtime import discovery
 from workers.runtime.outbox import OutboxRow
-from workers.runtime.resources import Resources
+from workers.runtime.resources import Regular, Resources
 from workers.settings import Settings
 
 NEW = {"FirstName": "Zoë", "LastName": "Stone", "Email": "zoe.stone@acme.es", "Company": "Acme", "Country": "Spain",
        "Title": "CFO", "NumberOfEmployees": 40, "Website": "acme.es"}  # fmt: skip
 
 
+def the_look(case: Casework) -> Regular:
+    return next(one for one in discovery.chores("connectors", case.resources) if one.name == "salesforce leads")
+
+
 async def look(case: Casework) -> int:
     """As a dispatcher does, and at once again."""
-    [chore] = discovery.chores("connectors", case.resources)
-    taken = await chore.chore()
+    taken = await the_look(case).chore()
     await case.sql("UPDATE runtime.polled SET not_before = now()")
     return taken
 
@@ -149,7 +152,7 @@ async def test_many_at_once_are_taken_page_by_page_and_a_failure_loses_none(
 
 
 async def test_of_two_dispatchers_one_looks(watching: Casework, simulated: Simulated) -> None:
-    [chore] = discovery.chores("connectors", watching.resources)
+    chore = the_look(watching)
     simulated.org.put("Lead", **NEW)
     assert [await chore.chore(), await chore.chore()] == [1, 0]
     assert simulated.asked("query") == 2  # once for the fixture
@@ -158,7 +161,7 @@ async def test_of_two_dispatchers_one_looks(watching: Casework, simulated: Simul
 async def test_who_died_while_looking_is_waited_for(watching: Casework, simulated: Simulated) -> None:
     await watching.sql("UPDATE runtime.polled SET not_before = now() + %s", timedelta(seconds=intake.HELD_SECONDS))
     simulated.org.put("Lead", **NEW)
-    [chore] = discovery.chores("connectors", watching.resources)
+    chore = the_look(watching)
     assert await chore.chore() == 0
     await watching.sql("UPDATE runtime.polled SET not_before = now()")
     assert await chore.chore() == 1

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workers.forecast_review.domain.composing import Composed, Override, UnknownSegment, compose, members
+from workers.forecast_review.domain.composing import Composed, Override, UnknownSegment, compose, members, parents
 from workers.forecast_review.forecasting.hierarchy import build
 from workers.forecast_review.forecasting.history import History, Series
 
@@ -162,3 +162,12 @@ def test_what_holds_of_any_overrides(
         )
     order.shuffle(overrides)
     assert compose(MONTHS, base, overrides) == found
+
+
+def test_each_segment_is_shown_below_the_longest_sum_that_holds_it() -> None:
+    assert parents(NODES) == {
+        "total": None, "north": "total", "south": "total", "*/a": None, "*/b": None, "north/a": "north",
+        "north/b": "north", "south/a": "south", "south/b": "south", "west/c": "total",
+    }  # fmt: skip
+    assert parents(["shop"]) == {"shop": None}
+    assert parents(["a", "a/b/c"]) == {"a": None, "a/b/c": "a"}

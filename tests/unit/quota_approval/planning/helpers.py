@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
+from workers.quota_approval.domain.buffers import with_buffer
 from workers.quota_approval.planning.basis import Basis
 from workers.quota_approval.planning.inputs import Rep, Unit
-from workers.quota_approval.planning.limits import Limit, with_buffer
+from workers.quota_approval.planning.limits import Limit
 from workers.quota_approval.planning.odds import Odds
 from workers.quota_approval.planning.organisation import build
 from workers.quota_approval.planning.outlook import Outlook

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from workers.quota_approval.planning.limits import least_above, most_above, with_buffer
-from workers.quota_approval.planning.money import apportion, cents, share_of, show
+from workers.quota_approval.domain.buffers import share_of, with_buffer
+from workers.quota_approval.planning.limits import least_above, most_above
+from workers.quota_approval.planning.money import apportion, cents, show
 
 plain = settings(deadline=None)
 amounts = st.integers(0, 10**12)

@@ -1,0 +1,69 @@
+"""HubSpot's contacts as `sync` keeps them equal with our leads."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from datetime import datetime
+
+from workers.connectors.answers import SystemDown
+from workers.connectors.hubspot.answers import Fault
+from workers.connectors.hubspot.crm import HubSpot
+from workers.connectors.hubspot.making import SOURCE
+from workers.connectors.records import Record
+from workers.connectors.sync.side import Page, Side
+
+CREATED, CHANGED = "createdate", "lastmodifieddate"
+
+
+class HubSpotSide(Side):
+    """See `Side`."""
+
+    title = "HubSpot"
+    source = SOURCE
+
+    def __init__(self, hubspot: HubSpot) -> None:
+        super().__init__(hubspot)
+        self._client = hubspot.client
+        self._properties = hubspot.mapping.of_lead() | {CREATED, CHANGED}
+
+    async def page(self, after: str | None) -> Page:
+        """See `Side.page`. Listed, not searched: a search learns of changes later."""
+        return Page(*await self._client.page("contacts", self._properties, after))
+
+    async def read(self, record_ids: Collection[str]) -> Mapping[str, Record]:
+        """See `Side.read`. One by one: asked for a merged contact, HubSpot answers with the one it was merged into."""
+        found = {one: await self._client.get("contacts", one, self._properties) for one in record_ids}
+        return {one: record for one, record in found.items() if record is not None}
+
+    async def deleted(self, record_ids: Collection[str]) -> set[str]:
+        """See `Side.deleted`."""
+        return {one for one in record_ids if await self._client.archived("contacts", one)}
+
+    async def write(self, values: Mapping[str, Mapping[str, str]]) -> Mapping[str, Fault]:
+        """See `Side.write`."""
+        outcomes = await self._client.update("contacts", values)
+        if untold := values.keys() - outcomes.keys():
+            raise SystemDown(
+                f"HubSpot's answer does not say what became of {len(untold)} contacts; they are sent again."
+            )
+        return {one: fault for one, fault in outcomes.items() if isinstance(fault, Fault)}
+
+    def created(self, record: Record) -> datetime | None:
+        """See `Side.created`."""
+        return _moment(record.get(CREATED))
+
+    def changed(self, record: Record) -> datetime | None:
+        """See `Side.changed`. HubSpot tells it of the contact, not of a property."""
+        return _moment(record.get(CHANGED))
+
+    def ended(self, record: Record) -> bool:
+        """See `Side.ended`. A contact stays one."""
+        return False
+
+
+def _moment(text: str | None) -> datetime | None:
+    try:
+        found = datetime.fromisoformat(text) if text else None
+    except ValueError:
+        return None
+    return found if found is not None and found.tzinfo is not None else None

@@ -1,0 +1,264 @@
+"""Makes our book and the CRM say the same of leads: by each record that is said to have changed, or by all of them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from functools import partial
+from typing import Protocol
+
+import structlog
+from psycopg import AsyncConnection
+from psycopg.rows import DictRow
+
+from workers.connectors.people import NoOwner
+from workers.connectors.records import Record
+from workers.connectors.sync import judging, ledger
+from workers.connectors.sync.judging import Verdict
+from workers.connectors.sync.ledger import Agreed, Entry
+from workers.connectors.sync.patience import Patience
+from workers.connectors.sync.side import Side
+from workers.lead_routing.domain.lead import Lead
+from workers.runtime.database import Pool
+
+log = structlog.get_logger()
+
+CHANNEL = "crm.conflict"
+"""Among the dead letters: fields that both sides changed. Sent again, what the CRM says then is taken."""
+
+Connection = AsyncConnection[DictRow]
+
+
+class Following(Protocol):
+    """What our book does when a record changed; the gateway's `following` and `commands`."""
+
+    async def change(self, connection: Connection, lead_id: str, lead: Lead, values: Mapping[str, str | None]) -> None:
+        """Give a lead other values."""
+        ...
+
+    async def take_over(self, connection: Connection, lead_id: str, owner_id: str, state: str) -> None:
+        """Somebody gave the lead to this owner."""
+        ...
+
+    async def withdraw(self, connection: Connection, lead_id: str, why: str) -> bool:
+        """Stop working on the lead; False if there is nothing to stop."""
+        ...
+
+    async def note(self, connection: Connection, lead_id: str, action: str, why: str, **facts: object) -> None:
+        """Add to the lead's timeline."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Of one lead, and what became of it."""
+
+    kind: str
+    """As `sync.differences.kind`."""
+    lead_id: str | None
+    record_id: str | None
+    fields: tuple[str, ...]
+    became: str
+
+
+@dataclass(slots=True)
+class Kept:
+    """What became of some records."""
+
+    equal: int = 0
+    left: int = 0
+    """Leads that follow nothing any more, are not registered yet, or have changes on their way."""
+    differences: list[Difference] = field(default_factory=list)
+    unsettled: set[str] = field(default_factory=set)
+    """Ids of leads whose changes were on their way: to be looked at again."""
+
+    def add(self, other: Kept) -> None:
+        """Count another part in."""
+        self.equal += other.equal
+        self.left += other.left
+        self.differences += other.differences
+        self.unsettled |= other.unsettled
+
+
+class Keeper:
+    """Of one account."""
+
+    def __init__(self, side: Side, pool: Pool, following: Following, ask: Patience) -> None:
+        self.side = side
+        self.pool = pool
+        self.following = following
+        self.ask = ask
+        self._mapping = side.system.mapping
+        self._rules = judging.rules(self._mapping)
+
+    async def keep(self, records: Iterable[Record], *, write: bool = True, only: frozenset[str] | None = None) -> Kept:
+        """Compare records that carry the id of a lead of ours, and make both sides equal.
+
+        `write` False: only say what differs. `only`: fields of which a person said that what the CRM says is taken.
+
+        Raises:
+            SystemPause, SystemDown, SystemRefused: the CRM can't be asked; what our book took by then it keeps, and a
+                repeat goes on from there.
+        """
+        held = {lead_id: one for one in records if (lead_id := one.get(self._mapping.kept.lead_id)) is not None}
+        owners = await self._owners(held)
+        kept, giving = Kept(), dict[str, tuple[Record, Verdict, bool]]()
+        async with self.pool.connection() as connection:
+            entries = await ledger.read(connection, held)
+            agreed: list[Agreed] = []
+            for lead_id, entry in entries.items():
+                one = _One(entry, held[lead_id], owners[lead_id])
+                if entry.lead is None or not entry.open or entry.under_way or self.side.ended(one.record):
+                    kept.left += 1
+                    if entry.under_way or (entry.lead is None and entry.open):
+                        kept.unsettled.add(lead_id)
+                    continue
+                verdict, noted = await self._judged(connection, one, kept, write=write, only=only)
+                if noted is not None:
+                    agreed.append(noted)
+                owner = one.owner_is_ours_to_give
+                if write and (verdict.give or owner):
+                    giving[lead_id] = one.record, verdict, owner
+            if write:
+                await ledger.note(connection, self.side.source, agreed)
+        if giving:
+            await self._give(giving, entries, kept)
+        return kept
+
+    async def _judged(
+        self, connection: Connection, one: _One, kept: Kept, *, write: bool, only: frozenset[str] | None
+    ) -> tuple[Verdict, Agreed | None]:
+        entry, record, lead = one.entry, one.record, one.lead
+        there, unusable = judging.theirs(self._mapping, record)
+        here = judging.ours(self._mapping, asdict(lead))
+        digest = judging.digest(there, one.owner)
+        if digest == entry.digest == judging.digest(here, entry.owner_id) and entry.record_id == record.id:
+            kept.equal += 1
+            return Verdict(), None
+        changed = self.side.changed(record)
+        newer = changed is None or changed > entry.changed_at
+        verdict = judging.judge(self._rules, entry.base, here, there, unusable=unusable, theirs_newer=newer)
+        if only is not None:  # a person said so
+            verdict.take |= {name: theirs for name, (_, theirs) in verdict.ask.items() if name in only}
+            verdict.ask = {name: both for name, both in verdict.ask.items() if name not in only}
+        by_hand = one.given_by_hand
+        if write:
+            if verdict.take:
+                await self.following.change(connection, entry.lead_id, lead, verdict.take)
+            if verdict.ask:
+                await self._ask(connection, one, verdict)
+            if by_hand and one.owner is not None:
+                await self.following.take_over(connection, entry.lead_id, one.owner, entry.state)
+        gives = verdict.give or one.owner_is_ours_to_give
+        fields, became = self._said(one, verdict, unusable, gives=bool(gives) and not write)
+        if fields:
+            kept.differences.append(self._different(one, fields, became))
+        elif not gives:
+            kept.equal += 1
+        equal = not verdict.give and not verdict.ask and not unusable and (one.owner == entry.owner_id or by_hand)
+        base = {**verdict.agreed, **verdict.take}
+        # A decision that the lead's process has yet to carry out is seen again until it has.
+        waits = one.owner_is_ours_to_give or (by_hand and entry.state != "accepted")
+        seen = None if waits else (one.owner,)
+        return verdict, Agreed(entry.lead_id, record.id, base, seen, digest if equal else None)
+
+    def _said(self, one: _One, verdict: Verdict, unusable: frozenset[str], *, gives: bool) -> tuple[set[str], str]:
+        """What differs, and what becomes of it here; `gives`: also what would be written there."""
+        said: list[tuple[set[str], str]] = [
+            (set(verdict.take), "ours follows"),
+            (set(verdict.ask), "a person decides"),
+            (set(unusable), f"unusable there: {', '.join(sorted(unusable))}"),
+            ({"owner"} if one.given_by_hand else set(), "the new owner is taken"),
+        ]
+        if gives:
+            ours = {*verdict.give, *(["owner"] if one.owner_is_ours_to_give else [])}
+            said.append((ours, f"{self.side.title} follows"))
+        return {name for names, _ in said for name in names}, "; ".join(became for names, became in said if names)
+
+    async def _ask(self, connection: Connection, one: _One, verdict: Verdict) -> None:
+        names = sorted(verdict.ask)
+        said = json.dumps([names, [verdict.ask[name] for name in names]], ensure_ascii=False)
+        which = hashlib.sha256(said.encode()).hexdigest()[:16]
+        why = (
+            f"Both sides changed {', '.join(names)} since they last agreed. Send it again, and what {self.side.title} says "
+            f"then is taken: if ours is right, correct it there first. Skip it, and both stay as they are."
+        )
+        lead_id, payload = one.entry.lead_id, {"record_id": one.record.id, "fields": names}
+        if await ledger.waits_for_a_person(connection, CHANNEL, f"{lead_id}:{which}", lead_id, payload, why):
+            await self.following.note(
+                connection, lead_id, "conflict", f"Both sides changed {', '.join(names)}.", fields=names
+            )
+
+    async def _give(
+        self, giving: Mapping[str, tuple[Record, Verdict, bool]], entries: Mapping[str, Entry], kept: Kept
+    ) -> None:
+        """Write what is newer here. Repeated after a failure it writes the same."""
+        values: dict[str, dict[str, str]] = {}
+        refused: dict[str, str] = {}
+        for lead_id, (record, verdict, owner) in giving.items():
+            written = judging.properties(self._mapping, verdict.give)
+            if owner:
+                person = entries[lead_id].owner_id
+                try:
+                    asked = partial(self.side.system.owners.owner_id, self.side.system.client, person)
+                    written[self._mapping.owner] = await self.ask(asked)
+                except NoOwner as error:
+                    refused[lead_id] = str(error)
+            if written:
+                values[record.id] = written
+        faults = await self.ask(partial(self.side.write, values)) if values else {}
+        done: list[Agreed] = []
+        for lead_id, (record, verdict, owner) in giving.items():
+            names = {*verdict.give, *(["owner"] if owner else [])}
+            one = _One(entries[lead_id], record, None)
+            if record.id in faults:
+                refused[lead_id] = str(faults[record.id].raised("write the lead"))
+            if lead_id in refused:
+                kept.differences.append(self._different(one, names, f"not written: {refused[lead_id]}"))
+                continue
+            kept.differences.append(self._different(one, names, f"{self.side.title} follows"))
+            done.append(Agreed(lead_id, record.id, verdict.give, (entries[lead_id].owner_id,) if owner else None))
+        async with self.pool.connection() as connection:
+            await ledger.note(connection, self.side.source, done)
+
+    async def _owners(self, held: Mapping[str, Record]) -> dict[str, str | None]:
+        """Whose each record is; many are one person's."""
+        people: dict[str | None, str | None] = {}
+        for record in held.values():
+            if record.get(self._mapping.owner) not in people:
+                people[record.get(self._mapping.owner)] = await self.ask(partial(self.side.system.owner, record))
+        return {lead_id: people[record.get(self._mapping.owner)] for lead_id, record in held.items()}
+
+    def _different(self, one: _One, fields: Iterable[str], became: str) -> Difference:
+        return Difference("different", one.entry.lead_id, one.record.id, tuple(sorted(fields)), became)
+
+
+@dataclass(frozen=True, slots=True)
+class _One:
+    """A lead, its record, and whose that is, as lead routing knows the person."""
+
+    entry: Entry
+    record: Record
+    owner: str | None
+
+    @property
+    def lead(self) -> Lead:
+        assert self.entry.lead is not None  # looked at before
+        return self.entry.lead
+
+    @property
+    def given_by_hand(self) -> bool:
+        """Whether somebody there gave it to somebody else than we did. Nobody as its owner is no such decision."""
+        entry = self.entry
+        moved = entry.owner_known and self.owner not in {entry.owner_there, entry.owner_id}
+        return moved and self.owner is not None
+
+    @property
+    def owner_is_ours_to_give(self) -> bool:
+        """Whether the record lacks the owner that it was to get from us."""
+        entry = self.entry
+        if entry.state not in {"assigned", "accepted"} or entry.owner_id is None or self.owner == entry.owner_id:
+            return False
+        return entry.owner_known and (self.owner is None or self.owner == entry.owner_there)

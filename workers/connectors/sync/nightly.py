@@ -1,0 +1,65 @@
+"""The nightly comparison, as a chore of dispatchers: one of them does it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, time, timedelta
+
+import structlog
+
+from workers.connectors.answers import SystemDown, SystemPause
+from workers.connectors.sync import making
+from workers.connectors.sync.runs import Busy
+from workers.runtime.errors import TaskError
+from workers.runtime.resources import Resources
+
+log = structlog.get_logger()
+
+LOOK_SECONDS = 60.0
+"""Between looks whether it is time; also until one that broke off is taken up again."""
+
+
+class Night:
+    """Compares once a day, at the time of the settings."""
+
+    def __init__(self, resources: Resources, system: making.System) -> None:
+        self._resources = resources
+        self._system = system
+
+    async def look(self) -> int:
+        """Compare if it is time, or go on with what broke off; always 0, as there is nothing more to do for now."""
+        due = self._due(self._resources.clock())
+        if due is None or not await self._not_done_since(due):
+            return 0
+        try:
+            run = await making.reconciliation(self._resources, self._system).run(repair=True)
+        except Busy:
+            return 0
+        except (SystemPause, SystemDown, TaskError) as error:  # it goes on from there by and by
+            log.warning("no comparison with the CRM", action="reconcile_put_off", reason=str(error))
+            return 0
+        log.info("compared with the CRM", action="reconciled", run=run.id, **run.counts)
+        return 0
+
+    def _due(self, now: datetime) -> datetime | None:
+        """When it was last to begin; None: never by itself."""
+        at = getattr(self._resources.settings, self._system).reconcile_at
+        if at is None:
+            return None
+        today = datetime.combine(now.astimezone(UTC).date(), time.fromisoformat(at), tzinfo=UTC)
+        return today if today <= now else today - timedelta(days=1)
+
+    async def _not_done_since(self, due: datetime) -> bool:
+        async with self._resources.pool.connection() as connection:
+            # The first one is at the first night, and not when the system is connected.
+            cursor = await connection.execute(
+                """
+                SELECT NOT EXISTS (SELECT FROM sync.runs WHERE system = %(system)s AND kind = 'reconcile'
+                                   AND options = '{"repair": true}' AND started_at >= %(due)s AND finished_at IS NOT NULL)
+                    AND EXISTS (SELECT FROM sync.records WHERE system = %(system)s AND agreed_at < %(due)s)
+                    OR EXISTS (SELECT FROM sync.runs WHERE system = %(system)s AND kind = 'reconcile'
+                               AND options = '{"repair": true}' AND finished_at IS NULL) AS wanted
+                """,
+                {"system": self._system, "due": due},
+            )
+            row = await cursor.fetchone()
+        return bool(row and row["wanted"])

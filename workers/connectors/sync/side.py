@@ -1,0 +1,77 @@
+"""What keeping leads equal needs of a CRM; each connector's own `side` gives it."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+from workers.connectors.leads import System
+from workers.connectors.records import Record
+
+
+class Fault(Protocol):
+    """Why a record was not written."""
+
+    def raised(self, what: str) -> Exception:
+        """The exception that this fault is for who has only this record."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some of all records, in an order that does not change."""
+
+    records: Sequence[Record]
+    after: str | None
+    """Where to go on; None: that was all."""
+
+
+class Side(ABC):
+    """One account. Every method raises `SystemDown`, `SystemPause` and `SystemRefused` (see `connectors.answers`)."""
+
+    title: str
+    source: str
+    """Under which its leads come in, and what `sync.records.system` says."""
+
+    def __init__(self, system: System[Any, Any]) -> None:  # Any: whichever system it is
+        self.system = system
+
+    @abstractmethod
+    async def page(self, after: str | None) -> Page:
+        """Records of leads that are there now, some after those of the page that said `after`."""
+
+    @abstractmethod
+    async def read(self, record_ids: Collection[str]) -> Mapping[str, Record]:
+        """Records by the ids asked for; of one that was merged, the one that it was merged into. Others are left out."""
+
+    @abstractmethod
+    async def deleted(self, record_ids: Collection[str]) -> set[str]:
+        """Which of these were deleted for certain: what we only may not see any more is not among them."""
+
+    @abstractmethod
+    async def write(self, values: Mapping[str, Mapping[str, str]]) -> Mapping[str, Fault]:
+        """Write records by their ids; what was wrong with those that were not written."""
+
+    @abstractmethod
+    def created(self, record: Record) -> datetime | None:
+        """When it was made there."""
+
+    @abstractmethod
+    def changed(self, record: Record) -> datetime | None:
+        """When it was changed there last, by whomever."""
+
+    @abstractmethod
+    def ended(self, record: Record) -> bool:
+        """Whether nothing of it is kept equal any more, as it became something else there."""
+
+    async def pages(self, after: str | None) -> AsyncIterator[Page]:
+        """All pages after one."""
+        while True:
+            found = await self.page(after)
+            yield found
+            if found.after is None:
+                return
+            after = found.after

@@ -1,0 +1,68 @@
+"""The door of every route: who comes, and whether `access_rules` lets them in. Routes get it without asking for it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from fastapi import Request, Response
+
+from workers.control_room import rendering
+from workers.gateway import sessions
+from workers.gateway.access import Access, Client
+from workers.gateway.access_rules import RULES
+from workers.gateway.control_pages import shown
+from workers.gateway.parts import Parts, TheParts
+from workers.gateway.problems import Refusal
+
+PAGES = "/control"
+"""Below it a browser's session counts; the API takes bearer tokens only, which no foreign web page can make a browser send."""
+
+
+class Closed(Exception):
+    """A browser asked for a page that is not for who sits before it; the message says what it would take."""
+
+
+async def admit(request: Request, parts: TheParts) -> None:
+    """Let in whom the route is for, and keep for it who that is (`parts.TheClient`, `sessions.TheVisitor`).
+
+    Raises:
+        SignInFirst: a browser asks for a page without a session.
+        Closed: it asks for one that is not for them.
+        Refusal: 401, no or a wrong token; 403, not for the roles or teams that they have; 421 and 429 as `Guard.client`.
+    """
+    path = request.scope["route"].path
+    rule = RULES.get(f"{request.method} {path}")
+    if rule is None:
+        raise Refusal(403, "not-your-role", "Nobody may do this: workers/gateway/access_rules.py has no line for it.")
+    if not rule.roles or (rule.link and {"until", "signature"} <= request.query_params.keys()):
+        return
+    client = await _client(request, parts, path)
+    rendering.OPENS.set(frozenset(where for where in rendering.PLACES if opens(client.access, where)))
+    rendering.SIGNED_IN.set(parts.guard.locked)
+    request.state.access = client.access
+    try:
+        request.state.client = replace(client, access=rule.narrowed(client.access))
+    except Refusal as refusal:
+        if path.startswith(PAGES) and "text/html" in request.headers.get("accept", ""):
+            raise Closed(refusal.problem.detail) from None
+        raise
+
+
+async def to_closed(_request: Request, error: Exception) -> Response:
+    """How the app answers `Closed`."""
+    return shown("message.html", status=403, active="", title="This page is not for you", text=str(error))
+
+
+def opens(access: Access, page: str) -> bool:
+    """Whether somebody may open a page."""
+    try:
+        RULES[f"GET {page}"].narrowed(access)
+    except (Refusal, KeyError):
+        return False
+    return True
+
+
+async def _client(request: Request, parts: Parts, path: str) -> Client:
+    if path.startswith(PAGES) and parts.guard.locked and "authorization" not in request.headers:
+        return await sessions.client_of(request, parts)
+    return await parts.guard.client(request)

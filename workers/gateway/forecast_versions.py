@@ -1,0 +1,61 @@
+"""Versions of forecasts that were composed: who asked for them, why, and who let them out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from psycopg import AsyncConnection
+from psycopg.rows import DictRow, class_row
+
+_VERSIONS = """
+    SELECT p.version, p.forecast_id, p.organisation, p.months[1] AS first, p.months[cardinality(p.months)] AS last,
+        p.made_at, r.reason, r.asked_by, l.choice, l.level, l.decided_by, l.comment, l.decided_at,
+        (p.facts->>'total')::float8 AS total, (p.facts->>'overrides')::int AS overrides,
+        (p.facts->>'change_percent_to_former')::float8 AS change_percent,
+        ARRAY(SELECT DISTINCT target FROM forecasting.sendings s
+              WHERE s.version = p.version AND s.state = 'delivered' ORDER BY target) AS in_use
+    FROM forecasting.publications p JOIN forecasting.reviews r USING (forecast_id)
+    LEFT JOIN forecasting.releases l ON l.version = p.version
+    WHERE %(organisation)s::text IS NULL OR p.organisation = %(organisation)s
+    ORDER BY p.id DESC LIMIT %(limit)s
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class VersionLine:
+    """A version in short."""
+
+    version: str
+    forecast_id: str
+    organisation: str
+    first: str
+    """Month, ``2026-01``."""
+    last: str
+    made_at: datetime
+    reason: str
+    """Why the review was made: schedule, fresh_data, large_change, drift, by_hand."""
+    asked_by: str
+    choice: str | None
+    """``approve`` or ``reject``; None: nobody decided yet."""
+    level: str | None
+    """Whose approval it needed; ``none``: nobody's."""
+    decided_by: str | None
+    comment: str | None
+    decided_at: datetime | None
+    total: float | None
+    """Of all months, in the data's unit."""
+    overrides: int | None
+    change_percent: float | None
+    """Of the total against what was published before."""
+    in_use: list[str]
+    """Targets that got it."""
+
+
+async def versions(
+    connection: AsyncConnection[DictRow], *, organisation: str | None = None, limit: int = 50
+) -> list[VersionLine]:
+    """The newest first."""
+    async with connection.cursor(row_factory=class_row(VersionLine)) as cursor:
+        await cursor.execute(_VERSIONS, {"organisation": organisation, "limit": limit})
+        return await cursor.fetchall()

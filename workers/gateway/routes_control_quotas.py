@@ -1,0 +1,55 @@
+"""``/control/quotas``: versions and reviews of quotas, and each review by unit."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Query
+from fastapi.responses import HTMLResponse
+
+from workers.gateway.control_pages import Team, missing, shown
+from workers.gateway.parts import TheParts
+from workers.gateway.quota_board import UnknownReview, read
+from workers.gateway.sessions import TheVisitor
+from workers.gateway.waiting import instance_of, open_tasks
+from workers.quota_approval.adapters import overview, roll_up
+from workers.quota_approval.domain.cases import REASON_WORDS
+
+router = APIRouter(prefix="/control/quotas", include_in_schema=False)
+
+REVIEWS = 30
+
+
+@router.get("")
+async def get_quotas(parts: TheParts, _visitor: TheVisitor, team: Team = "") -> HTMLResponse:
+    """All organisations: what is in force, versions with their days, and reviews."""
+    async with parts.pool.connection() as connection:
+        organisations = await overview.organisations(connection)
+        reviews = await overview.reviews(connection, limit=REVIEWS)
+        versions = await overview.history(connection, None)
+        force = {one.organisation: one for one in await roll_up.in_force(connection)}
+        cases = {one.quota_id: await instance_of(connection, one.quota_id) for one in reviews if one.state == "open"}
+        waiting = {name: await open_tasks(connection, instance) for name, instance in cases.items()}
+    return shown(
+        "quotas.html", active="quotas", organisations=organisations, reviews=reviews, versions=versions, force=force,
+        cases=cases, waiting=waiting, team=team, tasklist=parts.board.home(),
+    )  # fmt: skip
+
+
+@router.get("/{quota_id}")
+async def get_quota(
+    quota_id: Annotated[str, Path(pattern=r"^[^\x00]{1,200}$")],
+    parts: TheParts,
+    _visitor: TheVisitor,
+    node: Annotated[str, Query(max_length=200, pattern=r"^[^\x00]*$")] = "",
+    team: Team = "",
+) -> HTMLResponse:
+    """One review from one of its units on; a team begins with the unit that is called as it is."""
+    async with parts.pool.connection() as connection:
+        try:
+            found = await read(connection, parts.settings, quota_id, node or None, team or None)
+        except UnknownReview as error:
+            return missing("No such quotas", f"{error} Was the address cut off?")
+    return shown(
+        "quota.html", active="quotas", found=found, team=team, reasons=REASON_WORDS, tasklist=parts.board.home(),
+    )  # fmt: skip

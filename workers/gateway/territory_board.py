@@ -1,0 +1,126 @@
+"""One alignment as its page shows it: today, proposed and edited side by side, each rep's territory, and what changes hands."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from workers.gateway.waiting import Waiting, instance_of, open_tasks
+from workers.territory_alignment.adapters import overview, plans
+from workers.territory_alignment.domain.planning import Move, RepLoad, Scenario
+from workers.territory_alignment.domain.showing import FIGURES
+
+LISTED = 200
+"""Reps or accounts of a page, the largest first; the count tells how many there are."""
+
+
+class UnknownAlignment(LookupError):
+    """There is no such alignment, or it has no such plan or region."""
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """Maps of today and of a plan."""
+
+    label: str
+    version: str
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
+class Board:
+    """The page."""
+
+    story: overview.AlignmentStory
+    published: overview.PublishedVersion | None
+    """What was put down for approval last."""
+    instance: int | None
+    tasks: Sequence[Waiting]
+    version: str | None
+    """The plan that is shown; None: nothing was planned yet."""
+    scenarios: Sequence[Scenario]
+    """Today, as proposed at first, and the plan that is shown if it is another."""
+    pictures: Sequence[Picture]
+    regions: Sequence[str]
+    region: str | None
+    """None: all."""
+    lost: bool
+    """No region is called as the team that was asked for."""
+    reps: Sequence[RepLoad]
+    """The fullest first, at most `LISTED`."""
+    rep_count: int
+    moves: Sequence[Move]
+    """The largest first, at most `LISTED`."""
+    move_count: int
+
+    @property
+    def figures(self) -> list[tuple[str, list[str]]]:
+        """What people compare plans by: words, and one text for each scenario."""
+        return [
+            (words, [form.format(one.kpis[name]) if name in one.kpis else "" for one in self.scenarios])
+            for name, (words, form) in FIGURES.items()
+        ]
+
+
+async def read(
+    connection: overview.Connection,
+    alignment_id: str,
+    picture: Callable[[str], str],
+    *,
+    version: str | None,
+    region: str | None,
+    team: str | None,
+) -> Board:
+    """An alignment by one of its plans (None: the one on the table) and regions (None: all).
+
+    Raises:
+        UnknownAlignment: there is none, or it has no such plan or region.
+    """
+    story = await overview.story(connection, alignment_id)
+    if story is None:
+        raise UnknownAlignment(f"There is no alignment {alignment_id}.")
+    labels = {one.version: one.label for one in story.scenarios}
+    shown = version or story.line.plan_version
+    if version is not None and version not in labels:
+        raise UnknownAlignment(f"The alignment {alignment_id} has no plan {version}.")
+    organisation = story.line.organisation
+    instance = await instance_of(connection, alignment_id)
+    regions = await overview.regions(connection, organisation)
+    if region is not None and region not in regions:
+        raise UnknownAlignment(f"{organisation} has no region {region!r}.")
+    lost = region is None and bool(team) and team not in regions
+    region = region if region is not None else team if team in regions else None
+    reps: Sequence[RepLoad] = []
+    moves: Sequence[Move] = []
+    count = 0
+    if shown is not None:
+        reps = sorted(await plans.loads(connection, organisation, shown, region), key=_fullness, reverse=True)
+        moves, count = await plans.moves(connection, organisation, shown, region, LISTED)
+    return Board(
+        story=story,
+        published=None if story.line.version is None else await overview.published(connection, story.line.version),
+        instance=instance,
+        tasks=await open_tasks(connection, instance),
+        version=shown,
+        scenarios=await plans.scenarios(connection, alignment_id, shown) if shown in labels else [],
+        pictures=[
+            Picture(labels[name], name, picture(name))
+            for name in await overview.drawn(connection, _sides(list(labels), shown))
+        ],
+        regions=regions,
+        region=region,
+        lost=lost,
+        reps=reps[:LISTED],
+        rep_count=len(reps),
+        moves=moves,
+        move_count=count,
+    )
+
+
+def _sides(versions: Sequence[str], shown: str | None) -> list[str]:
+    """What was proposed at first, and the plan that is shown."""
+    return list(dict.fromkeys([*versions[:1], *(one for one in versions if one == shown)]))
+
+
+def _fullness(load: RepLoad) -> float:
+    return load.hours / load.capacity if load.capacity else load.hours
