@@ -21,7 +21,9 @@ from workers.operations.audit import Actor
 from workers.runtime.canary import LOOK_SECONDS, split_of
 from workers.runtime.deployment import DeploymentRefused, deploy
 from workers.versions import shares
+from workers.versions.applying import apply_plan
 from workers.versions.errors import NotNow
+from workers.versions.planning import make_plan
 
 ANA = Actor("ana", "try the new rules on a few")
 
@@ -29,9 +31,9 @@ ANA = Actor("ana", "try the new rules on a few")
 class Street(House):
     """A house whose diagrams change."""
 
-    async def redraw(self, old: str, new: str) -> None:
-        """Deploy with the diagram changed; it stays as it was if the deployment is refused."""
-        path = self.settings.models / "bpmn/lead_routing.bpmn"
+    async def redraw(self, old: str, new: str, file: str = "bpmn/lead_routing.bpmn") -> None:
+        """Deploy with a file changed; it stays as it was if the deployment is refused."""
+        path = self.settings.models / file
         text = path.read_text()
         assert old in text
         path.write_text(text.replace(old, new))
@@ -134,6 +136,32 @@ async def test_a_share_of_new_leads_gets_the_new_version_and_none_after_the_way_
     assert [(one["action"], one["outcome"]) for one in actions] == [
         (f"version.{what}", "done") for what in ("hold", "share", "rollback", "promote")
     ]
+
+
+async def test_who_is_moved_is_decided_by_the_new_tables_and_the_others_by_those_they_began_with(street: Street) -> None:
+    moved, stays = [await street.lead(email=None, phone=None, external_id=name) for name in ("a", "b")]
+    tasks = {lead_id: await street.task(lead_id, "correct_lead") for lead_id in (moved, stays)}
+    table = "dmn/lead_routing_rules.dmn"
+    await street.redraw("Mid-market: 100 employees or more", "Mid-market, as we say now", table)
+    await street.tell()
+    async with street.pool.connection() as connection:
+        plan = await make_plan(
+            connection, "lead_routing", 1, 2, engine_version=await street.engine_version(), made_by="ana"
+        )
+    assert {one.case: (one.waits_at, one.can) for one in plan.instances} == dict.fromkeys(
+        (moved, stays), (["correct_lead"], True)
+    )
+    plan = plan.model_copy(update={"instances": [one for one in plan.instances if one.case == moved]})
+    report = await apply_plan(street.pool, street.client, plan, ANA, engine_version=plan.engine)
+    assert report.counts == {"moved": 1}
+    for number, (lead_id, task) in enumerate(tasks.items()):
+        corrected = task.variables["corrected"] | {"email": f"x@company-{number}.example", "company": f"Company {number}"}
+        await street.complete(lead_id, "correct_lead", correction_outcome="corrected", corrected=corrected)
+    said = {}
+    for lead_id in tasks:
+        said[lead_id] = (await street.task(lead_id, "accept_lead")).variables["routing"]["why"][0]
+    assert said == {moved: "Mid-market, as we say now", stays: "Mid-market: 100 employees or more"}
+    assert await street.version(moved) == 2
 
 
 async def test_a_lead_goes_on_where_it_is_if_the_engine_refuses_to_move_it(street: Street) -> None:

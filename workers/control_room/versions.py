@@ -12,7 +12,7 @@ from workers.control_room.reading import read_rows
 
 # Since there are two, not by the page's period: before, there is nothing to hold against each other.
 _SIDES = """
-    SELECT s.process, s.share, s.since, s.set_at, s.set_by, s.why, s.canary_key IS NULL AS waiting,
+    SELECT s.process, s.share, s.since, s.set_at, s.set_by, s.why,
            side.canary, side.version, side.key, coalesce(p.version_tag, '') AS tag, ran.*,
            (SELECT count(*) FROM control.instances o WHERE o.process_key = side.key AND o.ended_at IS NULL) AS running,
            (SELECT count(*) FROM control.incidents f WHERE f.process_key = side.key AND f.raised_at >= s.since) AS incidents,
@@ -31,7 +31,7 @@ _SIDES = """
         FROM control.instances i LEFT JOIN control.lead_speed l ON l.instance_key = i.key
         WHERE i.process_key = side.key AND i.started_at >= s.since
     ) AS ran
-    WHERE side.key IS NOT NULL
+    WHERE side.key IS NOT NULL AND (%(process)s::text IS NULL OR s.process = %(process)s)
     ORDER BY s.process, side.canary
 """
 
@@ -72,10 +72,10 @@ class Pair:
     """New instances that kept the newest version, because the engine refused to move them."""
 
 
-async def side_by_side(connection: AsyncConnection[DictRow]) -> list[Pair]:
-    """The processes whose new instances do not all get the newest version."""
+async def side_by_side(connection: AsyncConnection[DictRow], process: str | None = None) -> list[Pair]:
+    """The processes whose new instances do not all get the newest version; of one, if it is named."""
     pairs: dict[str, Pair] = {}
-    for row in await read_rows(connection, _SIDES, {}):
+    for row in await read_rows(connection, _SIDES, {"process": process}):
         share = row["share"] if row["canary"] else 1 - row["share"]
         side = Side(
             row["version"],

@@ -98,6 +98,8 @@ RULES: Mapping[str, Rule] = {
     "GET /control/processes/{process}/instances": READ,
     "GET /control/processes/{process}/paths": READ,
     "GET /control/processes/{process}/compare": READ,
+    "GET /control/processes/{process}/versions": READ,
+    "POST /control/processes/{process}/versions": REPAIR,
     "GET /control/processes/{process}/log": ANALYSE,
     "GET /control/forecasts": READ,
     "GET /control/forecasts/{version}": READ,

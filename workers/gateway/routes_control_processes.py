@@ -8,7 +8,7 @@ from fastapi import APIRouter, Path, Query, Response
 from fastapi.responses import HTMLResponse, JSONResponse
 from starlette.background import BackgroundTask
 
-from workers.control_room import comparing, processes, rendering
+from workers.control_room import comparing, processes, rendering, versions
 from workers.control_room.processes import Measure
 from workers.gateway.control_pages import HEADERS, PERIODS, TheView, missing, shared, shown
 from workers.gateway.parts import TheParts
@@ -32,7 +32,10 @@ async def get_processes(parts: TheParts, view: TheView, _visitor: TheVisitor) ->
     async def page() -> str:
         async with parts.pool.connection() as connection:
             found = await processes.overview(connection, view.scope)
-        return rendering.render("processes.html", active="processes", view=view, periods=PERIODS, found=found)
+            pairs = await versions.side_by_side(connection)
+        return rendering.render(
+            "processes.html", active="processes", view=view, periods=PERIODS, found=found, pairs=pairs
+        )
 
     return HTMLResponse(await shared(parts, view, "processes", page), headers=HEADERS)
 

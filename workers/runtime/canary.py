@@ -15,6 +15,7 @@ import hashlib
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import psycopg
 import structlog
@@ -22,8 +23,10 @@ from psycopg.rows import DictRow
 
 from workers.runtime import metrics
 from workers.runtime.database import Pool
-from workers.runtime.zeebe import ZeebeClient
 from workers.runtime.zeebe_types import Job, Refused
+
+if TYPE_CHECKING:
+    from workers.runtime.zeebe import ZeebeClient  # with gRPC, which the gateway does without
 
 log = structlog.get_logger()
 

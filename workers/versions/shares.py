@@ -55,10 +55,10 @@ async def hold(pool: Pool, process: str, actor: Actor, engine_version: EngineVer
         NoSuchVersion: there is no such process.
         NotNow: it is held already, or has a canary, or is a process that can't be placed.
     """
-    rules = rules_of(await engine_version())
     async with pool.connection() as connection:
         if (row := await _split(connection, process)) is not None:
             raise NotNow(f"There is nothing to hold. {_of(row)}")
+        rules = rules_of(await engine_version())
         newest = (await versions_of(connection, process))[0]
         found = _checked(process, newest, newest, rules)
         entry = await _begin(connection, actor, "version.hold", process, None)
@@ -79,7 +79,6 @@ async def set_share(
     """
     if not 0 <= share <= 1:
         raise NotNow("A share lies between 0 % and 100 %.")
-    rules = rules_of(await engine_version())
     async with pool.connection() as connection:
         row = await _split(connection, process)
         if row is not None:
@@ -94,7 +93,7 @@ async def set_share(
         newest, other = versions[0], versions[1] if stable is None else pick(versions, stable)
         if other.version >= newest.version:
             raise NotNow(f"Version {newest.version} is the newest: name an older one as the stable one.")
-        found = _checked(process, newest, other, rules)
+        found = _checked(process, newest, other, rules_of(await engine_version()))
         entry = await _begin(connection, actor, "version.share", process, None)
         await _insert(connection, actor, other, newest, share, found)
         return await _settle(connection, entry, process)
