@@ -138,7 +138,9 @@ async def test_a_share_of_new_leads_gets_the_new_version_and_none_after_the_way_
     ]
 
 
-async def test_who_is_moved_is_decided_by_the_new_tables_and_the_others_by_those_they_began_with(street: Street) -> None:
+async def test_who_is_moved_is_decided_by_the_new_tables_and_the_others_by_those_they_began_with(
+    street: Street,
+) -> None:
     moved, stays = [await street.lead(email=None, phone=None, external_id=name) for name in ("a", "b")]
     tasks = {lead_id: await street.task(lead_id, "correct_lead") for lead_id in (moved, stays)}
     table = "dmn/lead_routing_rules.dmn"
@@ -155,7 +157,10 @@ async def test_who_is_moved_is_decided_by_the_new_tables_and_the_others_by_those
     report = await apply_plan(street.pool, street.client, plan, ANA, engine_version=plan.engine)
     assert report.counts == {"moved": 1}
     for number, (lead_id, task) in enumerate(tasks.items()):
-        corrected = task.variables["corrected"] | {"email": f"x@company-{number}.example", "company": f"Company {number}"}
+        corrected = task.variables["corrected"] | {
+            "email": f"x@company-{number}.example",
+            "company": f"Company {number}",
+        }
         await street.complete(lead_id, "correct_lead", correction_outcome="corrected", corrected=corrected)
     said = {}
     for lead_id in tasks:

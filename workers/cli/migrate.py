@@ -58,7 +58,7 @@ def plan(
 
 @app.command("apply")
 def apply_(
-    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="The plan.")],
+    file: Annotated[Path, typer.Argument(help="The plan, as `fairlead migrate plan` wrote it.")],
     why: Why,
     at_most: Annotated[int | None, typer.Option(min=1, help="Move so many now; the same call goes on later.")] = None,
     by: By = None,
@@ -84,6 +84,8 @@ def apply_(
                 f"{found.target.version}?", abort=True, err=True,
             )  # fmt: skip
         report = support.run(work)
+    except OSError as error:
+        support.fail(f"{file} can't be read: {error.strerror}.")
     except VersionError as error:
         support.fail(str(error))
     _tell_report(report)

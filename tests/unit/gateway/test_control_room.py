@@ -173,7 +173,7 @@ async def test_a_script_in_a_lead_s_name_stays_text(client: Client, log: EngineL
 async def test_every_link_of_a_page_opens(client: Client, log: EngineLog) -> None:
     seen: set[str] = set()
     waiting = ["/control"]
-    while waiting and len(seen) < 150:
+    while waiting and len(seen) < 200:
         address = waiting.pop().replace("&amp;", "&")
         if address in seen:
             continue
@@ -186,7 +186,7 @@ async def test_every_link_of_a_page_opens(client: Client, log: EngineLog) -> Non
     assert {
         "/control/leads/met", "/control/instances/N", "/control/instances/N/path.json", "/control/processes/lead_routing",
         "/control/processes/lead_routing/instances", "/control/processes/lead_routing/paths", LOG,
-        "/control/processes/lead_routing/compare", "/control/diagrams/N.bpmn", "/control/diagrams/N/figures.json",
+        "/control/processes/lead_routing/compare", "/control/processes/lead_routing/versions", "/control/diagrams/N.bpmn", "/control/diagrams/N/figures.json",
     } <= kinds  # fmt: skip
 
 

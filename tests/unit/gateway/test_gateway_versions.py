@@ -65,10 +65,11 @@ async def test_both_versions_are_seen_and_shares_changed_with_a_reason(client: C
         # As if there had been two since before these leads came.
         await connection.execute("UPDATE runtime.version_splits SET since = now() - interval '1 day'")
         query = """
-            SELECT i.version, count(*) AS started, percentile_cont(0.5) WITHIN GROUP (ORDER BY
+            SELECT p.version, count(*) AS started, percentile_cont(0.5) WITHIN GROUP (ORDER BY
                    extract(epoch FROM i.ended_at - i.started_at)::float8) FILTER (WHERE i.completed) AS p50,
                    avg((l.sla_breaches = 0)::int) FILTER (WHERE l.accepted_at IS NOT NULL OR l.sla_breaches > 0)::float8 AS met
-            FROM control.instances i JOIN routing.leads l ON l.process_instance_key = i.key GROUP BY 1 ORDER BY 1
+            FROM control.instances i JOIN control.processes p ON p.key = i.process_key
+            JOIN routing.leads l ON l.process_instance_key = i.key GROUP BY 1 ORDER BY 1
         """
         rows = await (await connection.execute(query)).fetchall()
     overview = (await client.get("/control/processes")).text
