@@ -1,4 +1,7 @@
-"""What the control room says of the instances that a process test ran: they did what their diagram allows."""
+"""What the control room says of the instances that a process test ran: they did what their diagram allows.
+
+Those that were moved to another version are taken for placed by a canary: records do not tell who moved them.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +36,9 @@ def deviations(records: Sequence[Record]) -> dict[str, list[tuple[str, str]]]:
     found: dict[str, list[tuple[str, str]]] = defaultdict(list)
     for key, row in read["PROCESS_INSTANCE"].get("instances", {}).items():
         if row.get("ended_at"):
-            found[row["process"]] += path_of(steps[key], diagrams, row["process_key"], modified.get(key)).deviations
+            found[row["process"]] += path_of(
+                steps[key], diagrams, row["process_key"], modified.get(key), placed=True
+            ).deviations
     return found
 
 

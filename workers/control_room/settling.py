@@ -51,6 +51,10 @@ _STEPS = """
     FROM control.elements WHERE instance_key = ANY(%(keys)s) ORDER BY key
 """
 _MODIFIED = "SELECT instance_key, elements FROM control.modifications WHERE instance_key = ANY(%(keys)s)"
+_PLACED = """
+    SELECT process_instance_key FROM runtime.version_choices
+    WHERE process_instance_key = ANY(%(keys)s) AND placed_at IS NOT NULL AND refused IS NULL
+"""
 _DIAGRAMS = "SELECT key, diagram FROM control.processes WHERE key = ANY(%(keys)s)"
 _FORGET = (
     "DELETE FROM control.paths WHERE key = ANY(%(keys)s)",
@@ -92,12 +96,18 @@ class Path:
 
 
 def path_of(
-    steps: Sequence[Step], diagrams: Mapping[int, Diagram], process_key: int, modified: Iterable[str] | None = None
+    steps: Sequence[Step],
+    diagrams: Mapping[int, Diagram],
+    process_key: int,
+    modified: Iterable[str] | None = None,
+    *,
+    placed: bool = False,
 ) -> Path:
     """What one instance did; `steps` are all that it had, by key.
 
-    `modified` are the elements that an operator began; None: nobody modified it. Without the diagram of its version it is not
-    known what deviates; what an operator changed explains itself.
+    `modified` are the elements that an operator began; None: nobody modified it. `placed`: a canary moved it to its version
+    before its first task, which is no deviation. Without the diagram of its version it is not known what deviates; what
+    an operator changed explains itself.
     """
     by_key = {step.key: step for step in steps}
     # A container's steps come after it; those in a multi-instance body are no part of the path.
@@ -115,7 +125,7 @@ def path_of(
     )
     if modified is not None:
         found.update((MODIFIED, element) for element in (tuple(modified) or ("",)))
-    if any(step.process_key != process_key for step in steps):
+    if any(step.process_key != process_key and (not placed or step.kind in ACTIVITIES) for step in steps):
         found[MIGRATED, ""] = 1
     elif modified is None and process_key in diagrams:
         for element, times in unexplained(diagrams[process_key], steps).items():
@@ -179,6 +189,7 @@ async def _settle(connection: AsyncConnection[DictRow], heads: Sequence[DictRow]
     modified: dict[int, list[str]] = defaultdict(list)
     for row in await read_rows(connection, _MODIFIED, keys):
         modified[row["instance_key"]] += row["elements"]
+    placed = {row["process_instance_key"] for row in await read_rows(connection, _PLACED, keys)}
     versions = {head["process_key"] for head in heads} | {one.process_key for each in steps.values() for one in each}
     found = await read_rows(connection, _DIAGRAMS, {"keys": list(versions)})
     diagrams = {row["key"]: read_diagram(row["diagram"]) for row in found}
@@ -188,7 +199,8 @@ async def _settle(connection: AsyncConnection[DictRow], heads: Sequence[DictRow]
     for head in heads:
         if head["started_at"] is None:  # its beginning was never read
             continue
-        path = path_of(steps[head["key"]], diagrams, head["process_key"], modified.get(head["key"]))
+        key, version = head["key"], head["process_key"]
+        path = path_of(steps[key], diagrams, version, modified.get(key), placed=key in placed)
         deviations = dict(path.deviations)
         if head["completed"] is False and head["parent_key"] is None:  # another one goes with the one that called it
             deviations[CANCELLED, ""] = 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import count
 
 import pytest
@@ -98,6 +99,9 @@ def test_an_operator_another_version_and_an_unknown_element_are_named() -> None:
     assert deviations(jumped, []) == {("modified", ""): 1}
     moved = [*steps("start", "a"), Step(9, "b", "SERVICE_TASK", 1, True, 10, 8)]
     assert path_of(moved, {7: read_diagram(DIAGRAM)}, 8).deviations == {("migrated", ""): 1}
+    assert path_of(moved, {7: read_diagram(DIAGRAM)}, 8, placed=True).deviations == {("migrated", ""): 1}, "too late"
+    begun = [replace(one, process_key=7 if number == 0 else 8) for number, one in enumerate(moved)]
+    assert path_of(begun, {7: read_diagram(DIAGRAM), 8: read_diagram(DIAGRAM)}, 8, placed=True).deviations == {}
     assert deviations(steps("start", "a", "z"))[("unknown", "z")] == 1
     assert path_of(jumped, {}, 7).deviations == {}, "without its diagram nothing is known"
 
