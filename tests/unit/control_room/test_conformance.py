@@ -100,7 +100,7 @@ def test_an_operator_another_version_and_an_unknown_element_are_named() -> None:
     moved = [*steps("start", "a"), Step(9, "b", "SERVICE_TASK", 1, True, 10, 8)]
     assert path_of(moved, {7: read_diagram(DIAGRAM)}, 8).deviations == {("migrated", ""): 1}
     assert path_of(moved, {7: read_diagram(DIAGRAM)}, 8, placed=True).deviations == {("migrated", ""): 1}, "too late"
-    begun = [replace(one, process_key=7 if number == 0 else 8) for number, one in enumerate(moved)]
+    begun = [replace(one, process_key=7 if number == 0 else 8) for number, one in enumerate(steps("start", "a"))]
     assert path_of(begun, {7: read_diagram(DIAGRAM), 8: read_diagram(DIAGRAM)}, 8, placed=True).deviations == {}
     assert deviations(steps("start", "a", "z"))[("unknown", "z")] == 1
     assert path_of(jumped, {}, 7).deviations == {}, "without its diagram nothing is known"
