@@ -137,6 +137,7 @@ def addresses(room: Room) -> dict[str, str]:
         "instance": f"/control/instances/{case.instance}",
         "paths": "/control/processes/order_paper/paths",
         "versions": "/control/processes/order_paper/compare",
+        "shares": "/control/processes/order_paper/versions",
         "operations": "/control/operations",
     }
 
