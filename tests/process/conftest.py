@@ -76,7 +76,7 @@ def engine() -> Iterator[EmbeddedEngine]:
         for process in PROCESSES:
             SEEN.elements[process] |= running.completed_elements(process)
             SEEN.flows[process] |= running.taken_flows(process)
-        for process, found in deviations(running.records()).items():
+        for process, found in deviations(running.records(), placed=True).items():
             SEEN.deviations.setdefault(process, []).extend(found)
         SEEN.tests += 1
 

@@ -1,6 +1,4 @@
 """What the control room says of the instances that a process test ran: they did what their diagram allows.
-
-Those that were moved to another version are taken for placed by a canary: records do not tell who moved them.
 """
 
 from __future__ import annotations
@@ -15,8 +13,12 @@ from workers.control_room.settling import path_of
 from workers.engine.records import Record
 
 
-def deviations(records: Sequence[Record]) -> dict[str, list[tuple[str, str]]]:
-    """By process, kind and element of what deviates in the instances that have ended, read as the read model reads them."""
+def deviations(records: Sequence[Record], *, placed: bool) -> dict[str, list[tuple[str, str]]]:
+    """By process, kind and element of what deviates in the instances that have ended, read as the read model reads them.
+
+    `placed`: whether a canary moved those that were moved to another version, which is no deviation; records do not
+    tell who did.
+    """
     read = {
         kind.value_type: rows_of(
             kind,
@@ -37,7 +39,7 @@ def deviations(records: Sequence[Record]) -> dict[str, list[tuple[str, str]]]:
     for key, row in read["PROCESS_INSTANCE"].get("instances", {}).items():
         if row.get("ended_at"):
             found[row["process"]] += path_of(
-                steps[key], diagrams, row["process_key"], modified.get(key), placed=True
+                steps[key], diagrams, row["process_key"], modified.get(key), placed=placed
             ).deviations
     return found
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import structlog
 
 from workers.control_room.expiring import Expiring
@@ -12,7 +10,7 @@ from workers.control_room.following import Follower, forget
 from workers.control_room.kpis import Gauges
 from workers.control_room.settling import Settling
 from workers.runtime.database import open_pool
-from workers.runtime.housekeeping import asked_to_stop, ended, regularly
+from workers.runtime.housekeeping import asked_to_stop, beside
 from workers.runtime.probes import Probes, State
 from workers.settings import Settings
 
@@ -44,15 +42,14 @@ async def serve(settings: Settings, metrics_port: int) -> None:
             log.info("read model started", action="readmodel_started", records=settings.records_url)
             gauges = Gauges(pool)
             expiring = Expiring(pool, settings.control_room.keep_days)
-            chores = [
-                asyncio.create_task(regularly("kpis", KPI_SECONDS, gauges.measure)),
-                asyncio.create_task(regularly("paths", SETTLE_SECONDS, Settling(pool).catch_up)),
-                asyncio.create_task(regularly("read model's expiry", EXPIRY_SECONDS, expiring.sweep)),
-            ]
             try:
-                await follower.run(stop)
+                async with beside(
+                    ("kpis", KPI_SECONDS, gauges.measure),
+                    ("paths", SETTLE_SECONDS, Settling(pool).catch_up),
+                    ("read model's expiry", EXPIRY_SECONDS, expiring.sweep),
+                ):
+                    await follower.run(stop)
             finally:
-                await ended(chores)
                 gauges.close()
                 probes.close()
         log.info("read model stopped", action="readmodel_stopped")

@@ -37,8 +37,9 @@ async def admit(request: Request, parts: TheParts) -> None:
     if not rule.roles or (rule.link and {"until", "signature"} <= request.query_params.keys()):
         return
     client = await _client(request, parts, path)
-    rendering.OPENS.set(frozenset(where for where in rendering.PLACES if opens(client.access, where)))
-    rendering.SIGNED_IN.set(parts.guard.locked)
+    if path.startswith(PAGES):
+        rendering.OPENS.set(frozenset(where for where in rendering.PLACES if opens(client.access, where)))
+        rendering.SIGNED_IN.set(parts.guard.locked)
     request.state.access = client.access
     try:
         request.state.client = replace(client, access=rule.narrowed(client.access))

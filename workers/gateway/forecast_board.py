@@ -17,6 +17,7 @@ from workers.gateway.forecast_answers import AccuracyView, Change, ForecastView,
 from workers.gateway.forecast_outlook import Stand, stands
 from workers.gateway.forecast_overrides import Overridden, overrides
 from workers.gateway.forecast_periods import months_of, periods_of
+from workers.gateway.forecast_versions import version_before
 
 ALL = 100_000
 """More segments than any version has."""
@@ -132,7 +133,7 @@ async def read(connection: reading.Connection, version: str, segment: str | None
     assert organisation is not None  # the version's row refers to it
     above, inner = parents(list(segments)), members(list(segments))
     actuals = with_sums(inner, view.months, await sales.sales_of(connection, organisation, view.months))
-    former = await reading.version_before(connection, version)
+    former = await version_before(connection, version)
     changes = await _changes(connection, former, version, chosen)
 
     def unit(one: SegmentView, depth: int) -> Unit:

@@ -11,6 +11,7 @@ from workers.forecast_review.domain.upkeep import with_sums
 from workers.gateway import forecast_reading as reading
 from workers.gateway.forecast_answers import Change
 from workers.gateway.forecast_periods import months_of, under_way
+from workers.gateway.forecast_versions import segment_names, version_before
 from workers.office.teams import called
 from workers.quota_approval.adapters import overview, roll_up
 
@@ -85,7 +86,7 @@ async def glances(connection: reading.Connection, team: str | None) -> list[Glan
     found = await connection.execute(_IN_USE)
     shown = []
     for row in await found.fetchall():
-        segments = await reading.segment_names(connection, row["version"])
+        segments = await segment_names(connection, row["version"])
         segment = called(team, segments) if team else TOTAL if TOTAL in segments else segments[0]
         if segment is not None:
             shown.append(await _glance(connection, row["id"], row["name"], row["version"], segment, segments))
@@ -106,7 +107,7 @@ async def _glance(
     chosen = months_of(view.months, quarter)
     final = dict(zip(view.months, one.final, strict=True))
     came = [month for month in chosen if (segment, month) in actuals]
-    former, change = await reading.version_before(connection, version), None
+    former, change = await version_before(connection, version), None
     if former is not None:
         try:
             compared = await reading.compare(connection, former, version, len(segments), within=chosen)

@@ -1,4 +1,4 @@
-"""Versions of forecasts that were composed: who asked for them, why, and who let them out."""
+"""Versions of forecasts that were composed: who asked for them, why, who let them out, and what came before."""
 
 from __future__ import annotations
 
@@ -59,3 +59,27 @@ async def versions(
     async with connection.cursor(row_factory=class_row(VersionLine)) as cursor:
         await cursor.execute(_VERSIONS, {"organisation": organisation, "limit": limit})
         return await cursor.fetchall()
+
+
+async def segment_names(connection: AsyncConnection[DictRow], version: str) -> list[str]:
+    """All segments of a version, sums first; none if there is no such version."""
+    found = await connection.execute(
+        "SELECT segment FROM forecasting.published_segments WHERE version = %s ORDER BY place", (version,)
+    )
+    return [row["segment"] for row in await found.fetchall()]
+
+
+async def version_before(connection: AsyncConnection[DictRow], version: str) -> str | None:
+    """What an organisation worked with before a version of another review; None: with nothing."""
+    found = await connection.execute(
+        """
+        SELECT b.version FROM forecasting.publications p JOIN forecasting.publications b
+            ON b.organisation = p.organisation AND b.forecast_id <> p.forecast_id AND b.id < p.id
+        WHERE p.version = %s AND EXISTS (
+            SELECT FROM forecasting.sendings s WHERE s.version = b.version AND s.state = 'delivered')
+        ORDER BY b.id DESC LIMIT 1
+        """,
+        (version,),
+    )
+    row = await found.fetchone()
+    return None if row is None else str(row["version"])

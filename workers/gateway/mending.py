@@ -7,7 +7,7 @@ import json
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from workers.healing import switch
 from workers.operations import dead_letters, incidents
@@ -15,6 +15,10 @@ from workers.operations.audit import POLICY, Actor
 from workers.operations.model import DeadLetter, Done, Incident, Wanted
 from workers.runtime.database import Pool
 from workers.settings import Settings
+
+if TYPE_CHECKING:
+    from workers.gateway.access import Client
+    from workers.gateway.parts import Form  # which imports this module
 
 AT_ONCE = 500
 """So many can be chosen together."""
@@ -46,13 +50,14 @@ async def open_desk(settings: Settings) -> AsyncIterator[Desk]:
         yield Desk(board, engine)
 
 
-def actor_of(client: str, by: str, why: str) -> Actor:
-    """Who acts. Raises `NotAsked`."""
+def actor_of(client: Client, form: Form) -> Actor:
+    """Who acts, and why; of a person the provider has told the name. Raises `NotAsked`."""
+    by, why = "" if client.person else form.one("by"), form.one("why")
     if not why or len(why) > 500:
         raise NotAsked("Say why in 1 to 500 characters; it is kept in the audit trail.")
     if by.startswith(POLICY) or len(by) > 100:
         raise NotAsked("Give your name in up to 100 characters; names of policies are taken.")
-    return Actor(f"{by} ({client})" if by else client, why)
+    return Actor(f"{by} ({client.actor})" if by else client.actor, why)
 
 
 def keys_of(given: Sequence[str]) -> frozenset[int]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from workers.gateway.waiting import Waiting, instance_of, open_tasks
+from workers.gateway.waiting import Waiting, standing
 from workers.office import links
 from workers.office.teams import called
 from workers.quota_approval.adapters import overview, roll_up
@@ -95,23 +95,22 @@ async def read(
     tree = await roll_up.tree(connection, quota_id, node, current.version if current else None, _buffers(card))
     if tree is None and node is not None:
         raise UnknownReview(f"The review {quota_id} has no rep or unit {node!r}.")
-    instance = await instance_of(connection, quota_id)
-    tasks = await open_tasks(connection, instance)
+    stands = await standing(connection, quota_id)
     entries, broken_at = await overview.trail(connection, quota_id, links.secret_of(settings))
     inside = tree.inside if tree else frozenset()
-    marked = {_node_of(task.mark): task for task in tasks if task.mark}
+    marked = {_node_of(task.mark): task for task in stands.tasks if task.mark}
     cases = [one for one in tree.cases.values() if one.node in inside] if tree else []
     asked = [_asked(one, marked.get(one.node)) for one in cases if one.state == "waiting" or one.node in marked]
     return Board(
         review=review,
-        instance=instance,
+        instance=stands.instance,
         tree=tree,
         lost=lost,
         card=card,
         current=current,
         versions=[one for one in await overview.history(connection, review.organisation) if one.quota_id == quota_id],
         asked=sorted(asked, key=lambda one: (one.since is None, one.since, one.case.node)),
-        others=[one for one in tasks if not one.mark],
+        others=[one for one in stands.tasks if not one.mark],
         objections=[one for one in cases if one.objection],
         trail=[one for one in reversed(entries) if one.node is None or one.node in inside],
         rows=len(entries),

@@ -15,10 +15,10 @@ from workers.gateway import forecast_board as board
 from workers.gateway import forecast_reading as reading
 from workers.gateway.control_pages import Team, missing, shown
 from workers.gateway.forecast_periods import PATTERN, UnknownPeriod
-from workers.gateway.forecast_versions import versions
+from workers.gateway.forecast_versions import segment_names, versions
 from workers.gateway.parts import TheParts
 from workers.gateway.sessions import TheVisitor
-from workers.gateway.waiting import instance_of, open_tasks
+from workers.gateway.waiting import standing
 from workers.office.teams import called
 
 router = APIRouter(prefix="/control/forecasts", include_in_schema=False)
@@ -36,12 +36,11 @@ async def get_forecasts(parts: TheParts, _visitor: TheVisitor, team: Team = "") 
         open_ = (
             await reading.list_forecasts(connection, organisation=None, state="open", limit=REVIEWS, cursor=None)
         ).forecasts
-        cases = {one.forecast_id: await instance_of(connection, one.forecast_id) for one in open_}
-        waiting = {name: await open_tasks(connection, instance) for name, instance in cases.items()}
+        stands = {one.forecast_id: await standing(connection, one.forecast_id) for one in open_}
         found = await versions(connection)
     return shown(
-        "forecasts.html", active="forecasts", organisations=organisations, versions=found, reviews=open_, cases=cases,
-        waiting=waiting, team=team, tasklist=parts.board.home(),
+        "forecasts.html", active="forecasts", organisations=organisations, versions=found, reviews=open_, stands=stands,
+        team=team, tasklist=parts.board.home(),
     )  # fmt: skip
 
 
@@ -58,13 +57,12 @@ async def get_forecast(
     async with parts.pool.connection() as connection:
         try:
             if team and not segment:
-                names = await reading.segment_names(connection, version)
+                names = await segment_names(connection, version)
                 segment = called(team, names) or ""
             found = await board.read(connection, version, segment or None, months)
         except (reading.UnknownVersion, board.UnknownUnit, UnknownPeriod) as error:
             return missing("No such forecast", f"{error} Was the address cut off?")
-        instance = await instance_of(connection, found.view.forecast_id)
-        tasks = await open_tasks(connection, instance)
+        case = await standing(connection, found.view.forecast_id)
 
     def link(unit: str, period: str = months) -> str:
         """Address of a unit of this version, with the filters that are set."""
@@ -72,8 +70,8 @@ async def get_forecast(
         return "?" + urlencode({name: value for name, value in asked.items() if value})
 
     return shown(
-        "forecast.html", active="forecasts", found=found, drawn=_drawn(found), months=months, team=team, tasks=tasks,
-        instance=instance, link=link, across=ACROSS, tasklist=parts.board.home(),
+        "forecast.html", active="forecasts", found=found, drawn=_drawn(found), months=months, team=team, tasks=case.tasks,
+        instance=case.instance, link=link, across=ACROSS, tasklist=parts.board.home(),
         lost=bool(team) and called(team, [one.segment for one in found.view.segments]) is None,
     )  # fmt: skip
 

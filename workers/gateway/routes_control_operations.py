@@ -45,9 +45,7 @@ async def mend(request: Request, parts: TheParts, visitor: TheVisitor) -> HTMLRe
 
 
 async def _mend(parts: Parts, visitor: Visitor, form: Form) -> list[Done]:
-    # Of a person the provider has told the name.
-    by = "" if visitor.client.person else form.one("by")
-    actor = mending.actor_of(visitor.client.actor, by, form.one("why"))
+    actor = mending.actor_of(visitor.client, form)
     if form.one("what") == "healing":
         return [await mending.switch_healing(parts.pool, form.one("how"), actor)]
     keys = mending.keys_of(form.get("key", []))

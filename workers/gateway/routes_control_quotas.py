@@ -11,7 +11,7 @@ from workers.gateway.control_pages import Team, missing, shown
 from workers.gateway.parts import TheParts
 from workers.gateway.quota_board import UnknownReview, read
 from workers.gateway.sessions import TheVisitor
-from workers.gateway.waiting import instance_of, open_tasks
+from workers.gateway.waiting import standing
 from workers.quota_approval.adapters import overview, roll_up
 from workers.quota_approval.domain.cases import REASON_WORDS
 
@@ -28,11 +28,10 @@ async def get_quotas(parts: TheParts, _visitor: TheVisitor, team: Team = "") -> 
         reviews = await overview.reviews(connection, limit=REVIEWS)
         versions = await overview.history(connection, None)
         force = {one.organisation: one for one in await roll_up.in_force(connection)}
-        cases = {one.quota_id: await instance_of(connection, one.quota_id) for one in reviews if one.state == "open"}
-        waiting = {name: await open_tasks(connection, instance) for name, instance in cases.items()}
+        stands = {one.quota_id: await standing(connection, one.quota_id) for one in reviews if one.state == "open"}
     return shown(
         "quotas.html", active="quotas", organisations=organisations, reviews=reviews, versions=versions, force=force,
-        cases=cases, waiting=waiting, team=team, tasklist=parts.board.home(),
+        stands=stands, team=team, tasklist=parts.board.home(),
     )  # fmt: skip
 
 

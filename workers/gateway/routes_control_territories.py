@@ -12,7 +12,7 @@ from workers.gateway.control_pages import Team, missing, shown
 from workers.gateway.parts import TheParts
 from workers.gateway.sessions import TheVisitor
 from workers.gateway.territory_board import UnknownAlignment, read
-from workers.gateway.waiting import instance_of, open_tasks
+from workers.gateway.waiting import standing
 from workers.office import links
 from workers.territory_alignment.adapters import organisations, overview
 from workers.territory_alignment.adapters.pictures import picture_path
@@ -29,15 +29,12 @@ async def get_territories(parts: TheParts, _visitor: TheVisitor, team: Team = ""
         known = await organisations.organisations(connection)
         alignments = await overview.lines(connection)
         versions = {one.id: await overview.history(connection, one.id, limit=20) for one in known}
-        cases = {
-            one.alignment_id: await instance_of(connection, one.alignment_id)
-            for one in alignments
-            if one.state == "open"
+        stands = {
+            one.alignment_id: await standing(connection, one.alignment_id) for one in alignments if one.state == "open"
         }
-        waiting = {name: await open_tasks(connection, instance) for name, instance in cases.items()}
     return shown(
         "territories.html", active="territories", organisations=known, alignments=alignments, versions=versions,
-        cases=cases, waiting=waiting, team=team, tasklist=parts.board.home(),
+        stands=stands, team=team, tasklist=parts.board.home(),
     )  # fmt: skip
 
 

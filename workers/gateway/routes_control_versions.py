@@ -48,9 +48,7 @@ async def change_versions(
 
 
 async def _change(parts: Parts, visitor: Visitor, process: str, form: Form) -> str:
-    # Of a person the provider has told the name.
-    by = "" if visitor.client.person else form.one("by")
-    actor = mending.actor_of(visitor.client.actor, by, form.one("why"))
+    actor = mending.actor_of(visitor.client, form)
 
     async def engine_version() -> str:
         return await _engine_version(parts.settings)

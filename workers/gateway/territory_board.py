@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from workers.gateway.waiting import Waiting, instance_of, open_tasks
+from workers.gateway.waiting import Waiting, standing
 from workers.territory_alignment.adapters import overview, plans
 from workers.territory_alignment.domain.planning import Move, RepLoad, Scenario
 from workers.territory_alignment.domain.showing import FIGURES
@@ -84,7 +84,7 @@ async def read(
     if version is not None and version not in labels:
         raise UnknownAlignment(f"The alignment {alignment_id} has no plan {version}.")
     organisation = story.line.organisation
-    instance = await instance_of(connection, alignment_id)
+    case = await standing(connection, alignment_id)
     regions = await overview.regions(connection, organisation)
     if region is not None and region not in regions:
         raise UnknownAlignment(f"{organisation} has no region {region!r}.")
@@ -99,8 +99,8 @@ async def read(
     return Board(
         story=story,
         published=None if story.line.version is None else await overview.published(connection, story.line.version),
-        instance=instance,
-        tasks=await open_tasks(connection, instance),
+        instance=case.instance,
+        tasks=case.tasks,
         version=shown,
         scenarios=await plans.scenarios(connection, alignment_id, shown) if shown in labels else [],
         pictures=[

@@ -47,16 +47,21 @@ class Waiting:
         return self.assignee or ", ".join(people or self.groups) or "nobody"
 
 
-async def instance_of(connection: AsyncConnection[DictRow], case_id: str) -> int | None:
-    """The process instance of a case; None: it has not begun."""
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where a case is."""
+
+    instance: int | None
+    """Its process instance; None: it has not begun."""
+    tasks: list[Waiting]
+    """The oldest first."""
+
+
+async def standing(connection: AsyncConnection[DictRow], case_id: str) -> Standing:
+    """Where a case is, by its business id."""
     row = await (await connection.execute(_INSTANCE, (case_id,))).fetchone()
-    return None if row is None else int(row["key"])
-
-
-async def open_tasks(connection: AsyncConnection[DictRow], instance: int | None) -> list[Waiting]:
-    """The open user tasks of an instance, the oldest first."""
-    if instance is None:
-        return []
+    if row is None:
+        return Standing(None, [])
     async with connection.cursor(row_factory=class_row(Waiting)) as cursor:
-        await cursor.execute(_TASKS, (instance,))
-        return await cursor.fetchall()
+        await cursor.execute(_TASKS, (row["key"],))
+        return Standing(int(row["key"]), await cursor.fetchall())

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import select
+from collections.abc import AsyncIterator
 from functools import cache
 from pathlib import Path
 
@@ -132,6 +134,20 @@ async def open_pool(dsn: str, *, min_size: int = 1, max_size: int = 10, autocomm
     )
     await pool.open()
     return pool
+
+
+@contextlib.asynccontextmanager
+async def alone(pool: Pool, what: str) -> AsyncIterator[bool]:
+    """Whether nobody else is at work on this, by whatever name it is called; until the block is left nobody else will be.
+
+    An advisory lock on a connection of its own, which may be held for hours: it goes with the connection, whatever kills us.
+
+    Raises:
+        psycopg.OperationalError: the database is away.
+    """
+    async with await AsyncConnection.connect(noticing(str(pool.conninfo)), autocommit=True) as guard:
+        row = await (await guard.execute("SELECT pg_try_advisory_lock(hashtextextended(%s, 0))", (what,))).fetchone()
+        yield row == (True,)
 
 
 async def _check(connection: AsyncConnection[DictRow]) -> None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 import signal
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from typing import Any
 
 import psycopg
@@ -62,3 +63,13 @@ async def regularly(name: str, seconds: float, chore: Chore) -> None:
         if done:
             log.info("chore done", action="chore_done", chore=name, number=done)
         await asyncio.sleep((0.2 if done else seconds) * random.uniform(0.8, 1.2))  # noqa: S311 - not all at once
+
+
+@contextlib.asynccontextmanager
+async def beside(*chores: tuple[str, float, Chore]) -> AsyncIterator[None]:
+    """Do chores `regularly`, each by its name and its seconds, as long as the block runs."""
+    tasks = [asyncio.create_task(regularly(*one)) for one in chores]
+    try:
+        yield
+    finally:
+        await ended(tasks)

@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -22,7 +22,7 @@ from psycopg.rows import DictRow
 from workers.operations import audit
 from workers.operations.audit import Actor
 from workers.runtime.canary import PAUSES
-from workers.runtime.database import Pool
+from workers.runtime.database import Pool, alone
 from workers.runtime.moving import Move, misfit, rules_of
 from workers.runtime.zeebe_types import Refused
 from workers.versions import situation
@@ -96,7 +96,9 @@ async def apply_plan(
     """
     async with pool.connection() as connection:
         _unchanged(plan, await versions_of(connection, plan.process), engine_version)
-    async with _alone(pool, plan.process), pool.connection() as connection:
+    async with alone(pool, f"fairlead migrate {plan.process}") as free, pool.connection() as connection:
+        if not free:
+            raise NotNow(f"Another plan for {plan.process} is being carried out.")
         await connection.set_autocommit(True)
         try:
             return await _Applying(connection, engine, plan).run(actor, at_most)
@@ -131,25 +133,6 @@ def _unchanged(plan: Plan, versions: list[Version], engine_version: str) -> None
         if len(active) < len(one.waits_at) or (why_not := move.hindrances(active)):
             reason = why_not[0] if len(active) == len(one.waits_at) else "it names an element that does not exist"
             raise PlanRefused(f"The plan says that instance {one.key} can be moved, but {reason}.")
-
-
-@contextlib.asynccontextmanager
-async def _alone(pool: Pool, process: str) -> AsyncIterator[None]:
-    """A lock that goes with its connection, so that who was killed holds nobody up."""
-    key = "hashtextextended('fairlead migrate ' || %s, 0)"
-    async with pool.connection() as connection:
-        await connection.set_autocommit(True)
-        try:
-            row = await (await connection.execute(f"SELECT pg_try_advisory_lock({key}) AS got", (process,))).fetchone()
-            if row is None or not row["got"]:
-                raise NotNow(f"Another plan for {process} is being carried out.")
-            try:
-                yield
-            finally:
-                await connection.execute(f"SELECT pg_advisory_unlock({key})", (process,))
-        finally:
-            if not connection.closed:
-                await connection.set_autocommit(False)
 
 
 class _Applying:

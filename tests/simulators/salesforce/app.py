@@ -212,12 +212,7 @@ def create_app(org: Org, door: Door) -> FastAPI:
     @app.patch(ROOT + "/composite/sobjects/{kind}/{key}")
     async def collection(request: Request, version: str, kind: str, key: str) -> list[Json]:
         known(version)
-        body = await body_of(request, dict)
-        records = body.get("records")
-        if not isinstance(records, list) or not body.keys() <= {"allOrNone", "records"}:
-            raise Problem(400, "INVALID_ARGUMENT", "records are required")
-        if len(records) > MOST_RECORDS:
-            raise Problem(400, "EXCEEDED_MAX_SIZE_REQUEST", f"records limit reached: {MOST_RECORDS}")
+        records = await records_of(request)
         for one in records:
             if (
                 not isinstance(one, dict)
@@ -235,13 +230,7 @@ def create_app(org: Org, door: Door) -> FastAPI:
     @app.patch(ROOT + "/composite/sobjects")
     async def by_ids(request: Request, version: str) -> list[Json]:
         known(version)
-        body = await body_of(request, dict)
-        records = body.get("records")
-        if not isinstance(records, list) or not body.keys() <= {"allOrNone", "records"}:
-            raise Problem(400, "INVALID_ARGUMENT", "records are required")
-        if len(records) > MOST_RECORDS:
-            raise Problem(400, "EXCEEDED_MAX_SIZE_REQUEST", f"records limit reached: {MOST_RECORDS}")
-        return [await by_id(request, one) for one in records]
+        return [await by_id(request, one) for one in await records_of(request)]
 
     async def by_id(request: Request, one: Json) -> Json:
         kind, record_id = one.get("attributes", {}).get("type"), one.get("id")
@@ -333,3 +322,14 @@ async def body_of(request: Request, kind: type) -> Any:
     if not isinstance(body, kind):
         raise Problem(400, "JSON_PARSER_ERROR", "Unexpected token")
     return body
+
+
+async def records_of(request: Request) -> list[Any]:
+    """Of an sObject collection."""
+    body = await body_of(request, dict)
+    records = body.get("records")
+    if not isinstance(records, list) or not body.keys() <= {"allOrNone", "records"}:
+        raise Problem(400, "INVALID_ARGUMENT", "records are required")
+    if len(records) > MOST_RECORDS:
+        raise Problem(400, "EXCEEDED_MAX_SIZE_REQUEST", f"records limit reached: {MOST_RECORDS}")
+    return records

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 from psycopg.types.json import Jsonb
 
 from tests.unit.control_room.engine_log import DIAGRAM, EngineLog
+from workers.control_room.following import Follower
 from workers.runtime.database import Pool
 
 TEAMS = {"dach": "Germany, Austria, Switzerland", "iberia": "Spain and Portugal"}
@@ -73,6 +74,15 @@ async def live(
             received = log.now
             cases.append(await _one(connection, log, process, first + number, chance))
             log.now = received + gap
+    return cases
+
+
+async def read_town(pool: Pool, leads: int) -> list[Case]:
+    """Leads of the last six hours, in the book and in the read model."""
+    log = EngineLog(datetime.now(UTC).replace(microsecond=0) - timedelta(hours=6))
+    await settle(pool)
+    cases = await live(pool, log, leads=leads)
+    await Follower(pool, log).catch_up()
     return cases
 
 

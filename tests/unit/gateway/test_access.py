@@ -13,13 +13,11 @@ from limits import RateLimitItemPerSecond
 from psycopg.types.json import Jsonb
 from pydantic import ValidationError
 
-from tests.unit.control_room.engine_log import EngineLog
-from tests.unit.control_room.town import Case, live, settle
+from tests.unit.control_room.town import Case, read_town, settle
 from tests.unit.gateway import test_gateway_forecasts as forecasts
 from tests.unit.gateway import test_gateway_prioritisations as rankings
 from tests.unit.gateway import test_gateway_quotas as quotas
 from tests.unit.gateway.helpers import Board, Client, MakeClient, client_of
-from workers.control_room.following import Follower
 from workers.gateway import guard
 from workers.gateway.access import Access, Rule
 from workers.gateway.access_rules import RULES
@@ -46,11 +44,7 @@ def tokens(teams: list[str]) -> list[dict[str, Any]]:
 @pytest.fixture
 async def town(pool: Pool) -> list[Case]:
     """Leads of the teams dach and iberia, in the read model too."""
-    log = EngineLog(datetime.now(UTC).replace(microsecond=0) - timedelta(hours=6))
-    await settle(pool)
-    cases = await live(pool, log, leads=40)
-    await Follower(pool, log).catch_up()
-    return cases
+    return await read_town(pool, 40)
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ import asyncio
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
-from datetime import UTC, datetime, timedelta
 from html import unescape
 from pathlib import Path
 from typing import Any
@@ -20,11 +19,9 @@ from playwright.async_api import expect
 from tests.control_pages import look_at, open_browser
 from tests.forging import forged
 from tests.keycloak import AUDIENCE, CLIENT, PASSWORD, SECRET, Keycloak
-from tests.unit.control_room.engine_log import EngineLog
 from tests.unit.control_room.test_pages import served
-from tests.unit.control_room.town import Case, live, settle
+from tests.unit.control_room.town import Case, read_town
 from tests.unit.gateway.helpers import Board, Client, MakeClient, client_of
-from workers.control_room.following import Follower
 from workers.engine.ports import free_port
 from workers.gateway import openid
 from workers.gateway.app import create_app
@@ -49,10 +46,7 @@ def keycloak(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Keycloak]:
 @pytest.fixture
 async def town(pool: Pool) -> list[Case]:
     """Leads of two teams; Mia leads one of them, says the office."""
-    log = EngineLog(datetime.now(UTC).replace(microsecond=0) - timedelta(hours=6))
-    await settle(pool)
-    cases = await live(pool, log, leads=20)
-    await Follower(pool, log).catch_up()
+    cases = await read_town(pool, 20)
     async with pool.connection() as connection:
         await connection.execute("UPDATE routing.territories SET manager_email = 'pia@example.com' WHERE id = 'iberia'")
     return cases

@@ -23,7 +23,7 @@ from workers.connectors.kafka.messages import Record, Unfit, event_again, told_o
 from workers.gateway import told
 from workers.gateway.contracts import faults
 from workers.runtime.database import Pool, outdated
-from workers.runtime.housekeeping import ended, regularly
+from workers.runtime.housekeeping import beside
 from workers.runtime.metrics import from_zero
 from workers.settings import Settings
 
@@ -128,17 +128,16 @@ class Taking:
         """
         kafka, stop = self._kafka, self._stop
         self._dead, source = producer(kafka), consumer(kafka, kafka.topics_in, group=kafka.group)
-        chores = [asyncio.create_task(regularly("early events", EARLY_SECONDS, self._early))]
         try:
-            if await insisting("brokers away", self._dead.start, stop) and await insisting(
-                "brokers away", source.start, stop
-            ):
-                self._connected = True
-                log.info("taking events", action="events_started", topics=", ".join(sorted(kafka.topics_in)))
-                while not stop.is_set():
-                    await self._round(source)
+            async with beside(("early events", EARLY_SECONDS, self._early)):
+                if await insisting("brokers away", self._dead.start, stop) and await insisting(
+                    "brokers away", source.start, stop
+                ):
+                    self._connected = True
+                    log.info("taking events", action="events_started", topics=", ".join(sorted(kafka.topics_in)))
+                    while not stop.is_set():
+                        await self._round(source)
         finally:
-            await ended(chores)
             await source.stop()
             await self._dead.stop()
 

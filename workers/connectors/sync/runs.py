@@ -9,18 +9,16 @@ from datetime import datetime
 from typing import Any, Literal
 
 from psycopg import AsyncConnection
-from psycopg.rows import DictRow, dict_row
+from psycopg.rows import DictRow
 from psycopg.types.json import Jsonb
 
 from workers.connectors.sync.keeping import Difference
-from workers.runtime.database import Pool, noticing
+from workers.runtime.database import Pool, alone
 
 Kind = Literal["import", "reconcile"]
 
 KEPT_RUNS = 100
 """Of each kind and system; older ones are forgotten with what they found."""
-
-_LOCK = "hashtextextended('fairlead sync ' || %s, 0)"
 
 
 class Busy(Exception):
@@ -55,15 +53,12 @@ async def begun(pool: Pool, system: str, kind: Kind, options: Mapping[str, Any])
     Raises:
         Busy: somebody else has.
     """
-    # A connection of its own, which may be held for hours: the lock goes with it, whatever kills us.
-    async with await AsyncConnection.connect(
-        noticing(str(pool.conninfo)), autocommit=True, row_factory=dict_row
-    ) as holding:
-        cursor = await holding.execute(f"SELECT pg_try_advisory_lock({_LOCK}) AS got", (system,))
-        row = await cursor.fetchone()
-        if row is None or not row["got"]:
+    async with alone(pool, f"fairlead sync {system}") as free:
+        if not free:
             raise Busy(f"Another import or comparison with {system} is at work; see `fairlead connect report`.")
-        yield await _run(holding, system, kind, options)
+        async with pool.connection() as connection:
+            run = await _run(connection, system, kind, options)
+        yield run
 
 
 async def _run(connection: AsyncConnection[DictRow], system: str, kind: Kind, options: Mapping[str, Any]) -> Run:

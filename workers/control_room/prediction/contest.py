@@ -17,7 +17,7 @@ from workers.control_room.prediction import history, store
 from workers.control_room.prediction.judging import Evidence, evidence, judge
 from workers.control_room.prediction.model import Model, ModelUnusable, from_bytes
 from workers.control_room.prediction.training import TooFew, fit, moments_of, rows, slices
-from workers.runtime.database import Pool
+from workers.runtime.database import Pool, alone
 
 TRAINED_DAYS = 180
 """Tasks that began longer ago are not learned from: people and rules change."""
@@ -47,17 +47,8 @@ async def train(pool: Pool, at_risk_from: float, *, until: datetime | None = Non
     Raises:
         psycopg.OperationalError: the database is away.
     """
-    async with pool.connection() as guard:
-        cursor = await guard.execute("SELECT pg_try_advisory_lock(%s) AS held", (store.TRAINING,))
-        row = await cursor.fetchone()
-        await guard.commit()
-        if row is None or not row["held"]:
-            return None
-        try:
-            result = await _contest(pool, at_risk_from, until)
-        finally:
-            await guard.execute("SELECT pg_advisory_unlock(%s)", (store.TRAINING,))
-    return result
+    async with alone(pool, "fairlead prediction training") as free:
+        return await _contest(pool, at_risk_from, until) if free else None
 
 
 async def _contest(pool: Pool, at_risk_from: float, until: datetime | None) -> Result:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 
 import structlog
@@ -15,7 +14,7 @@ from workers.control_room.prediction.child import train_apart
 from workers.control_room.prediction.scoring import Scorer
 from workers.control_room.prediction.telling import Telling
 from workers.runtime.database import Pool, open_pool, outdated
-from workers.runtime.housekeeping import asked_to_stop, ended, regularly
+from workers.runtime.housekeeping import asked_to_stop, beside
 from workers.runtime.probes import Probes, State
 from workers.runtime.zeebe import ZeebeClient
 from workers.settings import Settings
@@ -126,15 +125,14 @@ async def serve(settings: Settings, metrics_port: int) -> None:
             ATTENDED_AGE.set_function(lambda: time.monotonic() - predictor.attended)
             probes = Probes(settings.bind_host, metrics_port, state)
             log.info("prediction started", action="prediction_started")
-            chores = [
-                asyncio.create_task(regularly("predictions", ROUND_SECONDS, predictor.round)),
-                asyncio.create_task(regularly("training of the prediction", LOOK_SECONDS, predictor.look)),
-                asyncio.create_task(regularly("what was told long ago", FORGET_SECONDS, forget)),
-            ]
             try:
-                await stop.wait()
+                async with beside(
+                    ("predictions", ROUND_SECONDS, predictor.round),
+                    ("training of the prediction", LOOK_SECONDS, predictor.look),
+                    ("what was told long ago", FORGET_SECONDS, forget),
+                ):
+                    await stop.wait()
             finally:
-                await ended(chores)
                 probes.close()
         log.info("prediction stopped", action="prediction_stopped")
     finally:

@@ -23,8 +23,6 @@ KEPT = 10
 """Models that were in use, with the one that is; older ones go."""
 NOTED = 200
 """Trainings whose outcome is kept."""
-TRAINING = 0x0FA1_81EA_D250
-"""Advisory lock key: whoever holds it trains."""
 
 
 @dataclass(frozen=True, slots=True)
