@@ -1,5 +1,4 @@
-"""What the control room says of the instances that a process test ran: they did what their diagram allows.
-"""
+"""What the control room says of the instances that a process test ran: they did what their diagram allows."""
 
 from __future__ import annotations
 
