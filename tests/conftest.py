@@ -21,6 +21,22 @@ _TOGETHER = "tests/process/"
 """Where pytest-xdist divides the tests, these are run by one process: it has to see what all of them covered."""
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--engine",
+        choices=("embedded", "container"),
+        default="embedded",
+        help="where the process tests run: on Camunda's engine in memory, or on Camunda in containers (needs Docker)",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("engine") == "container":
+        from tests.containers.engine import require_docker  # noqa: PLC0415 - who runs no containers needs no Docker
+
+        require_docker()
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object:
     from xdist.scheduler import LoadScopeScheduling  # noqa: PLC0415 - only where the tests are divided

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from workers.engine.embedded import EmbeddedEngine
+from workers.engine.driven import DrivenEngine
 from workers.engine.found import FoundTask
 from workers.engine.rest import RestError
 from workers.operations.model import Incident
@@ -23,7 +23,7 @@ HEALING_RULES = {"healing_rules.dmn": Path("dmn/healing_rules.dmn").read_bytes()
 class EmbeddedBoard:
     """`healing.hands.Board`; business ids by the variable `case_variable`."""
 
-    def __init__(self, engine: EmbeddedEngine, process: str, case_variable: str = "case") -> None:
+    def __init__(self, engine: DrivenEngine, process: str, case_variable: str = "case") -> None:
         self._engine = engine
         self._process = process
         self._case_variable = case_variable

@@ -2,7 +2,8 @@
 that reaches package registries, but none of images.
 
 `debootstrap --variant=minbase --include=python3,python3-venv,ca-certificates,curl bookworm ROOTFS`, then
-`python -m tests.containers.images ROOTFS` builds them with the Docker engine of DOCKER_HOST. What the machine trusts
+`python -m tests.containers.images ROOTFS` builds them with the Docker engine of DOCKER_HOST, or with names behind it only
+those of `TAGS` (`camunda opensearch` are what `pytest --engine=container` needs). What the machine trusts
 (its CA certificates) is copied in, and builds use the network of the host.
 """
 
@@ -11,6 +12,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterable
 from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -52,8 +54,8 @@ def build(tag: str, folder: Path, dockerfile: Path, **arguments: str) -> None:
     )
 
 
-def others() -> None:
-    """What Fairlead stands on."""
+def others(names: Iterable[str]) -> None:
+    """What Fairlead stands on; `names` are some of `TAGS`."""
     settings = Settings()
     store = Store(settings.cache, settings.maven_repository, silent)
     with TemporaryDirectory() as place:
@@ -70,8 +72,8 @@ def others() -> None:
         shutil.copytree(server / "pginstall18", folder / "postgres")
         shutil.copytree(server.with_name(f"{server.name}.libs"), folder / "postgres_libraries")
         shutil.copy(HERE / "postgres.sh", folder)
-        for name, tag in TAGS.items():
-            build(tag, folder, HERE / f"{name}.Dockerfile", BASE=BASE)
+        for name in names:
+            build(TAGS[name], folder, HERE / f"{name}.Dockerfile", BASE=BASE)
 
 
 def ours(version: str) -> None:
@@ -83,6 +85,10 @@ def ours(version: str) -> None:
 if __name__ == "__main__":
     from workers import __version__
 
-    base(Path(sys.argv[1]))
-    others()
-    ours(__version__)
+    rootfs, *chosen = sys.argv[1:]
+    if unknown := set(chosen) - set(TAGS):
+        sys.exit(f"There is no {', '.join(sorted(unknown))}; choose from {', '.join(TAGS)}.")
+    base(Path(rootfs))
+    others(chosen or TAGS)
+    if not chosen:
+        ours(__version__)

@@ -1,4 +1,4 @@
-"""A whole Fairlead around an embedded engine: real Zeebe, real PostgreSQL, real workers, dispatcher and SMTP.
+"""A whole Fairlead around an engine: real Zeebe, real PostgreSQL, real workers, dispatcher and SMTP.
 
 Only the clock is special: engine and workers are moved together (`Building.travel_to`), so that a test of a two-day SLA
 takes a second.
@@ -20,7 +20,7 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 from pydantic import SecretStr
 
-from workers.engine.embedded import EmbeddedEngine
+from workers.engine.driven import DrivenEngine
 from workers.engine.ports import free_port
 from workers.engine.records import UserTask
 from workers.runtime import deliveries, discovery
@@ -65,7 +65,7 @@ class Building:
     business_key: ClassVar[str]
     """The variable with the business id."""
 
-    def __init__(self, engine: EmbeddedEngine, settings: Settings, pool: Pool, client: ZeebeClient) -> None:
+    def __init__(self, engine: DrivenEngine, settings: Settings, pool: Pool, client: ZeebeClient) -> None:
         self.engine = engine
         self.settings = settings
         self.pool = pool
@@ -253,7 +253,7 @@ AnyBuilding = TypeVar("AnyBuilding", bound=Building)
 
 @contextlib.asynccontextmanager
 async def open_building(
-    kind: type[AnyBuilding], engine: EmbeddedEngine, dsn: str, models: Path = Path(), **more: Any
+    kind: type[AnyBuilding], engine: DrivenEngine, dsn: str, models: Path = Path(), **more: Any
 ) -> AsyncIterator[AnyBuilding]:
     """Database, deployed models, dispatcher and mail server around a started engine; no worker serves yet.
 

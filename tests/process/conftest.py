@@ -1,4 +1,4 @@
-"""Process tests: every path of every diagram, on Camunda's own engine in memory, with time travel.
+"""Process tests: every path of every diagram, on Camunda's own engine in memory or in a container, with time travel.
 
 Each test has an engine and a database of its own. What the engine saw is collected over all tests for the coverage
 report, which `test_zz_coverage` holds at 100 %.
@@ -21,6 +21,7 @@ from tests.process.house import House
 from tests.process.judging import deviations
 from tests.process.planning import FITTED, LONG, Planning, redrawn, texas
 from tests.process.territories import Territories
+from workers.engine.driven import DrivenEngine, Engines
 from workers.engine.embedded import EmbeddedEngine
 
 PROCESSES = [file.stem for file in sorted(Path("bpmn").glob("*.bpmn"))]
@@ -69,9 +70,21 @@ def seen() -> Seen:
     return SEEN
 
 
+@pytest.fixture(scope="session")
+def engines(pytestconfig: pytest.Config) -> Iterator[Engines]:
+    """Gives engines with nothing in them, in memory or (`--engine=container`) each in a container."""
+    if pytestconfig.getoption("engine") == "container":
+        from tests.containers.engine import engines  # noqa: PLC0415 - who runs no containers needs no Docker
+
+        with engines() as opened:
+            yield opened
+    else:
+        yield EmbeddedEngine
+
+
 @pytest.fixture
-def engine() -> Iterator[EmbeddedEngine]:
-    with EmbeddedEngine() as running:
+def engine(engines: Engines) -> Iterator[DrivenEngine]:
+    with engines() as running:
         yield running
         for process in PROCESSES:
             SEEN.elements[process] |= running.completed_elements(process)
@@ -88,7 +101,7 @@ def dsn(postgres: str, database_with_model: str, copy_database: Callable[[str], 
 
 
 @pytest.fixture
-async def house(engine: EmbeddedEngine, dsn: str) -> AsyncIterator[House]:
+async def house(engine: DrivenEngine, dsn: str) -> AsyncIterator[House]:
     """A house with one territory (dach, manager Mona) and two reps, ana and ben, always at work; all tasks served."""
     async with open_building(House, engine, dsn) as opened:
         await furnish(opened)
@@ -97,7 +110,7 @@ async def house(engine: EmbeddedEngine, dsn: str) -> AsyncIterator[House]:
 
 
 @pytest.fixture
-async def quiet_house(engine: EmbeddedEngine, dsn: str) -> AsyncIterator[House]:
+async def quiet_house(engine: DrivenEngine, dsn: str) -> AsyncIterator[House]:
     """Like `house`, but no task is served until the test says so."""
     async with open_building(House, engine, dsn) as opened:
         await furnish(opened)
@@ -111,7 +124,7 @@ def quick_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def database_with_forecast(postgres: str, template_database: str, quick_models: Path) -> str:
+def database_with_forecast(postgres: str, template_database: str, quick_models: Path, engines: Engines) -> str:
     """Name of a database in which the review `FITTED` was worked on until its segments were listed, to copy from.
 
     A process that starts with that id on another engine gets the results of then for what was done once.
@@ -120,7 +133,7 @@ def database_with_forecast(postgres: str, template_database: str, quick_models: 
     with psycopg.connect(postgres, autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE fairlead_with_forecast TEMPLATE {template_database}".encode())
 
-    async def fit(running: EmbeddedEngine) -> None:
+    async def fit(running: DrivenEngine) -> None:
         async with open_building(Planning, running, dsn, quick_models) as opened:
             await opened.serve(but=["open_reviews"])
             await opened.organisation()
@@ -128,14 +141,14 @@ def database_with_forecast(postgres: str, template_database: str, quick_models: 
             await opened.start(FITTED)
             await opened.passed(FITTED, "list_reviews", within=LONG)
 
-    with EmbeddedEngine() as running:
+    with engines() as running:
         asyncio.run(fit(running))
     return "fairlead_with_forecast"
 
 
 @pytest.fixture
 async def fitted(
-    engine: EmbeddedEngine,
+    engine: DrivenEngine,
     database_with_forecast: str,
     copy_database: Callable[[str], Iterator[str]],
     quick_models: Path,
@@ -155,14 +168,14 @@ def planning_dsn(postgres: str, template_database: str, copy_database: Callable[
 
 
 @pytest.fixture
-async def planning(engine: EmbeddedEngine, planning_dsn: str, quick_models: Path) -> AsyncIterator[Planning]:
+async def planning(engine: DrivenEngine, planning_dsn: str, quick_models: Path) -> AsyncIterator[Planning]:
     """Sales planning; no task is served until the test says so."""
     async with open_building(Planning, engine, planning_dsn, quick_models) as opened:
         yield opened
 
 
 @pytest.fixture
-async def territories(engine: EmbeddedEngine, planning_dsn: str) -> AsyncIterator[Territories]:
+async def territories(engine: DrivenEngine, planning_dsn: str) -> AsyncIterator[Territories]:
     """Sales territories; no task is served until the test says so."""
     async with open_building(Territories, engine, planning_dsn) as opened:
         yield opened

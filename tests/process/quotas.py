@@ -16,7 +16,7 @@ import uvicorn
 from fastapi import FastAPI, Request, Response
 
 from tests.process.building import Building, open_building
-from workers.engine.embedded import EmbeddedEngine
+from workers.engine.driven import DrivenEngine
 from workers.engine.records import UserTask
 from workers.gateway import quota_commands
 from workers.quota_approval.adapters.asking import ask_adjustment, ask_quotas
@@ -241,14 +241,14 @@ AnyApprovals = TypeVar("AnyApprovals", bound=Approvals)
 
 
 @contextlib.asynccontextmanager
-async def open_approvals(kind: type[AnyApprovals], engine: EmbeddedEngine, dsn: str) -> AsyncIterator[AnyApprovals]:
+async def open_approvals(kind: type[AnyApprovals], engine: DrivenEngine, dsn: str) -> AsyncIterator[AnyApprovals]:
     """Quota approval with a search over the engine's records; no task is served yet."""
     async with open_building(kind, engine, dsn) as opened, _search(engine, opened.settings.ports.camunda_http):
         yield opened
 
 
 @contextlib.asynccontextmanager
-async def _search(engine: EmbeddedEngine, port: int) -> AsyncIterator[None]:
+async def _search(engine: DrivenEngine, port: int) -> AsyncIterator[None]:
     app = FastAPI()
 
     @app.post("/api/login")

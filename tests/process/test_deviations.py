@@ -10,7 +10,7 @@ from pyzeebe.proto import gateway_pb2 as pb
 from pyzeebe.proto.gateway_pb2_grpc import GatewayStub
 
 from tests.process.judging import deviations
-from workers.engine.embedded import EmbeddedEngine
+from workers.engine.driven import DrivenEngine
 
 TINY = """<definitions xmlns="http://www.omg.org/spec/BPMN/20100524/MODEL" xmlns:zeebe="http://camunda.org/schema/zeebe/1.0"
 targetNamespace="t"><process id="tiny" name="{name}" isExecutable="true"><startEvent id="start"/>
@@ -19,7 +19,7 @@ targetNamespace="t"><process id="tiny" name="{name}" isExecutable="true"><startE
 </process></definitions>"""
 
 
-async def test_what_operators_do_is_told_from_what_the_engine_does(engine: EmbeddedEngine) -> None:
+async def test_what_operators_do_is_told_from_what_the_engine_does(engine: DrivenEngine) -> None:
     with grpc.insecure_channel(engine.address) as channel:
         stub = GatewayStub(channel)
 

@@ -10,11 +10,11 @@ import pytest
 from tests.process.building import open_building
 from tests.process.conftest import furnish
 from tests.process.promising import Promises
-from workers.engine.embedded import EmbeddedEngine
+from workers.engine.driven import DrivenEngine
 
 
 @pytest.fixture
-async def promises(engine: EmbeddedEngine, planning_dsn: str) -> AsyncIterator[Promises]:
+async def promises(engine: DrivenEngine, planning_dsn: str) -> AsyncIterator[Promises]:
     """All tasks are served, and the CRM has an opportunity."""
     async with open_building(Promises, engine, planning_dsn) as opened:
         await furnish(opened)

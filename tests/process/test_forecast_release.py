@@ -10,7 +10,7 @@ import pytest
 
 from tests.process.building import open_building
 from tests.process.planning import FITTED, LONG, QUICK, Planning, even, redrawn
-from workers.engine.embedded import EmbeddedEngine
+from workers.engine.driven import DrivenEngine
 
 pytestmark = pytest.mark.timeout(900)  # a fit takes long on a busy machine
 
@@ -113,7 +113,7 @@ async def test_a_slow_target_is_waited_for_and_a_withdrawal_undoes_what_the_othe
 
 
 async def test_where_the_table_wants_nobody_s_look_nobody_is_asked_and_the_next_version_needs_no_word(
-    engine: EmbeddedEngine, planning_dsn: str, tmp_path: Path
+    engine: DrivenEngine, planning_dsn: str, tmp_path: Path
 ) -> None:
     folder = redrawn(tmp_path / "models")
     rules = folder / "dmn" / "forecast_review_rules.dmn"
@@ -136,7 +136,7 @@ async def test_where_the_table_wants_nobody_s_look_nobody_is_asked_and_the_next_
 
 
 async def test_a_fit_that_is_impossible_is_a_person_s_decision(
-    engine: EmbeddedEngine, planning_dsn: str, tmp_path: Path
+    engine: DrivenEngine, planning_dsn: str, tmp_path: Path
 ) -> None:
     (models,) = (text for text in QUICK if "models" in text)
     folder = redrawn(tmp_path / "models", {models: models.replace("=[]", "=[&quot;crystal_ball&quot;]")})

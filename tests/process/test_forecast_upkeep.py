@@ -12,7 +12,7 @@ import pytest
 from tests.process.building import Building, open_building
 from tests.process.planning import redrawn
 from tests.unit.forecast_review.publishing.casework import ORGANISATION, Clock, Publishing, fitted_shops
-from workers.engine.embedded import EmbeddedEngine
+from workers.engine.driven import DrivenEngine
 from workers.forecast_review.adapters.sales import organisation as organisation_of
 from workers.forecast_review.forecasting.forecast import Forecast
 from workers.gateway.forecast_commands import take_sales
@@ -76,7 +76,7 @@ def shops_fitted() -> Forecast:
 
 @pytest.fixture
 async def rounds(
-    engine: EmbeddedEngine, planning_dsn: str, shops_fitted: Forecast, tmp_path: Path
+    engine: DrivenEngine, planning_dsn: str, shops_fitted: Forecast, tmp_path: Path
 ) -> AsyncIterator[Rounds]:
     """An organisation whose forecast was published; upkeep and the start of reviews are served."""
     folder = redrawn(tmp_path / "models")

@@ -14,7 +14,7 @@ from tests.embedded_board import EmbeddedBoard
 from tests.process.building import open_building
 from tests.process.conftest import furnish
 from tests.process.house import House
-from workers.engine.embedded import EmbeddedEngine
+from workers.engine.driven import DrivenEngine
 from workers.healing import switch
 from workers.healing.hands import Hands
 from workers.healing.healer import Healer
@@ -144,7 +144,7 @@ def crm(postgres: str) -> Iterator[Callable[[bool], None]]:
 
 
 async def test_what_an_outage_of_the_crm_stopped_goes_on_when_it_is_back(
-    engine: EmbeddedEngine, dsn: str, crm: Callable[[bool], None]
+    engine: DrivenEngine, dsn: str, crm: Callable[[bool], None]
 ) -> None:
     crm(False)
     apart = SecretStr(make_conninfo(dsn, user=CRM))

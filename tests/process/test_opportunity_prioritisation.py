@@ -12,14 +12,14 @@ from tests.process.building import open_building
 from tests.process.conftest import furnish
 from tests.process.planning import redrawn
 from tests.process.ranking import ORGANISATION, Ranking, answer, deadlines
-from workers.engine.embedded import EmbeddedEngine
+from workers.engine.driven import DrivenEngine
 
 MORNING = "0 0 5 * * *"
 """When the diagram says that it begins."""
 
 
 @pytest.fixture
-async def ranking(engine: EmbeddedEngine, planning_dsn: str, tmp_path: Path) -> AsyncIterator[Ranking]:
+async def ranking(engine: DrivenEngine, planning_dsn: str, tmp_path: Path) -> AsyncIterator[Ranking]:
     """All tasks are served; the morning is twelve hours away, so that none falls into a test."""
     folder = redrawn(tmp_path / "models", {})
     diagram = folder / "bpmn" / "opportunity_prioritisation.bpmn"

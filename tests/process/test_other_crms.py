@@ -12,7 +12,7 @@ from tests.simulators.hubspot import serving as serving_hubspot
 from tests.simulators.hubspot.telling import changed, created, signed
 from tests.simulators.salesforce import serving as serving_salesforce
 from tests.unit.gateway.helpers import Board, client_of
-from workers.engine.embedded import EmbeddedEngine
+from workers.engine.driven import DrivenEngine
 from workers.gateway.app import create_app
 from workers.runtime import discovery
 from workers.runtime.housekeeping import ended, regularly
@@ -84,7 +84,7 @@ async def routed_and_withdrawn(
     assert owner() == people["zoe"]
 
 
-async def test_a_contact_of_hubspot(engine: EmbeddedEngine, dsn: str) -> None:
+async def test_a_contact_of_hubspot(engine: DrivenEngine, dsn: str) -> None:
     with serving_hubspot.served() as hubspot:
         account, door = hubspot.account, hubspot.door
         account.prepare()
@@ -139,7 +139,7 @@ async def test_a_contact_of_hubspot(engine: EmbeddedEngine, dsn: str) -> None:
             )
 
 
-async def test_a_lead_of_salesforce(engine: EmbeddedEngine, dsn: str) -> None:
+async def test_a_lead_of_salesforce(engine: DrivenEngine, dsn: str) -> None:
     with serving_salesforce.served() as salesforce:
         org, door = salesforce.org, salesforce.door
         org.prepare()

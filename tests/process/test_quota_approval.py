@@ -10,7 +10,7 @@ import psycopg
 import pytest
 
 from tests.process.quotas import HALF_A_MINUTE, PERIOD, Approvals, open_approvals, tables
-from workers.engine.embedded import EmbeddedEngine
+from workers.engine.driven import DrivenEngine
 from workers.office import links
 from workers.quota_approval.adapters import overview
 
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.timeout(1200)  # planning starts a process, which takes
 
 
 @pytest.fixture
-async def approvals(engine: EmbeddedEngine, planning_dsn: str) -> AsyncIterator[Approvals]:
+async def approvals(engine: DrivenEngine, planning_dsn: str) -> AsyncIterator[Approvals]:
     """All tasks are served, and the organisation is there."""
     async with open_approvals(Approvals, engine, planning_dsn) as opened:
         await opened.organisation()

@@ -12,7 +12,7 @@ import pytest
 
 from tests.casework import Case
 from tests.process.quotas import PERIOD, Approvals, open_approvals
-from workers.engine.embedded import EmbeddedEngine
+from workers.engine.driven import DrivenEngine
 
 pytestmark = pytest.mark.timeout(1200)  # planning starts a process, which takes long on a busy machine
 
@@ -144,7 +144,7 @@ class Upkeep(Approvals):
 
 
 @pytest.fixture
-async def upkeep(engine: EmbeddedEngine, planning_dsn: str) -> AsyncIterator[Upkeep]:
+async def upkeep(engine: DrivenEngine, planning_dsn: str) -> AsyncIterator[Upkeep]:
     """All tasks of quota approval are served."""
     async with open_approvals(Upkeep, engine, planning_dsn) as opened:
         await opened.serve()

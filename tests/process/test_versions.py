@@ -16,7 +16,7 @@ from tests.process.house import House
 from tests.process.test_lead_routing import accept
 from workers.control_room.projection import KINDS, rows_of, write
 from workers.control_room.versions import side_by_side
-from workers.engine.embedded import EmbeddedEngine
+from workers.engine.driven import DrivenEngine
 from workers.operations.audit import Actor
 from workers.runtime.canary import LOOK_SECONDS, split_of
 from workers.runtime.deployment import DeploymentRefused, deploy
@@ -70,7 +70,7 @@ class Street(House):
 
 
 @pytest.fixture
-async def street(engine: EmbeddedEngine, dsn: str, tmp_path: Path) -> AsyncIterator[Street]:
+async def street(engine: DrivenEngine, dsn: str, tmp_path: Path) -> AsyncIterator[Street]:
     """Version 1 is deployed, and all tasks are served."""
     for folder in ("bpmn", "dmn", "forms"):
         shutil.copytree(folder, tmp_path / folder)

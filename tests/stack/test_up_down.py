@@ -15,6 +15,7 @@ import sys
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import TypeVar
 
@@ -22,6 +23,7 @@ import psutil
 import psycopg
 import pytest
 
+from tests.containers.cluster import ClusterEngine, Doors
 from tests.stack.conftest import START_SECONDS, LocalStack, new_stack
 from workers.engine import ports
 from workers.engine.rest import CamundaRest
@@ -38,7 +40,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 @pytest.fixture(scope="module")
 def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
-    stack = new_stack(tmp_path_factory.mktemp("up") / "home")
+    stack = new_stack(tmp_path_factory.mktemp("up") / "home", FAIRLEAD_CAMUNDA__CLOCK_CONTROLLED="true")
     try:
         make(stack, "up", "--detach", "--engine-only")
         yield stack
@@ -125,6 +127,36 @@ async def test_rest_finds_and_completes_a_user_task(engine: LocalStack) -> None:
 
         await eventually(ended, "the end of the instance in the search")
         assert await rest.incidents(key) == []
+
+
+async def test_a_cluster_is_read_and_its_clock_moved_as_the_engine_in_memory_is(engine: LocalStack) -> None:
+    """What `pytest --engine=container` stands on, but for user tasks: here people must log in."""
+    at = "http://127.0.0.1:{}".format
+    held = engine.settings.ports
+    doors = Doors(
+        grpc=engine.settings.zeebe_address,
+        rest=at(held.camunda_http),
+        management=at(held.camunda_management),
+        records=at(held.opensearch),
+        index_prefix=engine.settings.control_room.index_prefix,
+    )
+    async with ZeebeClient(engine.settings) as zeebe:
+        await zeebe.deploy({WAITING.name: WAITING.read_bytes()})
+        cluster = ClusterEngine(doors)
+        try:
+            keys = [await zeebe.start("waiting", {"lead": {"id": number}}) for number in range(3)]
+            tasks = [cluster.open_user_tasks(key, "decide") for key in keys]  # at once, though the exporter gathers
+            assert [task.variables for (task,) in tasks] == [{"lead": {"id": number}} for number in range(3)]
+            await asyncio.to_thread(cluster.wait_for_idle)
+            cluster.increase_time(timedelta(hours=2))
+            await cluster.until(lambda: not any(map(cluster.open_user_tasks, keys)), "the timers")
+            await asyncio.to_thread(cluster.wait_for_idle)
+        finally:
+            cluster.close()
+    ended = {one.element_id: one.state for key in keys for one in cluster.elements(key)}
+    assert (ended["decide"], ended["given_up"]) == ("ELEMENT_TERMINATED", "ELEMENT_COMPLETED")
+    positions = [record["position"] for record in cluster.records()]
+    assert positions == sorted(set(positions))
 
 
 def test_a_killed_broker_comes_back(engine: LocalStack) -> None:

@@ -7,13 +7,9 @@ It listens on all interfaces, on a random port, and needs no log-in: use it in t
 
 from __future__ import annotations
 
-import asyncio
 import json
 import math
-import threading
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from datetime import timedelta
 from pathlib import Path
 from types import TracebackType
@@ -21,28 +17,23 @@ from typing import Any, Self
 
 from workers.engine import jvm
 from workers.engine.downloads import Store
+from workers.engine.driven import DrivenEngine
 from workers.engine.errors import NotRunningError, StartError
 from workers.engine.ports import free_port
-from workers.engine.records import Element, Record, RecordIndex, UserTask
+from workers.engine.records import Record, RecordIndex
 from workers.settings import Settings, get_settings
 
-STEP_SECONDS = 0.02
 _PROTOCOL = "io.camunda.zeebe.protocol"
 
 
-class EmbeddedEngine:
-    """One engine; several may follow each other in a process. A context manager, or `start` and `stop`.
-
-    Its methods block but release Python's lock, so that in async tests
-    ``await asyncio.to_thread(engine.increase_time, …)`` lets workers in the same process go on.
-    """
+class EmbeddedEngine(DrivenEngine):
+    """One engine; several may follow each other in a process. A context manager, or `start` and `stop`."""
 
     def __init__(self, settings: Settings | None = None, port: int = 0) -> None:
+        super().__init__()
         self.settings = settings or get_settings()
         self.port = port
         self._engine: Any = None  # a Java object
-        self._index = RecordIndex()
-        self._reading = threading.RLock()
 
     def __enter__(self) -> Self:
         self.start(self.port)
@@ -96,19 +87,6 @@ class EmbeddedEngine:
         """Wait until the engine processes something; raises `TimeoutError`."""
         self._wait(self._java.waitForBusyState, within, "busy")
 
-    async def until(
-        self, condition: Callable[[], object], what: str = "the condition", within: timedelta = timedelta(seconds=10)
-    ) -> None:
-        """Let the event loop go on until ``condition()`` is true; raises `TimeoutError` that names ``what``."""
-        deadline = time.monotonic() + within.total_seconds()
-        while not condition():
-            if time.monotonic() > deadline:
-                last = [
-                    f"{r['valueType']} {r['intent']} {r['value'].get('elementId', '')}" for r in self.records()[-15:]
-                ]
-                raise TimeoutError(f"Waited {within} for {what}. The engine's last records: {'; '.join(last)}")
-            await asyncio.sleep(STEP_SECONDS)
-
     def assign_user_task(self, key: int, assignee: str) -> None:
         """Let a person claim a user task, as Tasklist would; otherwise like `complete_user_task`."""
         self._command_user_task(key, "ASSIGN", lambda record: record.setAction("assign").setAssignee(assignee))
@@ -153,56 +131,6 @@ class EmbeddedEngine:
         if not written.isRight():
             raise RuntimeError(f"The engine refused the command for user task {key}: {written.getLeft()}")
 
-    def records(self) -> list[Record]:
-        """All records so far, oldest first (`workers.engine.records` describes one). Do not change them."""
-        with self._read() as index:
-            return index.records
-
-    def open_user_tasks(self, process_instance_key: int | None = None, element_id: str | None = None) -> list[UserTask]:
-        """User tasks that wait for a person, oldest first."""
-        with self._read() as index:
-            return index.open_user_tasks(process_instance_key, element_id)
-
-    def completed_user_tasks(self) -> list[UserTask]:
-        """User tasks that were completed, in that order."""
-        with self._read() as index:
-            return index.completed_user_tasks()
-
-    def process_instances(self, process_id: str | None = None, *, active_only: bool = False) -> list[Element]:
-        """Process instances in the order in which they started."""
-        with self._read() as index:
-            return index.process_instances(process_id, active_only=active_only)
-
-    def elements(self, process_instance_key: int) -> list[Element]:
-        """All element instances of a process instance with their present state."""
-        with self._read() as index:
-            return index.elements(process_instance_key)
-
-    def variables(self, scope_key: int) -> dict[str, Any]:
-        """Variables visible in a process instance, or (by its element instance key) in an element."""
-        with self._read() as index:
-            return index.variables(scope_key)
-
-    def incidents(self, process_instance_key: int | None = None) -> list[Record]:
-        """Unresolved incidents, as records."""
-        with self._read() as index:
-            return index.incidents(process_instance_key)
-
-    def rejections(self) -> list[Record]:
-        """Commands that the engine refused."""
-        with self._read() as index:
-            return index.rejections()
-
-    def completed_elements(self, process_id: str) -> set[str]:
-        """Ids of the elements of a process completed at least once, in any instance."""
-        with self._read() as index:
-            return index.completed_elements(process_id)
-
-    def taken_flows(self, process_id: str) -> set[str]:
-        """Ids of the sequence flows of a process taken at least once, in any instance."""
-        with self._read() as index:
-            return index.taken_flows(process_id)
-
     @property
     def _java(self) -> Any:  # noqa: ANN401 - a Java object
         if self._engine is None:
@@ -213,19 +141,12 @@ class EmbeddedEngine:
         store = Store(self.settings.cache, self.settings.maven_repository)
         return store.classpath([self.settings.versions.test_engine])
 
-    @contextmanager
-    def _read(self) -> Iterator[RecordIndex]:
-        """Take in what the engine wrote since the last look; a stopped engine has nothing new.
-
-        Commands come from threads of their own: two that read side by side would take the same records in twice, and
-        miss as many later on.
-        """
-        with self._reading:
-            if self._engine is not None:
-                stream = self._engine.getRecordStreamSource().getRecords()
-                seen, size = len(self._index.records), stream.size()
-                self._index.add(json.loads(str(stream.get(place).toJson())) for place in range(seen, size))
-            yield self._index
+    def _fresh(self, seen: int) -> Iterable[Record]:
+        if self._engine is None:  # a stopped engine has nothing new
+            return
+        stream = self._engine.getRecordStreamSource().getRecords()
+        for place in range(seen, stream.size()):
+            yield json.loads(str(stream.get(place).toJson()))
 
     def _wait(self, wait: Callable[[Any], None], within: timedelta, state: str) -> None:
         from jpype import JClass  # noqa: PLC0415 - after the JVM has started
