@@ -255,6 +255,10 @@ async def _search(engine: DrivenEngine, port: int) -> AsyncIterator[None]:
     async def log_in() -> Response:
         return Response(status_code=404)  # as from 8.8 on
 
+    @app.get("/v2/topology")
+    async def topology() -> dict[str, str]:
+        return {"gatewayVersion": "8.8.21"}
+
     @app.post("/v2/user-tasks/search")
     async def search(request: Request) -> dict[str, Any]:
         wanted: Mapping[str, str] = (await request.json())["filter"]

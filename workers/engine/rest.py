@@ -1,14 +1,17 @@
 """The one adapter for Camunda's REST API v2, for 8.6 to 8.9.
 
 What differs between versions and is made equal here: 8.6 logs in at ``/api/login`` and keeps a session cookie, later
-versions take Basic authentication or an OAuth token; 8.6 calls a user task's key ``key`` and sends keys as numbers,
-later ones call it ``userTaskKey`` and send text. Searches lag the engine by its exporter: seconds, more under load.
+versions take Basic authentication, and all an OAuth token; 8.6 calls a user task's key ``key`` and sends keys as
+numbers, later ones call it ``userTaskKey`` and send text; before 8.8 elements and variables are found by Operate's own
+API only, which is gone from 8.10 on. Which version it is the cluster tells. Searches lag the engine by its exporter:
+seconds, more under load. What runs where: docs/engine-versions.md.
 Reference: https://docs.camunda.io/docs/apis-tools/orchestration-cluster-api-rest/orchestration-cluster-api-rest-overview/
 """
 
 from __future__ import annotations
 
 import json
+import re
 import ssl
 import time
 from types import TracebackType
@@ -47,7 +50,7 @@ class CamundaRest:
         )
         self._token_until = 0.0
         self._logged_in = False
-        self._session = False
+        self._version: tuple[int, ...] = ()
 
     async def __aenter__(self) -> Self:
         return self
@@ -93,9 +96,8 @@ class CamundaRest:
     async def process_instances(
         self, process_id: str | None = None, state: str | None = None, limit: int = 100
     ) -> list[FoundInstance]:
-        """Process instances; ``state`` is ACTIVE, COMPLETED or CANCELED, None: any."""
-        await self._logged()
-        if self._session:  # 8.6 finds only what its filter names, and has no one filter for the state
+        """Process instances; ``state`` is ACTIVE, COMPLETED or CANCELED (from 8.8 on TERMINATED), None: any."""
+        if await self._older_than(8, 7):  # it finds only what its filter names, and has no one filter for the state
             names = ("running", "active", "incidents", "finished", "completed", "canceled")
             wanted: Json = {"bpmnProcessId": process_id} | dict.fromkeys(names, True)
         else:
@@ -125,8 +127,7 @@ class CamundaRest:
         return await self._state((name, {"key": key}), (name, {"processInstanceKey": str(key)}))
 
     async def _state(self, operate: tuple[str, Json], newer: tuple[str, Json]) -> str | None:
-        await self._logged()
-        if self._session:  # 8.6 tells it in Operate's API only
+        if await self._older_than(8, 8):
             what, wanted = operate
             answer = await self._request(f"search {what}", "POST", f"/v1/{what}/search", {"filter": wanted, "size": 1})
             items: list[Json] = answer.json()["items"]
@@ -165,6 +166,11 @@ class CamundaRest:
         except httpx.HTTPError as error:
             raise self._silence(error) from error
 
+    async def _older_than(self, major: int, minor: int) -> bool:
+        """Whether the cluster is of a version before this one, by the last log-in."""
+        await self._logged()
+        return self._version < (major, minor)
+
     async def _logged(self) -> None:
         try:
             await self._log_in()
@@ -189,8 +195,15 @@ class CamundaRest:
                 raise RestError(f"log {zeebe.username} in", answer.status_code, "set FAIRLEAD_ZEEBE__USERNAME")
             if answer.is_server_error:  # no word on whether sessions are used here
                 raise RestError(f"log {zeebe.username} in", answer.status_code, _detail(answer))
+            await self._ask_version()
             self._logged_in = True
-            self._session = answer.is_success
+
+    async def _ask_version(self) -> None:
+        answer = await self._http.get("/v2/topology")
+        told = re.search(r'"gatewayVersion"\s*:\s*"(\d+)\.(\d+)', answer.text)
+        if answer.is_error or not told:
+            raise RestError("tell its version", answer.status_code, _detail(answer))
+        self._version = (int(told[1]), int(told[2]))
 
     async def _fetch_token(self, url: str, client_id: str) -> None:
         """OAuth 2 client credentials (RFC 6749, section 4.4)."""
@@ -207,6 +220,7 @@ class CamundaRest:
             raise RestError("give a token", answer.status_code, "check FAIRLEAD_ZEEBE__OAUTH_CLIENT_ID and its secret")
         token = answer.json()
         self._http.headers["Authorization"] = f"Bearer {token['access_token']}"
+        await self._ask_version()
         self._token_until = time.monotonic() + float(token.get("expires_in", 60)) - TOKEN_SPARE_SECONDS
 
 

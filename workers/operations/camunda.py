@@ -37,8 +37,7 @@ class OperationsRest(CamundaRest):
 
     async def waiting_elements(self, limit: int) -> list[Stuck]:
         """Elements that wait for a worker and have no incident, the longest first; on 8.6 without their process."""
-        await self._logged()
-        what = "flownode-instances" if self._session else "element-instances"
+        what = "flownode-instances" if await self._older_than(8, 8) else "element-instances"
         sort = [{"field": "startDate", "order": "ASC"}]
         found: list[Stuck] = []
         for kind in JOB_ELEMENTS:
@@ -71,9 +70,9 @@ class OperationsRest(CamundaRest):
         return list(await asyncio.gather(*(one(item) for item in items)))
 
     async def _text_variable(self, process_instance_key: int, name: str) -> str:
-        await self._logged()
-        path = "/v1/variables/search" if self._session else "/v2/variables/search"
-        key = process_instance_key if self._session else str(process_instance_key)
+        operate = await self._older_than(8, 8)
+        path = "/v1/variables/search" if operate else "/v2/variables/search"
+        key = process_instance_key if operate else str(process_instance_key)
         body: Json = {"filter": {"processInstanceKey": key, "name": name}}
         answer = await self._request(f"search {name}", "POST", path, body)
         values = [json.loads(one["value"]) for one in answer.json()["items"]]
