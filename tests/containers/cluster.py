@@ -89,7 +89,7 @@ class ClusterEngine(DrivenEngine):
         if answer.is_error:
             raise RuntimeError(f"The engine refused the {command} of user task {key}: {answer.text}")
 
-    def _fresh(self, seen: int) -> Iterable[Record]:  # noqa: ARG002 - positions are more exact
+    def _fresh(self, seen: int) -> Iterable[Record]:
         if self._http.is_closed:  # a stopped engine has nothing new
             return
         exported = self._all_exported()
