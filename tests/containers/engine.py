@@ -68,6 +68,7 @@ def engines() -> Iterator[Engines]:
         opensearch = _container("opensearch", network, OPENSEARCH_PORT).with_envs(
             **{"discovery.type": "single-node", "DISABLE_SECURITY_PLUGIN": "true"},
             OPENSEARCH_JAVA_OPTS="-Xms512m -Xmx512m",
+            NETWORK_HOST="127.0.0.1" if alone else "0.0.0.0",  # what tests/containers/opensearch.Dockerfile asks for
         )
         held.enter_context(_started(opensearch))
         records = _url(opensearch, OPENSEARCH_PORT)
