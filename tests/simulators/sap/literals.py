@@ -11,7 +11,9 @@ from tests.simulators.sap.schema import Json, Kind
 
 Holds = Callable[[Json], bool]
 
-_TOKEN = re.compile(r"\s*((?:datetimeoffset|datetime|guid|time)?'(?:[^']|'')*'|[A-Za-z_][A-Za-z0-9_]*|-?\d+(?:\.\d+)?[mMlLdDfF]?|[(),])")
+_TOKEN = re.compile(
+    r"\s*((?:datetimeoffset|datetime|guid|time)?'(?:[^']|'')*'|[A-Za-z_][A-Za-z0-9_]*|-?\d+(?:\.\d+)?[mMlLdDfF]?|[(),])"
+)
 _COMPARED: dict[str, Callable[[Any, Any], bool]] = {
     "eq": lambda one, other: bool(one == other),
     "ne": lambda one, other: bool(one != other),
@@ -34,7 +36,12 @@ def value_of(token: str, type_: str) -> Any:
     if type_ in {"Edm.Int16", "Edm.Decimal"} and re.fullmatch(r"-?\d+(\.\d+)?m?", token):
         return int(token) if type_ == "Edm.Int16" else token.rstrip("m")
     prefix = _PREFIXES.get(type_, "")
-    if type_ != "Edm.Boolean" and token.startswith(f"{prefix}'") and token.endswith("'") and len(token) > len(prefix) + 1:
+    if (
+        type_ != "Edm.Boolean"
+        and token.startswith(f"{prefix}'")
+        and token.endswith("'")
+        and len(token) > len(prefix) + 1
+    ):
         return token[len(prefix) + 1 : -1].replace("''", "'")
     raise wrong(token)
 

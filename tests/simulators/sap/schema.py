@@ -21,7 +21,9 @@ _FORMS: dict[str, Callable[[Any], bool]] = {
     "Edm.String": lambda value: isinstance(value, str),
     "Edm.Boolean": lambda value: isinstance(value, bool),
     "Edm.DateTime": lambda value: isinstance(value, str) and bool(re.fullmatch(r"/Date\(-?\d+\)/", value)),
-    "Edm.DateTimeOffset": lambda value: isinstance(value, str) and bool(re.fullmatch(r"/Date\(-?\d+[+-]\d{4}\)/", value)),
+    "Edm.DateTimeOffset": lambda value: (
+        isinstance(value, str) and bool(re.fullmatch(r"/Date\(-?\d+[+-]\d{4}\)/", value))
+    ),
     "Edm.Time": lambda value: isinstance(value, str) and bool(re.fullmatch(r"PT\d{2}H\d{2}M\d{2}S", value)),
     "Edm.Guid": lambda value: isinstance(value, str) and bool(re.fullmatch(r"[0-9a-fA-F-]{36}", value)),
     "Edm.Int16": lambda value: isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**15,
@@ -53,7 +55,9 @@ class Property:
         if value is None and self.nullable:
             return self.empty
         if self.type not in _FORMS or not _FORMS[self.type](value):
-            raise Problem(400, "CX_SXML_PARSE_ERROR/000", f"Property '{self.name}' has invalid value '{value}'", self.name)
+            raise Problem(
+                400, "CX_SXML_PARSE_ERROR/000", f"Property '{self.name}' has invalid value '{value}'", self.name
+            )
         if self.length is not None and len(value) > self.length:
             raise Problem(400, "/IWBEP/CM_MGW_RT/005", f"Value '{value}' is too long for '{self.name}'", self.name)
         return value.upper() if self.upper and isinstance(value, str) else value

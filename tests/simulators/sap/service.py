@@ -66,9 +66,12 @@ class Service:
         if method == "GET":
             self.system.may(kind.name, "GET")
             return Reply(200, {"d": self.shown(kind, entity, options)}, {"etag": etag(entity)})
+        return self._changed(method, kind, key, headers, body)
+
+    def _changed(self, method: str, kind: Kind, key: tuple[Any, ...], headers: Mapping[str, str], body: bytes) -> Reply:
         if method not in {"PATCH", "MERGE", "PUT", "DELETE"}:
             raise Problem(405, "/IWFND/CM_MGW/022", f"Method {method} is not allowed")
-        match = headers.get("if-match")
+        match, entity = headers.get("if-match"), self.system.found(kind.name, key)
         if match is None:
             raise Problem(428, "/IWFND/CM_MGW/480", "Precondition required: header If-Match is missing")
         if match not in {"*", etag(entity)}:
@@ -106,7 +109,7 @@ class Service:
             name, _, direction = part.strip().partition(" ")
             if name not in kind.properties or direction not in {"", "asc", "desc"}:
                 raise Problem(400, "/IWBEP/CM_MGW_RT/176", f"Invalid order '{part}'")
-            entities = sorted(entities, key=lambda one: str(one[name]), reverse=direction == "desc")  # noqa: B023
+            entities = sorted(entities, key=lambda one: str(one[name]), reverse=direction == "desc")
         total, skip = len(entities), count(options, "$skip", 0)
         entities = entities[skip : skip + count(options, "$top", total)]
         start = count(options, "$skiptoken", 0)
@@ -150,7 +153,7 @@ class Service:
             if method != "GET":
                 raise Problem(400, "/IWFND/CM_MGW/111", "A change stands outside of a change set")
             return http(self.answer(method, path, query, headers, body))
-        before = copy.deepcopy(self.system.records)
+        before, writes = copy.deepcopy(self.system.records), list(self.system.writes)
         replies = []
         for one in part.get_payload():
             method, path, query, headers, body = request_of(one)  # type: ignore[arg-type]
@@ -159,6 +162,7 @@ class Service:
             reply = self.answer(method, path, query, headers, body)
             if reply.status >= 400:
                 self.system.records.update(before)
+                self.system.writes = writes
                 return http(reply)
             replies.append(http(reply))
         inner, content = framed("ejjeeffe1", replies)
@@ -222,7 +226,9 @@ def http(reply: Reply) -> bytes:
         lines.append("Content-Type: application/json;charset=utf-8")
     lines += [f"{name}: {value}" for name, value in reply.headers.items()]
     inside = "\r\n".join([*lines, "", ""]).encode() + body
-    head = f"Content-Type: application/http\r\nContent-Length: {len(inside)}\r\ncontent-transfer-encoding: binary\r\n\r\n"
+    head = (
+        f"Content-Type: application/http\r\nContent-Length: {len(inside)}\r\ncontent-transfer-encoding: binary\r\n\r\n"
+    )
     return head.encode() + inside
 
 

@@ -18,6 +18,7 @@ VERSION = "\0version"
 """Among an entity's values, where no property can be."""
 FOREVER = "/Date(253402300799000+0000)/"
 
+
 class System:
     """One client of a system."""
 

@@ -57,13 +57,17 @@ def read(answer: Answer, what: str) -> object:
         seconds = UNTOLD_SECONDS if answer.pause is None else max(answer.pause, 1.0)
         raise SystemPause(f"SAP asks for a pause (status {status}).", seconds)
     if status == 401:
-        raise SystemPause("SAP refuses our log-in (401): see the user and its password, or the OAuth client.", REFUSED_SECONDS)
+        raise SystemPause(
+            "SAP refuses our log-in (401): see the user and its password, or the OAuth client.", REFUSED_SECONDS
+        )
     if status == 412:
         raise SystemConflict(f"SAP did not {what}: somebody changed it meanwhile; it is read again.")
     if status == 428:
         raise SystemConflict(f"SAP did not {what}, as it was not told of which version; it is read again.")
     if csrf_required(answer):
-        raise SystemDown(f"SAP did not {what}: it refuses a token that it just gave. Does its session cookie get through?")
+        raise SystemDown(
+            f"SAP did not {what}: it refuses a token that it just gave. Does its session cookie get through?"
+        )
     found = parsed(answer.content)
     error = found.get("error") if isinstance(found, dict) else None
     if isinstance(error, dict):

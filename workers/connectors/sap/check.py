@@ -57,7 +57,9 @@ async def check(client: SapClient, mapping: PartnerMapping) -> AsyncIterator[Fin
         yield await _readable(client, name, sets.get(name), purpose)
         for way in ways:
             if name in sets and way not in sets[name].children:
-                yield Finding("rights", "wrong", f"{name}.{way}", "The service knows no such way; is it another version?")
+                yield Finding(
+                    "rights", "wrong", f"{name}.{way}", "The service knows no such way; is it another version?"
+                )
     for name, used in _used(mapping).items():
         if name in sets:
             for finding in _properties(sets[name], used):
@@ -82,7 +84,9 @@ async def _readable(client: SapClient, name: str, found: EntitySet | None, purpo
             break
     except SystemRefused as error:
         return Finding("rights", "wrong", name, f"{error} Fairlead {purpose}.")
-    return Finding("rights", "ok", name, f"can be read; {purpose} (whether our user may write is seen at the first one)")
+    return Finding(
+        "rights", "ok", name, f"can be read; {purpose} (whether our user may write is seen at the first one)"
+    )
 
 
 def _used(mapping: PartnerMapping) -> dict[str, dict[str, _Used]]:
@@ -120,20 +124,21 @@ def _properties(entity_set: EntitySet, used: Mapping[str, _Used]) -> Iterator[Fi
 
 def _wrong(found: Property | None, use: _Used, *, key: bool) -> str:
     """What is wrong with a property for its use; empty: nothing."""
-    if found is None:
-        return "SAP has no such property. Correct the mapping."
     wanted = "Edm.Boolean" if isinstance(use.fixed, bool) else "Edm.String"
-    if found.type != wanted:
-        return f"It is {found.type}, and the mapping gives it {wanted}."
-    if not found.creatable:
-        return "SAP fills it itself (sap:creatable). Take it out of the mapping."
-    if use.updated and not found.updatable and not key:
-        return "It can't be updated (sap:updatable). Move it to `fixed`, or take another."
-    if found.max_length is not None and use.length is not None and use.length > found.max_length:
-        return f"SAP takes {found.max_length} characters, the mapping says {use.length}. Correct `length`."
-    if found.max_length is not None and use.length is None and use.fixed is None:
-        return f"SAP takes {found.max_length} characters. Say so by `length: {found.max_length}`."
-    return ""
+    said = ""
+    if found is None:
+        said = "SAP has no such property. Correct the mapping."
+    elif found.type != wanted:
+        said = f"It is {found.type}, and the mapping gives it {wanted}."
+    elif not found.creatable:
+        said = "SAP fills it itself (sap:creatable). Take it out of the mapping."
+    elif use.updated and not found.updatable and not key:
+        said = "It can't be updated (sap:updatable). Move it to `fixed`, or take another."
+    elif found.max_length is not None and use.length is not None and use.length > found.max_length:
+        said = f"SAP takes {found.max_length} characters, the mapping says {use.length}. Correct `length`."
+    elif found.max_length is not None and use.length is None and use.fixed is None:
+        said = f"SAP takes {found.max_length} characters. Say so by `length: {found.max_length}`."
+    return said
 
 
 async def _partners(client: SapClient, found: Property, mapping: PartnerMapping) -> AsyncIterator[Finding]:

@@ -36,7 +36,7 @@ class Unfit(PermanentError):
 class Place(mapping.Part):
     """Where a field of a lead goes."""
 
-    property: Name
+    name: Name = Field(alias="property")
     more: list[Name] = Field(default_factory=list, max_length=10)
     """Where a longer text goes on."""
     length: int | None = Field(default=None, ge=1)
@@ -49,7 +49,7 @@ class Place(mapping.Part):
     @property
     def properties(self) -> list[str]:
         """All of them, in their order."""
-        return [self.property, *self.more]
+        return [self.name, *self.more]
 
     def parts(self, field: str, text: str) -> dict[str, str]:
         """The text, spread over the properties.
@@ -58,11 +58,11 @@ class Place(mapping.Part):
             Unfit: it is too long.
         """
         if self.length is None or len(text) <= self.length:
-            return {self.property: text}
+            return {self.name: text}
         parts = textwrap.wrap(text, self.length) if self.more else [text]
         if len(parts) > len(self.properties) or not self.more:
             raise Unfit(
-                f"The lead's {field} is longer than SAP's {self.property} takes, {self.length} characters"
+                f"The lead's {field} is longer than SAP's {self.name} takes, {self.length} characters"
                 f"{f' in each of {len(self.properties)} properties' if self.more else ''}. Shorten it, then send it again."
             )
         return dict(zip(self.properties, parts, strict=False))
@@ -86,7 +86,7 @@ class Entity(mapping.Part):
             text = known.get(field, place.otherwise)
             if text is None and place.required:
                 raise Unfit(
-                    f"The lead has no {field}, which SAP needs ({place.property}). Give the lead one, or `otherwise` in"
+                    f"The lead has no {field}, which SAP needs ({place.name}). Give the lead one, or `otherwise` in"
                     " the mapping, then send it again."
                 )
             if text is not None:
@@ -102,7 +102,7 @@ class Entity(mapping.Part):
         values: Json = {}
         for field, place in self.fields.items():
             text = known.get(field)
-            if text is None or (found.get(place.property) and place.write == "if_empty"):
+            if text is None or (found.get(place.name) and place.write == "if_empty"):
                 continue
             # What a longer text left behind in the properties after it goes too.
             wanted = dict.fromkeys(place.more, "") | place.parts(field, text)

@@ -141,7 +141,9 @@ class PartnerDelivery:
         """
         values = (self.mapping.organisation if "company" in said else self.mapping.person).made(said)
         if not values:
-            raise Unfit("The lead has neither a company nor a name that SAP could have. Give it one, then send it again.")
+            raise Unfit(
+                "The lead has neither a company nor a name that SAP could have. Give it one, then send it again."
+            )
         return {
             **values,
             self.mapping.external_id: own,
