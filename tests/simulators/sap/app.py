@@ -56,20 +56,25 @@ def create_app(system: System, door: Door, service: Service) -> FastAPI:
             response.headers.append("set-cookie", f"{COOKIE}={session}; path=/; HttpOnly")
         return response
 
+    def batched(request: Request, body: bytes) -> Response:
+        try:
+            kind, content = service.batch(request.headers.get("content-type", ""), body)
+        except Problem as problem:
+            return JSONResponse(problem.body, problem.status)
+        return Response(content, 202, headers={"Content-Type": kind})
+
     def answered(request: Request, path: str, body: bytes) -> Response:
         if path == "":
             return JSONResponse({"d": {"EntitySets": list(system.kinds)}})
         if path == "$metadata":
             return Response(system.metadata, media_type="application/xml")
         if path == "$batch":
-            try:
-                kind, content = service.batch(request.headers.get("content-type", ""), body)
-            except Problem as problem:
-                return JSONResponse(problem.body, problem.status)
-            return Response(content, 202, headers={"Content-Type": kind})
+            return batched(request, body)
         reply = service.answer(request.method, path, request.url.query, request.headers, body)
         if reply.body is None:
             return Response(status_code=reply.status, headers=reply.headers)
+        if isinstance(reply.body, int):
+            return PlainTextResponse(str(reply.body))
         return JSONResponse(reply.body, reply.status, reply.headers)
 
     return app

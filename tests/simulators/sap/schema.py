@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -78,6 +79,7 @@ class Kind:
     deletable: bool
 
 
+@cache
 def load(content: bytes) -> dict[str, Kind]:
     """The sets of a service."""
     root = ElementTree.fromstring(content)

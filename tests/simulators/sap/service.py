@@ -24,7 +24,8 @@ _ADDRESS = re.compile(r"(?P<set>\w+)(?:\((?P<key>.*)\))?(?:/(?P<way>\$?\w+))?", 
 @dataclass
 class Reply:
     status: int
-    body: Json | None = None
+    body: Json | int | None = None
+    """JSON, or what is counted, in digits."""
     headers: dict[str, str] = field(default_factory=dict)
 
 
@@ -87,21 +88,22 @@ class Service:
     def _set(
         self, method: str, kind: Kind, way: str | None, options: Json, headers: Mapping[str, str], body: bytes
     ) -> Reply:
-        if way is not None:
+        if way not in {None, "$count"}:
             raise Problem(404, "/IWFND/CM_MGW_RT/020", f"Resource not found for the segment '{way}'")
-        if method == "POST":
+        if method == "POST" and way is None:
             return self._made(kind, self.system.insert(kind.name, read(headers, body)), created=body)
         if method != "GET":
             raise Problem(405, "/IWFND/CM_MGW/022", f"Method {method} is not allowed")
         self.system.may(kind.name, "GET")
-        return self._list(kind, list(self.system.records[kind.name].values()), options)
+        entities = list(self.system.records[kind.name].values())
+        return self._list(kind, entities, options, counted=way is not None)
 
     def _made(self, kind: Kind, entity: Json, created: bytes = b"{}") -> Reply:
         ways = [way for way in json.loads(created) if way in kind.ways]
         shown = self.shown(kind, entity, {"$expand": ",".join(ways)} if ways else {})
         return Reply(201, {"d": shown}, {"etag": etag(entity), "location": shown["__metadata"]["uri"]})
 
-    def _list(self, kind: Kind, entities: list[Json], options: Json) -> Reply:
+    def _list(self, kind: Kind, entities: list[Json], options: Json, *, counted: bool = False) -> Reply:
         if "$filter" in options:
             holds = condition(kind, options["$filter"])
             entities = [one for one in entities if holds(one)]
@@ -110,6 +112,8 @@ class Service:
             if name not in kind.properties or direction not in {"", "asc", "desc"}:
                 raise Problem(400, "/IWBEP/CM_MGW_RT/176", f"Invalid order '{part}'")
             entities = sorted(entities, key=lambda one: str(one[name]), reverse=direction == "desc")
+        if counted:
+            return Reply(200, len(entities))
         total, skip = len(entities), count(options, "$skip", 0)
         entities = entities[skip : skip + count(options, "$top", total)]
         start = count(options, "$skiptoken", 0)

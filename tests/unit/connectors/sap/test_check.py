@@ -50,7 +50,7 @@ def test_the_mapping_that_comes_with_fairlead_fits_the_real_metadata(run: Run, s
     assert (found.exit_code, wrong(found)) == (0, {})
     assert simulated.system.writes == []
     shown = run().stdout
-    for part in ("account", "rights", "fields", "limits", "A_AddressPhoneNumber.PhoneNumber", "28 entity sets"):
+    for part in ("account", "rights", "fields", "limits", "A_AddressPhoneNumber"):
         assert part in shown
     assert simulated.door.password not in shown
 

@@ -14,7 +14,7 @@ from tests.simulators.sap.door import Fault
 from tests.simulators.sap.serving import Simulated
 from tests.unit.connectors.sap.conftest import MakeClient, settings_of
 from workers.connectors.answers import Answer, SystemConflict, SystemDown, SystemPause, SystemRefused
-from workers.connectors.sap import answers, client, odata
+from workers.connectors.sap import answers, odata
 from workers.connectors.sap.client import SapClient
 from workers.connectors.sap.odata import Change
 from workers.settings import Sap
@@ -266,4 +266,3 @@ def test_settings_that_can_not_be(simulated: Simulated, wrong: dict[str, object]
 def test_it_is_off_by_default() -> None:
     assert not Sap().connected
     assert Sap().service == SERVICE
-    assert client.PAGE > 1
