@@ -190,8 +190,8 @@ def expanded(text: str) -> Iterator[tuple[str, str]]:
     for path in filter(None, text.split(",")):
         way, _, below = path.strip().partition("/")
         ways.setdefault(way, []).append(below)
-    for way, below in ways.items():
-        yield way, ",".join(filter(None, below))
+    for way, onward in ways.items():
+        yield way, ",".join(filter(None, onward))
 
 
 def read(headers: Mapping[str, str], body: bytes) -> Json:

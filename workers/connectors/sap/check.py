@@ -60,6 +60,8 @@ async def check(client: SapClient, mapping: PartnerMapping) -> AsyncIterator[Fin
                 yield Finding(
                     "rights", "wrong", f"{name}.{way}", "The service knows no such way; is it another version?"
                 )
+    said = "Whether our user may write is not tried, as it would change something; a row that may not is a dead letter."
+    yield Finding("rights", "note", "writing", said)
     for name, used in _used(mapping).items():
         if name in sets:
             for finding in _properties(sets[name], used):
@@ -84,9 +86,7 @@ async def _readable(client: SapClient, name: str, found: EntitySet | None, purpo
             break
     except SystemRefused as error:
         return Finding("rights", "wrong", name, f"{error} Fairlead {purpose}.")
-    return Finding(
-        "rights", "ok", name, f"can be read; {purpose} (whether our user may write is seen at the first one)"
-    )
+    return Finding("rights", "ok", name, f"Can be read. Fairlead {purpose}.")
 
 
 def _used(mapping: PartnerMapping) -> dict[str, dict[str, _Used]]:
@@ -114,7 +114,7 @@ def _properties(entity_set: EntitySet, used: Mapping[str, _Used]) -> Iterator[Fi
     for name, use in sorted(used.items()):
         found = entity_set.properties.get(name)
         wrong = _wrong(found, use, key=name in entity_set.keys)
-        told = f"{found.type}, {found.max_length or 'any'} characters" if found else ""
+        told = found.type + (f", {found.max_length} characters" if found.max_length else "") if found else ""
         yield Finding("fields", "wrong" if wrong else "ok", f"{entity_set.name}.{name}", wrong or told)
     for name, found in entity_set.properties.items():
         if not found.nullable and found.creatable and name not in used and name not in entity_set.keys:
