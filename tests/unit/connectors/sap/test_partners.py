@@ -8,12 +8,12 @@ import pytest
 
 from tests.simulators.sap.door import Fault
 from tests.simulators.sap.serving import Simulated
-from tests.unit.connectors.sap.conftest import LEAD, Sales, settings_of
+from tests.unit.connectors.sap.conftest import Sales, settings_of
 from workers.connectors import wiring
 from workers.connectors.answers import SystemConflict
 from workers.connectors.sap import partners
 from workers.connectors.sap.ledger import CHANNEL, Ledger
-from workers.connectors.sap.mapping import external_id, known
+from workers.connectors.sap.mapping import external_id
 from workers.connectors.sap.partners import SapDown, SapResting, Unsettled
 from workers.runtime.database import Pool
 from workers.runtime.errors import PermanentError, TransientError
@@ -211,22 +211,18 @@ async def test_a_role_that_ended_is_no_role(case: Sales, simulated: Simulated) -
         await send(case)
 
 
-class Meddling(dict[Any, Any]):
+def meddle(simulated: Simulated, times: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Somebody else changes the partner each time after it was read, so many times."""
+    batch, left = simulated.service.batch, list(range(times))
 
-    def __init__(self, simulated: Simulated, times: int, monkeypatch: pytest.MonkeyPatch) -> None:
-        batch = simulated.service.batch
+    def first(kind: str, content: bytes) -> tuple[str, bytes]:
+        if left:
+            simulated.system.edit(
+                PARTNERS, simulated.system.partners[0]["BusinessPartner"], SearchTerm1=f"T{left.pop()}"
+            )
+        return batch(kind, content)
 
-        def first(kind: str, content: bytes) -> tuple[str, bytes]:
-            nonlocal times
-            if times:
-                times -= 1
-                simulated.system.edit(
-                    PARTNERS, simulated.system.partners[0]["BusinessPartner"], SearchTerm1=f"T{times}"
-                )
-            return batch(kind, content)
-
-        monkeypatch.setattr(simulated.service, "batch", first)
+    monkeypatch.setattr(simulated.service, "batch", first)
 
 
 async def test_who_was_quicker_is_read_again_a_few_times(
@@ -235,12 +231,12 @@ async def test_who_was_quicker_is_read_again_a_few_times(
     simulated.system.insert(PARTNERS, {"BusinessPartnerCategory": "2", "OrganizationBPName1": "Acme",
                                        "BusinessPartnerIDByExtSystem": external_id("lead")})  # fmt: skip
     await converted(case, product="Box")
-    Meddling(simulated, 2, monkeypatch)
+    meddle(simulated, 2, monkeypatch)
     await send(case)
     assert simulated.system.partners[0]["SearchTerm2"] == "BOX"
     assert simulated.system.partners[0]["SearchTerm1"] == "T0"
     simulated.system.edit(PARTNERS, simulated.system.partners[0]["BusinessPartner"], SearchTerm2="")
-    Meddling(simulated, 99, monkeypatch)
+    meddle(simulated, 99, monkeypatch)
     with pytest.raises(SystemConflict):
         await send(case)
 
@@ -302,18 +298,3 @@ async def test_a_long_name_goes_on_and_a_shorter_one_leaves_nothing(case: Sales,
         "OrganizationBPName1": "Kunst AG",
         "OrganizationBPName2": "",
     }
-
-
-def test_ids_fit_and_differ() -> None:
-    ids = {external_id(f"lead-{number:032x}") for number in range(1000)}
-    assert len(ids) == 1000
-    assert all(len(one) == 20 and one == one.upper() and one.isalnum() for one in ids)
-
-
-def test_odd_leads_are_known_as_far_as_they_go() -> None:
-    assert known({"phone": "12", "language": None, "attributes": {"a": True, "b": " ", "c": {}, "d": 1.5}}) == {
-        "phone": "12",
-        "attributes.d": "1.5",
-    }
-    assert known({**LEAD, "name": "Prince"})["last_name"] == "Prince"
-    assert "first_name" not in known({"name": "Prince"})
