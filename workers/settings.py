@@ -38,6 +38,7 @@ from workers.settings_sections import (
     WorkerLimits,
     Zeebe,
 )
+from workers.settings_workday import Workday
 
 __all__ = [
     "Camunda",
@@ -56,6 +57,7 @@ __all__ = [
     "Tracing",
     "Versions",
     "Webhooks",
+    "Workday",
     "WorkerLimits",
     "WrongSettings",
     "Zeebe",
@@ -131,6 +133,7 @@ class Settings(BaseSettings):
     webhooks: Webhooks = Webhooks()
     hubspot: HubSpot = HubSpot()
     salesforce: Salesforce = Salesforce()
+    workday: Workday = Workday()
     kafka: Kafka = Kafka()
 
     @classmethod

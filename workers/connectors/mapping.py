@@ -55,13 +55,18 @@ class Place(Part):
     """What a new record gets if the lead has no such field."""
 
 
-class LeadMapping(Part):
+class InFile(Part):
+    """A whole mapping, which is in a file of its own."""
+
+    package: ClassVar[str]
+    """Where the file is that comes with Fairlead."""
+
+
+class LeadMapping(InFile):
     """A lead's record, and what is read of a company's."""
 
     owner: ClassVar[str]
     """The system's own field for a record's owner."""
-    package: ClassVar[str]
-    """Where the file is that comes with Fairlead."""
 
     @property
     @abstractmethod
@@ -141,7 +146,7 @@ def _said(record: Record, place: Place) -> str | None:
     return None if value == place.otherwise else value
 
 
-M = TypeVar("M", bound=LeadMapping)
+M = TypeVar("M", bound=InFile)
 
 
 def load(kind: type[M], path: Path | None) -> M:
