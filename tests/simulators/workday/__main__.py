@@ -28,7 +28,9 @@ today = datetime.now(UTC).date()
 team = {"Sales_Territory": "iberia", "Job_Family": "Sales"}
 tenant.hire("21001", "Maria Costa", Job_Family="Sales Management")
 tenant.hire("21002", "Ana Ruiz", "21001", **team, Languages=("Spanish", "English"), Skills=("enterprise",))
-tenant.hire("21003", "Ben Soto", "21001", **team, Languages=("Spanish",), Hire_Date=f"{today - timedelta(days=20)}-08:00")
+tenant.hire(
+    "21003", "Ben Soto", "21001", **team, Languages=("Spanish",), Hire_Date=f"{today - timedelta(days=20)}-08:00"
+)
 tenant.hire("21004", "Carla Vidal", "21001", **team, Languages=("Catalan", "Spanish"))
 tenant.hire("21005", "Dani Mora", "21001", **team)
 tenant.hire("21006", "Eva Prat", "21001", **team, Work_Email="")

@@ -38,8 +38,10 @@ class Tenant:
         self.reports.setdefault(
             WORKERS,
             Report(
-                ("Employee_ID", "Full_Name", "Work_Email", "Manager_ID", "Hire_Date", "Termination_Date")
-                + ("Sales_Territory", "Quota_Unit", "Languages", "Skills", "Job_Family")
+                (
+                    *("Employee_ID", "Full_Name", "Work_Email", "Manager_ID", "Hire_Date", "Termination_Date"),
+                    *("Sales_Territory", "Quota_Unit", "Languages", "Skills", "Job_Family"),
+                )
             ),
         )
         self.reports.setdefault(ABSENCES, Report(("Employee_ID", "First_Day", "Last_Day", "Substitute_ID")))

@@ -37,10 +37,6 @@ class People(Protocol):
         ...
 
 
-class _Dry(Exception):
-    """Nothing of the transaction is to stay."""
-
-
 @dataclass(frozen=True, slots=True)
 class Taken:
     """What an import changed, or would."""
@@ -58,7 +54,9 @@ class Taken:
 class Import:
     """Of one system."""
 
-    def __init__(self, system: str, people: People, pool: Pool, *, most_percent: float, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self, system: str, people: People, pool: Pool, *, most_percent: float, clock: Callable[[], datetime]
+    ) -> None:
         self._system = system
         self._people = people
         self._pool = pool
@@ -84,15 +82,8 @@ class Import:
             began = self._clock()
             roster = await self._people.read()  # takes minutes, so outside of any transaction
             sound(roster)
-            found: list[Taken] = []
-            try:
-                async with self._pool.connection() as connection:
-                    found.append(await self._take(connection, roster, began, actor, dry=dry, force=force))
-                    if dry:
-                        raise _Dry
-            except _Dry:
-                pass
-            return found[0]
+            async with self._pool.connection() as connection, connection.transaction(force_rollback=dry):
+                return await self._take(connection, roster, began, actor, dry=dry, force=force)
 
     async def _take(
         self, connection: Connection, roster: Roster, began: datetime, actor: str, *, dry: bool, force: bool
@@ -112,7 +103,9 @@ class Import:
             run = await self._report(connection, began, lines, {**applying.said(lines), "unchanged": plan.unchanged})
         return Taken(run, lines, tuple(dict.fromkeys(plan.notes)), plan.unchanged, doubts)
 
-    async def _report(self, connection: Connection, began: datetime, lines: Sequence[Line], counts: dict[str, int]) -> int:
+    async def _report(
+        self, connection: Connection, began: datetime, lines: Sequence[Line], counts: dict[str, int]
+    ) -> int:
         """Keep what was done, for `fairlead connect report`."""
         cursor = await connection.execute(
             "INSERT INTO sync.runs (system, kind, started_at, counts) VALUES (%s, 'import', %s, %s)"

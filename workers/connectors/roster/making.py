@@ -45,7 +45,11 @@ def chores(resources: Resources) -> Sequence[Regular]:
         return []
     return [
         Regular("people of Workday", LOOK_SECONDS, _night(resources).look),
-        Regular("people who left or joined", moves.LOOK_SECONDS, partial(moves.look, resources.pool, making.SYSTEM)),
+        Regular(
+            "people who left or joined",
+            moves.LOOK_SECONDS,
+            partial(moves.look, resources.pool, making.SYSTEM, resources.clock),
+        ),
     ]
 
 

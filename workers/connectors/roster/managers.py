@@ -14,6 +14,21 @@ from workers.connectors.roster.planning import open_periods
 
 Connection = AsyncConnection[DictRow]
 
+_CALLED = {
+    "territory": """
+        UPDATE routing.territories SET manager_name = %(name)s, manager_email = %(email)s
+        WHERE lower(manager_email) = %(old)s AND (manager_name, lower(manager_email)) <> (%(name)s, %(email)s)
+        RETURNING id AS place""",
+    "region": """
+        UPDATE territories.regions SET email = %(email)s WHERE lower(email) = %(old)s AND lower(email) <> %(email)s
+        RETURNING region AS place""",
+    "quotas of": """
+        UPDATE quotas.persons SET name = %(name)s, email = %(email)s
+        WHERE lower(email) = %(old)s AND (name, lower(email)) <> (%(name)s, %(email)s)
+        RETURNING organisation AS place""",
+}
+"""How a manager is called, by where it stands."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Manager:
@@ -29,7 +44,8 @@ async def apply(connection: Connection, system: str, plan: Plan) -> list[Line]:
     touched = [
         one.rep_id
         for one in plan.changes
-        if one.rep_id and (one.kind != "changes" or "manager" in one.fields or "territories" in one.rep or "unit" in one.fields)
+        if one.rep_id
+        and (one.kind != "changes" or "manager" in one.fields or "territories" in one.rep or "unit" in one.fields)
     ]
     if not touched:
         return lines
@@ -70,16 +86,7 @@ async def _called(connection: Connection, plan: Plan) -> list[Line]:
         if change.kind == "leaves" or not {"name", "email"} & set(change.fields) or change.kind == "joins":
             continue
         values = {"old": old, "email": change.facts.get("email"), "name": change.facts.get("name")}
-        for query, what in (
-            ("UPDATE routing.territories SET manager_name = %(name)s, manager_email = %(email)s"
-             " WHERE lower(manager_email) = %(old)s AND (manager_name, lower(manager_email)) <> (%(name)s, %(email)s)"
-             " RETURNING id AS place", "territory"),
-            ("UPDATE territories.regions SET email = %(email)s WHERE lower(email) = %(old)s AND lower(email) <> %(email)s"
-             " RETURNING region AS place", "region"),
-            ("UPDATE quotas.persons SET name = %(name)s, email = %(email)s"
-             " WHERE lower(email) = %(old)s AND (name, lower(email)) <> (%(name)s, %(email)s)"
-             " RETURNING organisation AS place", "quotas of"),
-        ):  # fmt: skip
+        for what, query in _CALLED.items():
             cursor = await connection.execute(query.encode(), values)
             lines += [
                 Line(f"{change.employee_id} in {what} {row['place']}", "follows", ("name", "email"))
@@ -150,7 +157,13 @@ async def _units(
 
 
 async def _unit(connection: Connection, plan: Plan, organisation: str, unit: str, manager: _Manager) -> list[Line]:
-    values = {"organisation": organisation, "unit": unit, "email": manager.email, "name": manager.name, "login": manager.login}
+    values = {
+        "organisation": organisation,
+        "unit": unit,
+        "email": manager.email,
+        "name": manager.name,
+        "login": manager.login,
+    }
     cursor = await connection.execute(
         "SELECT role, node FROM quotas.persons WHERE organisation = %(organisation)s"
         " AND (lower(email) = %(email)s OR login = %(login)s)",

@@ -7,8 +7,8 @@ alignment, as an organisation has one at a time.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import date
+from collections.abc import Callable, Sequence
+from datetime import date, datetime
 
 import structlog
 from psycopg import AsyncConnection
@@ -53,8 +53,8 @@ _PUBLISHED_PERIOD = """
 """
 
 
-async def look(pool: Pool, actor: str) -> int:
-    """Ask for what waits; how many processes were asked for."""
+async def look(pool: Pool, actor: str, clock: Callable[[], datetime]) -> int:
+    """Ask in the name of an actor for what waits; how many processes were asked for."""
     async with pool.connection() as connection:
         await connection.execute(_LOST)
         waiting = await (await connection.execute(_WAITING)).fetchall()
@@ -63,8 +63,10 @@ async def look(pool: Pool, actor: str) -> int:
         async with pool.connection() as connection:
             moves = await (await connection.execute(_TAKE, (row["what"], row["organisation"]))).fetchall()
             if moves:
-                ask = _territories if row["what"] == "territories" else _quotas
-                asked += await ask(connection, row["organisation"], moves, actor)
+                if row["what"] == "territories":
+                    asked += await _territories(connection, row["organisation"], moves, actor)
+                else:
+                    asked += await _quotas(connection, row["organisation"], moves, actor, clock().date())
     return asked
 
 
@@ -92,10 +94,9 @@ async def _territories(connection: Connection, organisation: str, moves: Sequenc
     return await _asked(connection, moves, asked_id) if new else 0
 
 
-async def _quotas(connection: Connection, organisation: str, moves: Sequence[DictRow], actor: str) -> int:
+async def _quotas(connection: Connection, organisation: str, moves: Sequence[DictRow], actor: str, today: date) -> int:
     from workers.gateway import quota_commands as commands  # noqa: PLC0415 - see `_territories`
 
-    today = date.today()
     period = await (await connection.execute(_PUBLISHED_PERIOD, (organisation, today, today))).fetchone()
     if period is None:
         return await _settle(connection, moves, "no quotas are published for today; the next plan is made without them")
@@ -119,9 +120,12 @@ async def _share(
     no potential.
     """
     cursor = await connection.execute(
-        "SELECT name, rows FROM quotas.tables WHERE organisation = %s AND name IN ('reps', 'territories')", (organisation,)
+        "SELECT name, rows FROM quotas.tables WHERE organisation = %s AND name IN ('reps', 'territories')",
+        (organisation,),
     )
-    tables = {row["name"]: [one for one in row["rows"] if one.get("period") == period] for row in await cursor.fetchall()}
+    tables = {
+        row["name"]: [one for one in row["rows"] if one.get("period") == period] for row in await cursor.fetchall()
+    }
     units = sorted({row["unit"] for row in tables.get("reps", []) if row["rep"] in reps and row.get("unit")})
     members = {row["rep"] for row in tables.get("reps", []) if row.get("unit") in units}
     potential: dict[str, float] = dict.fromkeys(members, 0.0)
@@ -143,7 +147,8 @@ def _number(text: str) -> float:
 
 async def _asked(connection: Connection, moves: Sequence[DictRow], asked_id: str) -> int:
     await connection.execute(
-        "UPDATE people.moves SET asked_id = %s, asked_at = now() WHERE id = ANY(%s)", (asked_id, [row["id"] for row in moves])
+        "UPDATE people.moves SET asked_id = %s, asked_at = now() WHERE id = ANY(%s)",
+        (asked_id, [row["id"] for row in moves]),
     )
     log.info("asked for as people moved", action="people_moved", asked=asked_id, reps=[row["rep_id"] for row in moves])
     return 1

@@ -61,7 +61,9 @@ class Night:
         except TaskError as error:
             await self._tell(self._id(due), str(error))
             return 0
-        log.info("people imported", action="people_imported", run=taken.run, changed=len(taken.lines), notes=len(taken.notes))
+        log.info(
+            "people imported", action="people_imported", run=taken.run, changed=len(taken.lines), notes=len(taken.notes)
+        )
         return 0
 
     async def __call__(self, row: OutboxRow) -> None:
@@ -111,4 +113,3 @@ class Night:
 
     def _id(self, due: datetime) -> str:
         return f"{self._system}:{due:%Y-%m-%d}"
-

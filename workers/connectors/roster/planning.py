@@ -5,7 +5,7 @@ Rows of periods that are over stay as they were: what was planned from them is h
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from typing import cast
 
@@ -85,7 +85,14 @@ async def _join(connection: Connection, plan: Plan, change: Change, region: str 
             """,
             (
                 *(organisation, change.rep_id, change.facts["name"], change.facts["email"], region),
-                *(latitude, longitude, capacity, _text(change.rep["skills"]), _text(change.rep["languages"]), organisation),
+                *(
+                    latitude,
+                    longitude,
+                    capacity,
+                    _text(change.rep["skills"]),
+                    _text(change.rep["languages"]),
+                    organisation,
+                ),
             ),
         )
         await _note(connection, str(change.rep_id), "joined", "territories", organisation)
@@ -122,7 +129,8 @@ async def _note_return(connection: Connection, rep_id: str) -> None:
     )
     stays = {row["organisation"] for row in await cursor.fetchall()}
     cursor = await connection.execute(
-        "UPDATE territories.reps SET left_on = NULL WHERE rep = %s AND left_on IS NOT NULL RETURNING organisation", (rep_id,)
+        "UPDATE territories.reps SET left_on = NULL WHERE rep = %s AND left_on IS NOT NULL RETURNING organisation",
+        (rep_id,),
     )
     for organisation in sorted({row["organisation"] for row in await cursor.fetchall()} - stays):
         await _note(connection, rep_id, "joined", "territories", organisation)
@@ -175,7 +183,9 @@ def _rows(reps: Rows, units: set[str], periods: set[str], change: Change) -> tup
     """Change the rows of a rep, or add some; whose and which columns, None: nothing changed."""
     rep_id = str(change.rep_id)
     mine = [row for row in reps if row.get("rep") == rep_id and row.get("period") in periods]
-    wanted = {name: _text(change.facts[name]) for name in ("name", "hired", "unit") if name in change.fields}
+    wanted: dict[str, str] = {
+        name: _text(change.facts[name]) for name in ("name", "hired", "unit") if name in change.fields
+    }
     if wanted.get("unit") not in units:
         wanted.pop("unit", None)
     if not wanted.get("hired"):
@@ -205,7 +215,12 @@ async def _persons(connection: Connection, system: str, plan: Plan) -> list[Line
     for change in plan.changes:
         if change.gone:
             day = (change.left_on or plan.today) + timedelta(days=1)
-            values = {"email": change.facts.get("email"), "from": day, "until": None, "substitute": None}
+            values: Mapping[str, object] = {
+                "email": change.facts.get("email"),
+                "from": day,
+                "until": None,
+                "substitute": None,
+            }
             lines += await _away(connection, system, change.employee_id, values)
         elif change.kind == "returns":
             values = {"email": change.facts.get("email"), "from": None, "until": None, "substitute": None}
@@ -233,7 +248,7 @@ async def _login(connection: Connection, email: str, login: str) -> str | None:
     return str(row["login"]) if row else login or None
 
 
-async def _away(connection: Connection, system: str, employee_id: str, values: dict[str, object]) -> list[Line]:
+async def _away(connection: Connection, system: str, employee_id: str, values: Mapping[str, object]) -> list[Line]:
     """Without a day: what the system said before is taken back; what people entered stays."""
     cursor = await connection.execute(
         """
@@ -246,7 +261,7 @@ async def _away(connection: Connection, system: str, employee_id: str, values: d
               (%(from)s::timestamptz, %(until)s::timestamptz, coalesce(%(substitute)s, substitute))
         RETURNING organisation
         """,
-        values | {"system": system},
+        {**values, "system": system},
     )
     return [
         Line(f"{employee_id} as who decides on quotas of {row['organisation']}", "follows", ("away", "substitute"))

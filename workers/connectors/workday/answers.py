@@ -42,18 +42,23 @@ def failure(answer: Answer, report: str) -> Exception:
         return SystemPause(f"Workday asks for a pause (status {status}).", seconds)
     if 300 <= status < 400:
         return web_page(answer)
-    if status == 403:
+    if status >= 500:
+        return SystemDown(f"Workday could not run the report {report} ({answer.form}).")
+    return _refused(answer, report)
+
+
+def _refused(answer: Answer, report: str) -> SystemRefused:
+    """The report can't be run so."""
+    if answer.status == 403:
         return SystemRefused(
             f"Workday does not let our user run the report {report} (403). Share it with the user or its security group, and "
             "give the group the domains of the report's data source and fields; then activate the pending changes."
         )
-    if status == 404:
+    if answer.status == 404:
         return SystemRefused(
             f"Workday knows no report {report} (404). Compare FAIRLEAD_WORKDAY__TENANT and the report's owner/name with its "
             "address (Actions > Web Service > View URLs); it must be enabled as a web service."
         )
-    if status < 500:
-        prompts = sorted({one.decode().replace(" ", "_") for one in _PROMPT.findall(answer.content)})
-        missing = f" It needs the prompt {', '.join(prompts)}." if prompts else " Are its prompts right?"
-        return SystemRefused(f"Workday does not run the report {report} as asked ({answer.form}).{missing}")
-    return SystemDown(f"Workday could not run the report {report} ({answer.form}).")
+    prompts = sorted({one.decode().replace(" ", "_") for one in _PROMPT.findall(answer.content)})
+    missing = f" It needs the prompt {', '.join(prompts)}." if prompts else " Are its prompts right?"
+    return SystemRefused(f"Workday does not run the report {report} as asked ({answer.form}).{missing}")

@@ -58,7 +58,9 @@ def _report(report: Report, columns: Mapping[str, str], needed: Collection[str])
             state, said = "ok", f"{field}; in {rows:,} of {len(report.rows):,} rows"
         else:
             state, said = "note", f"{field}; in no row: empty for everybody, or not in the report"
-        yield Finding("fields", "wrong" if field in needed and not rows else "ok" if state == "ok" else "note", column, said)
+        yield Finding(
+            "fields", "wrong" if field in needed and not rows else "ok" if state == "ok" else "note", column, said
+        )
     unused = report.columns - set(columns.values())
     if unused:
         shown = ", ".join(sorted(unused)[:10])
@@ -72,7 +74,9 @@ def _people(
     try:
         sound(found)
         managers = {one.text("manager") for one in found.workers} - {""}
-        yield Finding("people", "ok", "workers", f"{len(found.workers):,} can be read, {len(managers):,} of them manage others")
+        yield Finding(
+            "people", "ok", "workers", f"{len(found.workers):,} can be read, {len(managers):,} of them manage others"
+        )
     except RosterRefused as error:
         yield Finding("people", "wrong", "workers", str(error))
     for note in found.notes[:LISTED]:
@@ -82,7 +86,9 @@ def _people(
     if found.absences is not None:
         yield Finding("people", "ok", "absences", f"{len(found.absences):,} can be read")
     if reps is None:
-        yield Finding("people", "note", "reps", "The database can't be asked, so they are not compared with the workers.")
+        yield Finding(
+            "people", "note", "reps", "The database can't be asked, so they are not compared with the workers."
+        )
         return
     there = {one.text("email") for one in found.workers}
     both = sum(email.casefold() in there for email in reps)

@@ -45,7 +45,10 @@ class Login(Sessions[str]):
         answer = await line.send(
             "POST",
             f"/ccx/oauth2/{quote(str(settings.tenant), safe='')}/token",
-            headers={"Accept": "application/json", "Authorization": _basic(str(settings.client_id), settings.client_secret)},
+            headers={
+                "Accept": "application/json",
+                "Authorization": _basic(str(settings.client_id), settings.client_secret),
+            },
             data={"grant_type": "refresh_token", "refresh_token": settings.refresh_token.get_secret_value()},
         )
         found = parsed(answer.content)

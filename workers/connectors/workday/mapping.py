@@ -11,7 +11,7 @@ from workers.connectors.mapping import InFile, Part
 from workers.connectors.roster.values import NewReps
 from workers.office.calendar import CalendarError, work_calendar
 
-Column = Annotated[str, Field(pattern=r"^[A-Za-z_][\w-]{0,199}(\.[A-Za-z_][\w-]{0,199})?$")]
+Column = Annotated[str, Field(max_length=200, pattern=r"^[A-Za-z_][A-Za-z0-9_-]*(\.[A-Za-z_][A-Za-z0-9_-]*)?$")]
 """An XML alias, within a group after the group's."""
 
 Translated = Literal["territory", "unit", "languages", "skills"]

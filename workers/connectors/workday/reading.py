@@ -87,9 +87,12 @@ def roster(mapping: FieldMapping, workers: Report, absences: Report | None) -> R
         return " ".join(row.get(columns["employee_id"], ()))
 
     for employee_id, group in groupby(sorted(workers.rows, key=id_of), key=id_of):
-        rows = [row for place, row in enumerate(same := list(group)) if row not in same[:place]]
+        same = list(group)
+        rows = [row for place, row in enumerate(same) if row not in same[:place]]
         if not _ID.fullmatch(employee_id):
-            faults.append(f"{len(same)} rows have no usable {columns['employee_id']}, so that it can't be said whose they are")
+            faults.append(
+                f"{len(same)} rows have no usable {columns['employee_id']}, so that it can't be said whose they are"
+            )
             continue
         if fault := _twice(employee_id, rows, columns.get("manager")):
             faults.append(fault)
@@ -127,10 +130,8 @@ def _facts(mapping: FieldMapping, row: Row, said: set[str]) -> tuple[dict[str, F
     if not (name := _one(cells, "name")):
         raise _RowError("there is no name in " + mapping.workers.name)
     facts: dict[str, Fact] = {"name": name, "email": email}
-    left_out: list[str] = []
-    for field in ("hired", "last_day"):
-        if field in said:
-            facts[field] = _day(_one(cells, field), mapping.of_workers[field])
+    columns = mapping.of_workers
+    facts |= {field: _day(_one(cells, field), columns[field]) for field in ("hired", "last_day") if field in said}
     for field in ("manager", "login", "timezone", "country"):
         if field in said:
             facts[field] = _one(cells, field) or None
@@ -140,21 +141,34 @@ def _facts(mapping: FieldMapping, row: Row, said: set[str]) -> tuple[dict[str, F
         facts["unit"] = next(iter(mapping.ours("unit", _words(cells["unit"]))), None)
     if "skills" in said:
         facts["skills"] = list(mapping.ours("skills", _words(cells["skills"])))
-    if "languages" in said:
-        spoken = [one.casefold() for one in mapping.ours("languages", _words(cells["languages"]))]
-        facts["languages"] = [one for one in spoken if _LANGUAGE.fullmatch(one)]
-        if len(spoken) > len(facts["languages"]):
-            left_out.append(f"a language in {mapping.workers.languages} that `values` in the mapping does not translate")
-    if "latitude" in said and any(cells.get(one) for one in ("latitude", "longitude", "capacity")):
-        place = [_number(_one(cells, one)) for one in ("latitude", "longitude", "capacity")]
-        if None in place:
-            left_out.append("a place whose latitude, longitude and capacity are not all numbers")
-        else:
-            facts["place"] = [number for number in place if number is not None]
     if mapping.sells is not None and "sells" in said:
         wanted = {value.casefold() for value in mapping.sells.values}
         facts["sells"] = any(word.casefold() in wanted for word in _words(cells["sells"]))
-    return facts, left_out
+    return facts, [*_languages(mapping, cells, facts), *_place(cells, facts)]
+
+
+def _languages(mapping: FieldMapping, cells: Mapping[str, Sequence[str]], facts: dict[str, Fact]) -> list[str]:
+    """Put the languages among the facts; what of them cannot be used."""
+    if "languages" not in cells:
+        return []
+    spoken = [one.casefold() for one in mapping.ours("languages", _words(cells["languages"]))]
+    usable = [one for one in spoken if _LANGUAGE.fullmatch(one)]
+    facts["languages"] = list(usable)
+    if len(usable) == len(spoken):
+        return []
+    return [f"a language in {mapping.workers.languages} that `values` in the mapping does not translate"]
+
+
+def _place(cells: Mapping[str, Sequence[str]], facts: dict[str, Fact]) -> list[str]:
+    """Put the place among the facts; what of it cannot be used."""
+    parts = [_one(cells, one) for one in ("latitude", "longitude", "capacity")]
+    if not any(parts):
+        return []
+    numbers = [number for part in parts if (number := _number(part)) is not None]
+    if len(numbers) < len(parts):
+        return ["a place whose latitude, longitude and capacity are not all numbers"]
+    facts["place"] = numbers
+    return []
 
 
 def _without_stranger(worker: Worker, known: set[str], notes: list[str]) -> Worker:
@@ -173,25 +187,33 @@ def _absences(mapping: FieldMapping, report: Report, known: set[str], notes: lis
         cells = {name: row.get(column, ()) for name, column in columns.items()}
         employee_id = _one(cells, "employee_id")
         try:
-            if employee_id not in known:
-                raise _RowError("the report on workers has no such worker")
-            if (first := _day(_one(cells, "first"), columns["first"])) is None:
-                raise _RowError(f"there is no day in {columns['first']}")
-            last = _day(_one(cells, "last"), columns.get("last", ""))
-            if last is not None and last < first:
-                raise _RowError("it ends before it begins")
+            first, last = _days(cells, columns)
+            fault = "" if employee_id in known else "the report on workers has no such worker"
         except _RowError as error:
+            fault = str(error)
+        if fault:
             shown = employee_id if _ID.fullmatch(employee_id) else "?"
-            notes.append(f"An absence of the worker {shown} is left out: {error}.")
+            notes.append(f"An absence of the worker {shown} is left out: {fault}.")
             continue
         substitute = _one(cells, "substitute") or None
         if substitute is not None and (substitute not in known or substitute == employee_id):
-            notes.append(f"The substitute of the worker {employee_id} is nobody else in the report on workers; left out.")
+            notes.append(
+                f"The substitute of the worker {employee_id} is nobody else in the report on workers; left out."
+            )
             substitute = None
-        found.add(
-            Absence(employee_id, date.fromisoformat(first), date.fromisoformat(last) if last else None, substitute)
-        )
-    return sorted(found, key=lambda one: (one.employee_id, one.first, one.last or date.max))
+        found.add(Absence(employee_id, first, last, substitute))
+    return sorted(found, key=lambda one: (one.employee_id, one.first, one.last or date.max, one.substitute_id or ""))
+
+
+def _days(cells: Mapping[str, Sequence[str]], columns: Mapping[str, str]) -> tuple[date, date | None]:
+    """The first and the last day of an absence."""
+    first = _day(_one(cells, "first"), columns["first"])
+    last = _day(_one(cells, "last"), columns.get("last", ""))
+    if first is None:
+        raise _RowError(f"there is no day in {columns['first']}")
+    if last is not None and last < first:
+        raise _RowError("it ends before it begins")
+    return date.fromisoformat(first), date.fromisoformat(last) if last else None
 
 
 def _words(cell: Sequence[str]) -> tuple[str, ...]:

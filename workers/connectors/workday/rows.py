@@ -70,7 +70,7 @@ class Rows:
             self._event(prefix, event, value)
         del self._events[:]
 
-    def _event(self, prefix: str, event: str, value: Any) -> None:  # Any: JSON
+    def _event(self, prefix: str, event: str, value: object) -> None:
         if self._row is not None:
             self._row.event(event, value)
             if prefix == f"{ENTRIES}.item" and event == "end_map":
@@ -119,7 +119,7 @@ def _flat(entry: Mapping[str, Any]) -> list[tuple[str, Any]]:  # Any: JSON
     return found
 
 
-def _texts(value: Any) -> list[str]:  # Any: JSON
+def _texts(value: object) -> list[str]:
     """The values of a cell as texts, a logical one as Workday writes it."""
     if isinstance(value, list):
         return [text for one in value for text in _texts(one)]
