@@ -172,10 +172,16 @@ async def test_who_decides_on_quotas_is_stood_in_for(office: Office, team: Team)
     await office.organised()
     team(2)
     tenant = office.simulated.tenant
-    tenant.absences += [
-        {"Employee_ID": "1", "First_Day": str(TODAY), "Last_Day": str(TODAY), "Substitute_ID": "2"},
-        {"Employee_ID": "1", "First_Day": str(TODAY + timedelta(days=1)), "Last_Day": str(TODAY + timedelta(days=3))},
-    ]
+    tenant.absences.extend(
+        [
+            {"Employee_ID": "1", "First_Day": str(TODAY), "Last_Day": str(TODAY), "Substitute_ID": "2"},
+            {
+                "Employee_ID": "1",
+                "First_Day": str(TODAY + timedelta(days=1)),
+                "Last_Day": str(TODAY + timedelta(days=3)),
+            },
+        ]
+    )
     await office.take(force=True)
     maria = "SELECT substitute, away_from, away_until FROM quotas.persons WHERE login = 'maria'"
     [away] = await office.sql(maria)
