@@ -44,6 +44,7 @@ async def apply(connection: Connection, system: str, plan: Plan) -> list[Line]:
         "UPDATE people.workers SET seen_at = now() WHERE system = %s AND employee_id = ANY(%s)",
         (system, list(plan.workers)),
     )
+    done += await managers.rename(connection, plan)  # by their addresses the others find them
     done += await planning.apply(connection, system, plan)
     done += await managers.apply(connection, system, plan)
     return done

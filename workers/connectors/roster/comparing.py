@@ -44,8 +44,11 @@ class _Look:
         self._new_reps = roster.new_reps
         self._managers = {one.text("manager") for one in roster.workers}
         self._emails = {one.employee_id: one.text("email") for one in roster.workers}
-        self._taken = {one.rep_id for one in known.workers.values() if one.rep_id}
-        self._by_email = {one.email.casefold(): one for one in known.reps.values() if one.id not in self._taken}
+        taken = {one.rep_id for one in known.workers.values() if one.rep_id}
+        self._by_email = {one.email.casefold(): one for one in known.reps.values() if one.id not in taken}
+        # An address tells more than an id, which may be another person's number.
+        by_address = {one.id for email, one in self._by_email.items() if email in self._emails.values()}
+        self._by_id = {one.id: one for one in known.reps.values() if one.id not in taken | by_address}
         self.plan.people = sum(one.left_on is None for one in known.workers.values())
 
     def worker(self, worker: Worker) -> None:
@@ -91,9 +94,7 @@ class _Look:
 
     def _recognised(self, worker: Worker) -> OurRep | None:
         """The rep of ours, of whom the system told nothing yet, who this is."""
-        if found := self._by_email.get(worker.text("email")):
-            return found
-        return self._known.reps.get(worker.employee_id) if worker.employee_id not in self._taken else None
+        return self._by_email.get(worker.text("email")) or self._by_id.get(worker.employee_id)
 
     def _sells(self, worker: Worker, before: KnownWorker | None, first: OurRep | None) -> bool:
         said = worker.facts.get("sells")
@@ -105,7 +106,8 @@ class _Look:
         """Somebody who is at work, or begins."""
         rep_id = before.rep_id if before else None
         if sells and rep_id is None:
-            rep_id = first.id if first else worker.employee_id
+            taken = worker.employee_id in self._known.reps
+            rep_id = first.id if first else f"worker-{worker.employee_id}" if taken else worker.employee_id
         ours = self._known.reps.get(rep_id) if rep_id else None
         last = before.facts if before else _ours(first)
         fields = {name for name, fact in worker.facts.items() if name not in last or last[name] != fact}

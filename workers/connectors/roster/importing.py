@@ -117,4 +117,5 @@ class Import:
         run = runs.Run(system=self._system, kind="import", **row)
         run.found = [Difference(one.kind, None, one.subject, one.fields, one.became) for one in lines]
         await runs.save(connection, run, finished=True)
+        await runs.forget_old(connection, self._system, "import")
         return run.id

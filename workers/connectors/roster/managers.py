@@ -40,7 +40,7 @@ class _Manager:
 
 async def apply(connection: Connection, system: str, plan: Plan) -> list[Line]:
     """Change what is to be changed; what it was. Adds to the plan's notes."""
-    lines = await _called(connection, plan)
+    lines: list[Line] = []
     touched = [
         one.rep_id
         for one in plan.changes
@@ -78,8 +78,8 @@ async def apply(connection: Connection, system: str, plan: Plan) -> list[Line]:
     return lines + await _units(connection, plan, people, frozenset(touched))
 
 
-async def _called(connection: Connection, plan: Plan) -> list[Line]:
-    """Names and addresses of those who manage or decide already."""
+async def rename(connection: Connection, plan: Plan) -> list[Line]:
+    """Give those who manage or decide already the names and addresses that they have now; what it was."""
     lines: list[Line] = []
     for change in plan.changes:
         old = change.before.get("email") or change.facts.get("email")

@@ -33,9 +33,10 @@ _LOST = """
 """
 _WAITING = """
     SELECT DISTINCT what, organisation FROM people.moves m WHERE asked_id IS NULL AND settled IS NULL
-      AND NOT EXISTS (SELECT FROM people.moves asked WHERE asked.what = 'territories' AND m.what = 'territories'
+      AND NOT EXISTS (SELECT FROM people.moves asked WHERE asked.what = m.what
                       AND asked.organisation = m.organisation AND asked.asked_at > now() - interval '2 hours'
-                      AND NOT EXISTS (SELECT FROM territories.alignments a WHERE a.alignment_id = asked.asked_id))
+                      AND NOT EXISTS (SELECT FROM territories.alignments a WHERE a.alignment_id = asked.asked_id)
+                      AND NOT EXISTS (SELECT FROM quotas.reviews r WHERE r.quota_id = asked.asked_id))
     ORDER BY 1, 2
 """
 _TAKE = """
