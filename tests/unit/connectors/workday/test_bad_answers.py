@@ -12,9 +12,21 @@ from tests.simulators.workday.serving import Simulated
 from tests.simulators.workday.tenant import ABSENCES, WORKERS, Report
 from tests.unit.connectors.workday.conftest import Office, settings_of
 from workers.connectors.answers import SystemDown, SystemPause, SystemRefused
+from workers.connectors.roster.values import Roster
 from workers.connectors.workday import making
 
 Team = Callable[[int], None]
+
+
+async def read(simulated: Simulated, **settings: object) -> Roster:
+    given = settings_of(simulated, **settings)
+    client = making.client(given)
+    try:
+        return await making.people(given, client).read()
+    finally:
+        await client.close()
+
+
 PAGE, HOST = "a web page instead of a report", "FAIRLEAD_WORKDAY__BASE_URL"
 
 
@@ -38,18 +50,24 @@ PAGE, HOST = "a web page instead of a report", "FAIRLEAD_WORKDAY__BASE_URL"
         ("502", SystemDown, "could not run the report"),
     ],
 )
-async def test_an_answer_that_is_no_report_changes_nothing(
-    office: Office, team: Team, fault: Fault, kind: type[Exception], words: str
+async def test_an_answer_that_is_no_report(
+    simulated: Simulated, team: Team, fault: Fault, kind: type[Exception], words: str
 ) -> None:
     team(4)
-    before = await office.everything()
-    office.simulated.door.faults = [None, fault]  # the report on workers went well before
-    seconds = 1.0 if fault in {"silent", "stalls"} else 30.0
+    simulated.door.faults = [None, fault]  # the report on workers went well before
     with pytest.raises(kind, match=words) as raised:
-        await office.take(seconds=seconds)
-    assert await office.everything() == before
+        await read(simulated, seconds=1.0 if fault in {"silent", "stalls"} else 30.0)
     if isinstance(raised.value, SystemPause):
         assert raised.value.retry_after == {"401": 60, "429": 10, "429 later": 40, "503 later": 20}[fault]
+
+
+async def test_half_a_report_changes_nothing(office: Office, team: Team) -> None:
+    team(4)
+    before = await office.everything()
+    office.simulated.door.faults = ["half"]
+    with pytest.raises(SystemDown, match=r"breaks off after \d rows; nothing of it is used"):
+        await office.take()
+    assert await office.everything() == before
 
 
 @pytest.mark.parametrize(
@@ -60,26 +78,26 @@ async def test_an_answer_that_is_no_report_changes_nothing(
     ],
 )
 async def test_a_report_that_may_not_be_run_so(
-    office: Office, team: Team, report: str, wrong: dict[str, object], words: str
+    simulated: Simulated, team: Team, report: str, wrong: dict[str, object], words: str
 ) -> None:
     team(2)
     for name, value in wrong.items():
-        setattr(office.simulated.tenant.reports[report], name, value)
+        setattr(simulated.tenant.reports[report], name, value)
     with pytest.raises(SystemRefused, match=words):
-        await office.take()
+        await read(simulated)
 
 
-async def test_a_report_that_is_not_there(office: Office) -> None:
+async def test_a_report_that_is_not_there(simulated: Simulated) -> None:
     with pytest.raises(SystemRefused, match="enabled as a web service"):
-        await office.take(workers_report="lmcneil/Others")
+        await read(simulated, workers_report="lmcneil/Others")
 
 
-async def test_a_required_column_that_is_missing_is_named_with_what_is_there(office: Office, team: Team) -> None:
+async def test_a_required_column_that_is_missing_is_named_with_what_is_there(simulated: Simulated, team: Team) -> None:
     team(2)
-    for row in office.simulated.tenant.workers:
+    for row in simulated.tenant.workers:
         row["Email"] = row.pop("Work_Email")
     with pytest.raises(SystemRefused, match=r"lacks Work_Email \(email\).*it has Email, Employee_ID"):
-        await office.take()
+        await read(simulated)
 
 
 async def test_a_report_with_500_unknown_columns_is_read_and_they_are_not_kept(simulated: Simulated) -> None:
@@ -92,10 +110,10 @@ async def test_a_report_with_500_unknown_columns_is_read_and_they_are_not_kept(s
     assert len(found.columns) > 500
 
 
-async def test_a_report_that_is_too_large_is_refused_before_it_is_whole(office: Office, team: Team) -> None:
+async def test_a_report_that_is_too_large_is_refused_before_it_is_whole(simulated: Simulated, team: Team) -> None:
     team(50)
     with pytest.raises(SystemRefused, match="FAIRLEAD_WORKDAY__MAX_BYTES"):
-        await office.take(max_bytes=2_000)
+        await read(simulated, max_bytes=2_000)
 
 
 async def test_prompts_are_given_and_names_are_quoted(simulated: Simulated) -> None:
@@ -106,22 +124,22 @@ async def test_prompts_are_given_and_names_are_quoted(simulated: Simulated) -> N
     assert found.rows == ({"A": ("1.5",)}, {"A": ("1",)})
 
 
-async def test_a_token_that_ends_between_two_reports_is_renewed_once(office: Office, team: Team) -> None:
+async def test_a_token_that_ends_between_two_reports_is_renewed_once(simulated: Simulated, team: Team) -> None:
     team(2)
-    office.simulated.door.lasts = 1
+    simulated.door.lasts = 1
     oauth: dict[str, Any] = {
         "username": None,
         "password": None,
         "client_id": "client",
         "client_secret": "client-secret",
     }
-    assert (await office.take(**oauth, refresh_token="refresh")).lines
-    assert sum(one.startswith("POST") for one in office.simulated.door.asked) == 2
-    office.simulated.door.lasts = 0
+    assert (await read(simulated, **oauth, refresh_token="refresh")).workers
+    assert sum(one.startswith("POST") for one in simulated.door.asked) == 2
+    simulated.door.lasts = 0
     with pytest.raises(SystemPause, match="refuses the log-in"):
-        await office.take(**oauth, refresh_token="refresh")
+        await read(simulated, **oauth, refresh_token="refresh")
     with pytest.raises(SystemPause, match=r"refuses to renew the token \(invalid_grant\)"):
-        await office.take(**oauth, refresh_token="taken back")
+        await read(simulated, **oauth, refresh_token="taken back")
 
 
 def test_half_a_log_in_is_refused_by_the_settings(simulated: Simulated) -> None:
