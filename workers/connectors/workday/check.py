@@ -55,12 +55,10 @@ def _report(report: Report, columns: Mapping[str, str], needed: Collection[str])
     for field, column in columns.items():
         rows = sum(bool(row.get(column)) for row in report.rows)
         if column in report.columns:
-            state, said = "ok", f"{field}; in {rows:,} of {len(report.rows):,} rows"
+            said = f"{field}; in {rows:,} of {len(report.rows):,} rows"
+            yield Finding("fields", "wrong" if field in needed and not rows else "ok", column, said)
         else:
-            state, said = "note", f"{field}; in no row: empty for everybody, or not in the report"
-        yield Finding(
-            "fields", "wrong" if field in needed and not rows else "ok" if state == "ok" else "note", column, said
-        )
+            yield Finding("fields", "note", column, f"{field}; in no row: empty for everybody, or not in the report")
     unused = report.columns - set(columns.values())
     if unused:
         shown = ", ".join(sorted(unused)[:10])
