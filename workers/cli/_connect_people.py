@@ -52,7 +52,7 @@ def _show(taken: Taken) -> None:
         rows = [[one.subject, ", ".join(one.fields), one.became] for one in taken.lines[:LISTED]]
         print_table("What would change" if dry else "What changed", ["who or what", "fields", "becomes"], rows)
     for note in taken.notes[:LISTED]:
-        typer.echo(f"Left as it is: {note}")
+        typer.echo(f"Note: {note}")
     for number, what in ((len(taken.lines), "changes"), (len(taken.notes), "notes")):
         if number > LISTED:
             typer.echo(f"And {number - LISTED:,} more {what}.")

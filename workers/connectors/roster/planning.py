@@ -5,8 +5,8 @@ Rows of periods that are over stay as they were: what was planned from them is h
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from datetime import date, timedelta
+from collections.abc import Sequence
+from datetime import date, datetime, timedelta
 from typing import cast
 
 from psycopg import AsyncConnection
@@ -207,49 +207,42 @@ def _rows(reps: Rows, units: set[str], periods: set[str], change: Change) -> tup
 
 async def _persons(connection: Connection, system: str, plan: Plan) -> list[Line]:
     """Who decides on quotas is away, and who stands in."""
-    emails = {one.employee_id: one.text("email") for one in plan.workers.values()}
-    logins = {one.employee_id: one.text("login") for one in plan.workers.values()}
-    cursor = await connection.execute("SELECT DISTINCT lower(email) AS email FROM quotas.persons")
-    decide = {row["email"] for row in await cursor.fetchall()}
+    cursor = await connection.execute(
+        "SELECT lower(email) AS email, min(login) AS login FROM quotas.persons GROUP BY 1"
+    )
+    logins = {row["email"]: row["login"] for row in await cursor.fetchall()}
     lines: list[Line] = []
     for change in plan.changes:
-        if change.gone:
-            day = (change.left_on or plan.today) + timedelta(days=1)
-            values: Mapping[str, object] = {
-                "email": change.facts.get("email"),
-                "from": day,
-                "until": None,
-                "substitute": None,
-            }
-            lines += await _away(connection, system, change.employee_id, values)
-        elif change.kind == "returns":
-            values = {"email": change.facts.get("email"), "from": None, "until": None, "substitute": None}
-            lines += await _away(connection, system, change.employee_id, values)
+        if change.gone or change.kind == "returns":
+            day = (change.left_on or plan.today) + timedelta(days=1) if change.gone else None
+            email = str(change.facts.get("email"))
+            lines += await _away(connection, system, change.employee_id, email, day, None, None)
     if plan.next_away is None:
         return lines
+    emails = {one.employee_id: one.text("email") for one in plan.workers.values()}
     for employee_id, email in emails.items():
-        if email not in decide:
+        if email not in logins:
             continue
         (start, end), substitute = plan.next_away.get(employee_id, ((None, None), None))
-        stands_in = await _login(connection, emails.get(substitute or "", ""), logins.get(substitute or "", ""))
-        values = {"email": email, "from": start, "until": end, "substitute": stands_in}
-        lines += await _away(connection, system, employee_id, values)
+        stands_in = logins.get(emails.get(substitute or "", ""))
+        if substitute and stands_in is None:
+            plan.notes.append(
+                f"The substitute of the worker {employee_id} has no log-in to decide on quotas; left out."
+            )
+        lines += await _away(connection, system, employee_id, email, start, end, stands_in)
     return lines
 
 
-async def _login(connection: Connection, email: str, login: str) -> str | None:
-    """The log-in under which quotas know somebody."""
-    if not email:
-        return None
-    cursor = await connection.execute(
-        "SELECT login FROM quotas.persons WHERE lower(email) = %s ORDER BY login LIMIT 1", (email,)
-    )
-    row = await cursor.fetchone()
-    return str(row["login"]) if row else login or None
-
-
-async def _away(connection: Connection, system: str, employee_id: str, values: Mapping[str, object]) -> list[Line]:
-    """Without a day: what the system said before is taken back; what people entered stays."""
+async def _away(
+    connection: Connection,
+    system: str,
+    employee_id: str,
+    email: str,
+    start: date | None,
+    end: datetime | None,
+    substitute: str | None,
+) -> list[Line]:
+    """Without a start: what the system said before is taken back; what people entered stays."""
     cursor = await connection.execute(
         """
         UPDATE quotas.persons SET away_from = %(from)s, away_until = %(until)s,
@@ -261,7 +254,7 @@ async def _away(connection: Connection, system: str, employee_id: str, values: M
               (%(from)s::timestamptz, %(until)s::timestamptz, coalesce(%(substitute)s, substitute))
         RETURNING organisation
         """,
-        {**values, "system": system},
+        {"system": system, "email": email, "from": start, "until": end, "substitute": substitute},
     )
     return [
         Line(f"{employee_id} as who decides on quotas of {row['organisation']}", "follows", ("away", "substitute"))

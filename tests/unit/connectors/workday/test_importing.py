@@ -25,7 +25,7 @@ async def test_a_first_import_takes_up_reps_managers_and_absences(office: Office
     )
     taken = await office.take(force=True)  # everybody's manager is another one than the territory's
     ana, new = await office.rep("R1"), await office.rep("3")
-    assert (ana["name"], ana["email"], ana["login"], ana["languages"]) == ("Ana Ruiz", "ana@example.com", "ana", ["es"])
+    assert (ana["name"], ana["email"], ana["login"], ana["languages"]) == ("Ana Ruiz", "Ana@example.com", "ana", ["es"])
     assert (new["login"], new["territories"], new["languages"], new["active"]) == (
         *("p0@example.com", ["iberia"], ["en", "es"], True),
     )
@@ -44,7 +44,7 @@ async def test_a_first_import_takes_up_reps_managers_and_absences(office: Office
         ("2025", "R1"): "2020-01-01", ("2026", "R1"): "2020-03-02", ("2026", "3"): str(TODAY - timedelta(days=9)),
     }  # fmt: skip
     assert any("is another unit's or has another role" in note for note in taken.notes)  # Maria is a director
-    assert not await office.sql("SELECT FROM routing.reps WHERE id = '1'")  # who manages others sells nothing
+    assert not await office.sql("SELECT 1 FROM routing.reps WHERE id = '1'")  # who manages others sells nothing
 
 
 async def test_the_same_again_changes_nothing(office: Office, team: Team) -> None:
@@ -55,7 +55,7 @@ async def test_the_same_again_changes_nothing(office: Office, team: Team) -> Non
     before = await office.everything()
     office.at += timedelta(days=1)
     again = await office.take()
-    assert (list(again.lines), again.unchanged) == ([], 3)
+    assert (list(again.lines), again.unchanged) == ([], 4)
     now = await office.everything()
     del now[9], before[9]  # the report that it was done
     now[3], before[3] = [[{**row, "seen_at": 0} for row in some] for some in (_rows(now[3]), _rows(before[3]))]
@@ -107,7 +107,7 @@ async def test_who_leaves_is_unavailable_and_not_deleted(office: Office, team: T
     assert (await office.rep("R1"))["active"] is True
     settled = await office.sql("SELECT settled FROM people.moves")
     assert settled == [{"settled": "came back"}] * 2
-    assert await office.sql("SELECT FROM territories.reps WHERE left_on IS NULL")
+    assert await office.sql("SELECT 1 FROM territories.reps WHERE left_on IS NULL")
 
 
 async def test_more_changes_than_allowed_are_refused_until_forced(office: Office, team: Team) -> None:
@@ -119,7 +119,7 @@ async def test_more_changes_than_allowed_are_refused_until_forced(office: Office
         await office.take()
     assert await office.everything() == before
     assert await office.take(most_changed_percent=30)
-    assert len(await office.sql("SELECT FROM people.workers WHERE left_on IS NOT NULL")) == 3
+    assert len(await office.sql("SELECT 1 FROM people.workers WHERE left_on IS NOT NULL")) == 3
 
 
 async def test_many_who_get_another_manager_are_too_many_too(office: Office, team: Team) -> None:
@@ -147,7 +147,7 @@ async def test_an_empty_report_takes_nobody_away_even_by_force(office: Office, t
     office.simulated.tenant.workers.clear()
     with pytest.raises(RosterRefused, match="no worker at all"):
         await office.take(force=True)
-    assert len(await office.sql("SELECT FROM routing.reps WHERE active")) == 3
+    assert len(await office.sql("SELECT 1 FROM routing.reps WHERE active")) == 3
 
 
 async def test_who_can_not_be_read_stays(office: Office, team: Team) -> None:
@@ -182,10 +182,14 @@ async def test_who_decides_on_quotas_is_stood_in_for(office: Office, team: Team)
             },
         ]
     )
+    await office.sql(
+        "INSERT INTO quotas.persons (organisation, login, name, email, role)"
+        " VALUES ('field', 'ana.r', 'Ana', 'Ana@example.com', 'finance')"
+    )
     await office.take(force=True)
     maria = "SELECT substitute, away_from, away_until FROM quotas.persons WHERE login = 'maria'"
     [away] = await office.sql(maria)
-    assert away["substitute"] == "ana@example.com"
+    assert away["substitute"] == "ana.r"
     assert away["away_from"] <= NOW < away["away_until"]
     assert away["away_until"] - away["away_from"] == timedelta(days=4)
     tenant.absences[:] = [{"Employee_ID": "2", "First_Day": str(TODAY)}]
@@ -203,7 +207,7 @@ async def test_a_manager_s_new_address_follows_everywhere(office: Office, team: 
     [territory] = await office.sql("SELECT manager_email FROM routing.territories")
     [person] = await office.sql("SELECT email FROM quotas.persons WHERE login = 'maria'")
     assert territory["manager_email"] == person["email"] == "mcosta@example.com"
-    assert not await office.sql("SELECT FROM runtime.audit WHERE before::text || after::text LIKE '%@example.com%'")
+    assert not await office.sql("SELECT 1 FROM runtime.audit WHERE before::text || after::text ~ '@example.com'")
 
 
 def _rows(found: object) -> list[dict[str, Any]]:

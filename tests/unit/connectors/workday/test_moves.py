@@ -123,13 +123,13 @@ async def test_a_night_imports_once_and_not_before_the_first_one_by_hand(office:
     team(2)
     night = next(one for one in wiring.chores(office.resources()) if one.name == "people of Workday")
     await night.chore()
-    assert not await office.sql("SELECT FROM sync.runs")
+    assert not await office.sql("SELECT 1 FROM sync.runs")
     await office.take()
     await night.chore()
     office.at += timedelta(days=1)
     for _ in range(2):
         await night.chore()
-    assert len(await office.sql("SELECT FROM sync.runs WHERE system = 'workday' AND finished_at IS NOT NULL")) == 2
+    assert len(await office.sql("SELECT 1 FROM sync.runs WHERE system = 'workday' AND finished_at IS NOT NULL")) == 2
 
 
 async def test_operations_are_told_once_why_nothing_was_taken_and_can_have_it_tried_again(
@@ -150,7 +150,7 @@ async def test_operations_are_told_once_why_nothing_was_taken_and_can_have_it_tr
         await wiring.deliveries(resources)[CHANNEL](row)
     office.simulated.tenant.worker("2")["Manager_ID"] = "1"
     await wiring.deliveries(resources)[CHANNEL](row)
-    assert len(await office.sql("SELECT FROM sync.runs")) == 2
+    assert len(await office.sql("SELECT 1 FROM sync.runs")) == 2
 
 
 async def test_a_workday_that_is_away_is_asked_again_and_told_after_hours(office: Office, team: Team) -> None:
@@ -164,7 +164,7 @@ async def test_a_workday_that_is_away_is_asked_again_and_told_after_hours(office
     asked_for = len(office.simulated.door.asked)
     await night.chore()  # not within a quarter of an hour
     assert len(office.simulated.door.asked) == asked_for
-    assert not await office.sql("SELECT FROM runtime.dead_letters")
+    assert not await office.sql("SELECT 1 FROM runtime.dead_letters")
     office.at += timedelta(hours=4)
     office.simulated.door.faults = ["502"]
     await night.chore()
@@ -172,4 +172,4 @@ async def test_a_workday_that_is_away_is_asked_again_and_told_after_hours(office
     assert "asked again every quarter of an hour" in letter["reason"]
     office.at += timedelta(hours=1)
     await night.chore()
-    assert len(await office.sql("SELECT FROM sync.runs")) == 2
+    assert len(await office.sql("SELECT 1 FROM sync.runs")) == 2
