@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
@@ -15,6 +16,9 @@ from workers.connectors.roster import moves
 from workers.connectors.roster.nightly import CHANNEL
 from workers.runtime.errors import PermanentError
 from workers.runtime.outbox import OutboxRow
+from workers.runtime.work import Work
+from workers.territory_alignment.adapters.data import PostgresDataDesk
+from workers.territory_alignment.adapters.organisations import organisations
 
 Team = Callable[[int], None]
 
@@ -69,6 +73,11 @@ async def test_who_leaves_and_who_joins_start_one_alignment_and_an_adjustment_on
     await office.take()
     assert await look(office) == 0
     assert len(await asked(office)) == 2
+    async with office.pool.connection() as connection:
+        desk = PostgresDataDesk(cast("Work", SimpleNamespace(connection=connection)))
+        [organisation] = await organisations(connection)
+        assert (await desk.collect("leaving", 1, organisation, ["R1"])).unknown_reps == ()
+        assert (await desk.collect("the next one", 1, organisation, [])).reps == 0
 
 
 async def test_what_is_under_way_is_waited_for_and_what_never_opened_is_asked_for_again(published: Office) -> None:
