@@ -23,7 +23,7 @@ from pydantic_settings import (
 )
 
 from workers.settings_access import OpenId
-from workers.settings_outside import HubSpot, Kafka, Salesforce, Webhooks
+from workers.settings_outside import HubSpot, Kafka, Salesforce, Sap, Webhooks
 from workers.settings_sections import (
     Camunda,
     ControlRoom,
@@ -53,6 +53,7 @@ __all__ = [
     "Ports",
     "Retention",
     "Salesforce",
+    "Sap",
     "Settings",
     "Tracing",
     "Versions",
@@ -134,6 +135,7 @@ class Settings(BaseSettings):
     hubspot: HubSpot = HubSpot()
     salesforce: Salesforce = Salesforce()
     workday: Workday = Workday()
+    sap: Sap = Sap()
     kafka: Kafka = Kafka()
 
     @classmethod

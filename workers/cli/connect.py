@@ -61,6 +61,12 @@ def workday(as_json: _JSON = False) -> None:
     _report("Workday", _workday, create=False, as_json=as_json)
 
 
+@check.command()
+def sap(as_json: _JSON = False) -> None:
+    """Look at the SAP system of FAIRLEAD_SAP__…; the exit code is 1 if something has to be mended."""
+    _report("SAP", _sap, False, as_json)
+
+
 def _report(title: str, look: Look, create: bool, as_json: bool) -> None:
     import asyncio
     import json
@@ -136,6 +142,19 @@ async def _workday(settings: Settings, _create: bool) -> tuple[list[str], Sequen
         people = making.people(settings.workday, client)
         found = check.check(people, columns, settings.workday, await _reps(settings))
         return [], [one async for one in found]
+    finally:
+        await client.close()
+
+
+async def _sap(settings: Settings, _create: bool) -> tuple[list[str], Sequence[Finding]]:
+    from workers.connectors import mapping
+    from workers.connectors.sap import check, making
+    from workers.connectors.sap.mapping import PartnerMapping
+
+    fields = mapping.load(PartnerMapping, settings.sap.mapping)
+    client = making.client(settings.sap, seconds=SECONDS)
+    try:
+        return [], [one async for one in check.check(client, fields)]
     finally:
         await client.close()
 

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from workers.connectors.mapping import InFile, Part
+from workers.connectors.mapping import Mapped, Part
 from workers.connectors.roster.values import NewReps
 from workers.office.calendar import CalendarError, work_calendar
 
@@ -80,7 +80,7 @@ class NewRepsPart(Part):
         return given
 
 
-class FieldMapping(InFile):
+class FieldMapping(Mapped):
     """The whole of it."""
 
     package = str(__package__)
