@@ -38,6 +38,7 @@ from workers.settings_sections import (
     WorkerLimits,
     Zeebe,
 )
+from workers.settings_workday import Workday
 
 __all__ = [
     "Camunda",
@@ -57,6 +58,7 @@ __all__ = [
     "Tracing",
     "Versions",
     "Webhooks",
+    "Workday",
     "WorkerLimits",
     "WrongSettings",
     "Zeebe",
@@ -132,6 +134,7 @@ class Settings(BaseSettings):
     webhooks: Webhooks = Webhooks()
     hubspot: HubSpot = HubSpot()
     salesforce: Salesforce = Salesforce()
+    workday: Workday = Workday()
     sap: Sap = Sap()
     kafka: Kafka = Kafka()
 

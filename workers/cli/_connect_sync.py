@@ -1,4 +1,4 @@
-"""`fairlead connect import`, `… reconcile` and `… report`: keeping leads equal with a CRM."""
+"""`fairlead connect import`, `… reconcile` and `… report`: keeping leads equal with a CRM; `import` takes people too."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Literal, cast
 
 import typer
+
+from workers.cli import _connect_people
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -18,19 +20,33 @@ if TYPE_CHECKING:
 
 _SYSTEM = Annotated[str, typer.Argument(help="hubspot or salesforce.", metavar="SYSTEM")]
 _SYSTEMS = ("hubspot", "salesforce")
+_PEOPLE = "workday"
 
 CONNECTIONS = 4
 
 
 def import_(
-    system: _SYSTEM,
+    system: Annotated[str, typer.Argument(help="hubspot, salesforce or workday.", metavar="SYSTEM")],
     since: Annotated[
         datetime | None, typer.Option(formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"], help="Only what was made since, UTC.")
     ] = None,
     route: Annotated[bool, typer.Option("--route", help="Also route what nobody owns there, as new leads.")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count; of people, say what would change.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="People: also if more of them change than is allowed at once.")
+    ] = False,
 ) -> None:
-    """Take the leads that a CRM had before. What broke off goes on from there when the same is asked for again."""
+    """Take the leads that a CRM had before. What broke off goes on from there when the same is asked for again.
+
+    From Workday: take over reps, managers and absences as its reports say now, all of it or nothing.
+    """
+    if system == _PEOPLE:
+        if since or route:
+            raise typer.BadParameter("--since and --route are about leads; Workday has people.")
+        _connect_people.import_people(dry_run=dry_run, force=force)
+        return
+    if force:
+        raise typer.BadParameter("--force is about people; leads are taken without it.")
     from workers.connectors.sync import making
 
     async def work(resources: Resources, progress: Callable[[Run], None]) -> Run:
@@ -55,7 +71,7 @@ def reconcile(
 
 
 def report(
-    system: Annotated[str | None, typer.Argument(help="hubspot or salesforce; default: both.")] = None,
+    system: Annotated[str | None, typer.Argument(help="hubspot, salesforce or workday; default: all.")] = None,
     runs: Annotated[int, typer.Option(help="So many of the newest.", min=1)] = 1,
     differences: Annotated[int, typer.Option(help="So many of each at most.", min=0)] = 50,
     as_json: Annotated[bool, typer.Option("--json", help="As a JSON array.")] = False,
@@ -67,7 +83,7 @@ def report(
     from workers.cli._support import database, print_table
     from workers.connectors.sync.runs import reports
 
-    wanted = _named(system) if system else None
+    wanted = system if system == _PEOPLE or system is None else _named(system)
     found = database(lambda connection: reports(connection, wanted, runs=runs, differences=differences))
     if as_json:
         typer.echo(json.dumps([asdict(one) for one in found], indent=2, default=str))
@@ -79,7 +95,7 @@ def report(
         if one.differences:
             print_table(
                 f"Run {one.id}",
-                ["what", "lead", "record", "fields", "what became of it"],
+                ["what", "lead", "record or person", "fields", "what became of it"],
                 [
                     [row["kind"], row["lead_id"] or "", row["record_id"] or "", ", ".join(row["fields"]), row["became"]]
                     for row in one.differences

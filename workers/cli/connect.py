@@ -1,4 +1,4 @@
-"""`fairlead connect …`: whether another system is ready to be worked with, and keeping leads equal with it."""
+"""`fairlead connect …`: whether another system is ready to be worked with, and what is taken from it or kept equal."""
 
 from __future__ import annotations
 
@@ -53,6 +53,12 @@ def hubspot(create_fields: _CREATE = False, as_json: _JSON = False) -> None:
 def salesforce(create_fields: _CREATE = False, as_json: _JSON = False) -> None:
     """Look at the organisation of FAIRLEAD_SALESFORCE__…; the exit code is 1 if something has to be mended."""
     _report("Salesforce", _salesforce, create_fields, as_json)
+
+
+@check.command()
+def workday(as_json: _JSON = False) -> None:
+    """Run the reports of FAIRLEAD_WORKDAY__…; the exit code is 1 if something has to be mended."""
+    _report("Workday", _workday, create=False, as_json=as_json)
 
 
 @check.command()
@@ -121,6 +127,21 @@ async def _salesforce(settings: Settings, create: bool) -> tuple[list[str], Sequ
     try:
         made = await fields.create_fields(client, places) if create else []
         return made, [one async for one in check.check(client, places, await _reps(settings))]
+    finally:
+        await client.close()
+
+
+async def _workday(settings: Settings, _create: bool) -> tuple[list[str], Sequence[Finding]]:
+    from workers.connectors import mapping
+    from workers.connectors.workday import check, making
+    from workers.connectors.workday.mapping import FieldMapping
+
+    columns = mapping.load(FieldMapping, settings.workday.mapping)
+    client = making.client(settings.workday)
+    try:
+        people = making.people(settings.workday, client)
+        found = check.check(people, columns, settings.workday, await _reps(settings))
+        return [], [one async for one in found]
     finally:
         await client.close()
 

@@ -51,6 +51,14 @@ class Line:
         except (httpx.HTTPError, TimeoutError) as error:
             raise SystemDown(f"{self.title} did not answer ({type(error).__name__}); it is asked again.") from error
 
+    @asynccontextmanager
+    async def opened(
+        self, method: str, path: str, *, headers: Mapping[str, str], params: Mapping[str, str] | None = None
+    ) -> AsyncIterator[httpx.Response]:
+        """Send a request, inside of `within`, and read the answer's content bit by bit: it may be larger than `send` takes."""
+        async with self._http.stream(method, path, headers=dict(headers), params=params) as response:
+            yield response
+
     async def send(
         self,
         method: str,

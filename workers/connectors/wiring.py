@@ -1,5 +1,5 @@
 """What a dispatcher does for connectors that belong to no process: it takes the new leads of other systems and keeps known
-ones equal with them, and tells Kafka what happened.
+ones equal with them, takes people over from a personnel system, and tells Kafka what happened.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from workers.connectors.hubspot.contacts import ContactIntake
 from workers.connectors.hubspot.events import CHANNEL
 from workers.connectors.making import DELIVERING_SECONDS
 from workers.connectors.making import close as close_systems
+from workers.connectors.roster import making as making_roster
 from workers.connectors.sap import making as making_sap
 from workers.connectors.sap.ledger import CHANNEL as PARTNERS
 from workers.connectors.sap.ledger import switch as switch_conversions
@@ -46,7 +47,7 @@ def ports(_resources: Resources, _work: Work) -> None:
 
 def deliveries(resources: Resources) -> Mapping[str, Deliver]:
     """Who carries the outbox rows of which channel."""
-    found: dict[str, Deliver] = {}
+    found: dict[str, Deliver] = {**making_roster.deliveries(resources)}
     if resources.settings.kafka.topic_out is not None:
         from workers.connectors.kafka.telling import CHANNEL as EVENTS  # noqa: PLC0415 - aiokafka is an extra
         from workers.connectors.kafka.telling import Telling  # noqa: PLC0415 - likewise
@@ -66,7 +67,7 @@ def deliveries(resources: Resources) -> Mapping[str, Deliver]:
 
 def chores(resources: Resources) -> Sequence[Regular]:
     """What is looked for now and then."""
-    found: list[Regular] = []
+    found: list[Regular] = [*making_roster.chores(resources)]
     crm = resources.settings.crm
     if crm != "postgresql":
         found.append(Regular("comparison with the CRM", NIGHT_LOOK_SECONDS, Night(resources, crm).look))

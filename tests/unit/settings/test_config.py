@@ -63,6 +63,8 @@ def _leaves(given: dict[str, object], before: str = "") -> Iterator[str]:
             "scoring_schema_by_source",
             "secrets",
             "topics_in",
+            "workers_prompts",
+            "absences_prompts",
             "roles",
             "teams",
         }:

@@ -62,7 +62,7 @@ async def begun(pool: Pool, system: str, kind: Kind, options: Mapping[str, Any])
 
 
 async def _run(connection: AsyncConnection[DictRow], system: str, kind: Kind, options: Mapping[str, Any]) -> Run:
-    values = {"system": system, "kind": kind, "options": Jsonb(dict(options)), "kept": KEPT_RUNS}
+    values = {"system": system, "kind": kind, "options": Jsonb(dict(options))}
     cursor = await connection.execute(
         """
         SELECT id, started_at, options, cursor, counts FROM sync.runs
@@ -81,14 +81,17 @@ async def _run(connection: AsyncConnection[DictRow], system: str, kind: Kind, op
         )
         row = await cursor.fetchone()
         assert row is not None
-        await connection.execute(
-            """
-            DELETE FROM sync.runs WHERE id IN (
-                SELECT id FROM sync.runs WHERE system = %(system)s AND kind = %(kind)s ORDER BY id DESC OFFSET %(kept)s)
-            """,
-            values,
-        )
+        await forget_old(connection, system, kind)
     return Run(system=system, kind=kind, resumed=resumed, **row)
+
+
+async def forget_old(connection: AsyncConnection[DictRow], system: str, kind: Kind) -> None:
+    """Keep the newest `KEPT_RUNS`."""
+    await connection.execute(
+        "DELETE FROM sync.runs WHERE id IN ("
+        "SELECT id FROM sync.runs WHERE system = %s AND kind = %s ORDER BY id DESC OFFSET %s)",
+        (system, kind, KEPT_RUNS),
+    )
 
 
 async def save(connection: AsyncConnection[DictRow], run: Run, *, finished: bool = False) -> None:

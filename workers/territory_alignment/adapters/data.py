@@ -32,7 +32,7 @@ FROM territories.accounts WHERE organisation = %s ORDER BY place
 _REPS = """
 SELECT rep, name, email, region, coalesce(latitude::text, '') AS latitude, coalesce(longitude::text, '') AS longitude,
     coalesce(capacity::text, '') AS capacity, coalesce(maximum_load::text, '') AS maximum_load, skills, languages
-FROM territories.reps WHERE organisation = %s ORDER BY place
+FROM territories.reps WHERE organisation = %s AND (left_on IS NULL OR rep = ANY(%s)) ORDER BY place
 """
 _RULES = """
 SELECT rule, account, rep, industry, skills, value FROM territories.rules WHERE organisation = %s ORDER BY place
@@ -49,7 +49,9 @@ class PostgresDataDesk:
         self, alignment_id: str, collection: int, organisation: Organisation, named: Sequence[str]
     ) -> Collected:
         """See `DataDesk.collect`."""
-        accounts, reps, rules = [await self._rows(query, organisation.id) for query in (_ACCOUNTS, _REPS, _RULES)]
+        accounts, rules = [await self._rows(query, organisation.id) for query in (_ACCOUNTS, _RULES)]
+        # Who left long ago is no rep any more; who leaves is needed to plan what becomes of their accounts.
+        reps = await self._rows(_REPS, organisation.id, list(named))
         problems, usable = await asyncio.to_thread(_read, accounts, reps, rules, organisation.id)
         collection_id = f"{alignment_id}/{collection}"
         await self._work.connection.execute(
@@ -83,8 +85,8 @@ class PostgresDataDesk:
         row = await cursor.fetchone()
         return [Problem(**one) for one in (row["problems"] if row else [])[:most]]
 
-    async def _rows(self, query: str, organisation: str) -> Rows:
-        cursor = await self._work.connection.execute(query.encode(), (organisation,))
+    async def _rows(self, query: str, *values: object) -> Rows:
+        cursor = await self._work.connection.execute(query.encode(), values)
         return list(await cursor.fetchall())
 
 
