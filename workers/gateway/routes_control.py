@@ -35,7 +35,7 @@ async def get_today(parts: TheParts, view: TheView, _visitor: TheVisitor) -> HTM
     async def planning() -> tuple[Sequence[Glance], Sequence[roll_up.Odds]]:
         async with parts.pool.connection() as connection:
             team = view.team or None
-            return await glances(connection, team), await roll_up.odds(connection, team)
+            return await glances(connection, team, view.own), await roll_up.odds(connection, team, view.own)
 
     async def page() -> str:
         async with parts.pool.connection() as connection:

@@ -86,6 +86,11 @@ async def _any(connection: Connection, query: str, id_: object, teams: Teams) ->
     return cursor.rowcount > 0
 
 
+def listed(teams: Teams) -> list[str] | None:
+    """As SQL takes them."""
+    return None if teams is None else list(teams)
+
+
 def called(team: str, names: Iterable[str]) -> str | None:
     """The one of these names that is the team's id, else the first path that ends with it; None: there is none."""
     found = None
