@@ -7,17 +7,14 @@ from dataclasses import dataclass
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
-from workers.control_room.kpis import Scope
+from workers.control_room.kpis import MET, MISSED, OPEN, Scope
 from workers.control_room.today import (
     AGE,
     BANDS,
     FRESH,
     IN_TIME,
     LISTED,
-    MET,
-    MISSED,
     OF_TEAM,
-    OPEN,
     OVERDUE,
     OWNED,
     RECEIVED,

@@ -171,15 +171,18 @@ async def versions(connection: AsyncConnection[DictRow], process: str) -> list[D
     return await read_rows(connection, query, {"process": process})
 
 
-async def elements(connection: AsyncConnection[DictRow], key: int, scope: Scope) -> tuple[Element, ...]:
+async def elements(
+    connection: AsyncConnection[DictRow], key: int, scope: Scope, *, late: bool = True
+) -> tuple[Element, ...]:
     """The elements of a process version that were begun in the period, those that took most time first.
 
-    By day, a percentile is the middle of its class of durations: at most 2 % off.
+    By day, a percentile is the middle of its class of durations: at most 2 % off. Without `late`, it is not looked up, which
+    takes time for each task.
     """
     given = {**scope.given, "key": key}
     troubles = {row["element"]: row for row in await read_rows(connection, _TROUBLES, given)}
     rows = await read_rows(connection, _ELEMENTS_BY_DAY if scope.by_day else _ELEMENTS, given)
-    late = {row["element"]: row["late"] for row in await read_rows(connection, _LATE, given)}
+    shares = {row["element"]: row["late"] for row in await read_rows(connection, _LATE, given)} if late else {}
     names = await names_of(connection, key)
     undone = _undone(rows, await diagram(connection, key))
     whole = sum(row["seconds"] for row in rows if row["kind"] not in CONTAINERS)
@@ -188,7 +191,7 @@ async def elements(connection: AsyncConnection[DictRow], key: int, scope: Scope)
             row["element"], names.get(row["element"]), row["kind"], row["started"], row["running"], row["forced"], row["p50"], row["p95"],
             row["seconds"], row["seconds"] / whole if whole and row["kind"] not in CONTAINERS else None,
             troubles.get(row["element"], {}).get("incidents", 0), troubles.get(row["element"], {}).get("open", 0),
-            late.get(row["element"]), undone.get(row["element"]),
+            shares.get(row["element"]), undone.get(row["element"]),
         )
         for row in rows
     ]  # fmt: skip

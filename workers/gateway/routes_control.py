@@ -28,10 +28,6 @@ YEAR = 31_536_000
 async def get_today(parts: TheParts, view: TheView, _visitor: TheVisitor) -> HTMLResponse:
     """The manager's page."""
 
-    async def leads() -> today.Today:
-        async with parts.pool.connection() as connection:
-            return await today.read(connection, view.scope)
-
     async def planning() -> tuple[Sequence[Glance], Sequence[roll_up.Odds]]:
         async with parts.pool.connection() as connection:
             team = view.team or None
@@ -42,7 +38,7 @@ async def get_today(parts: TheParts, view: TheView, _visitor: TheVisitor) -> HTM
             choice = [one for one in await today.teams(connection) if view.own is None or one[0] in view.own]
             state = await foresight.state(connection)
             attention = await foresight.attention(connection, view.scope.team, most=foresight.FIRST)
-        found, (forecasts, quotas) = await asyncio.gather(leads(), planning())
+        found, (forecasts, quotas) = await asyncio.gather(today.read(parts.pool, view.scope), planning())
         return rendering.render(
             "today.html", active="today", view=view, periods=PERIODS, teams=choice, found=found, ages=today.AGES,
             state=state, attention=attention, at_risk_meaning=_meaning(parts, state), tasklist=parts.board.home(),

@@ -33,8 +33,7 @@ def scope(team: str | None = None) -> Scope:
 
 
 async def read(pool: Pool, team: str | None = None) -> today.Today:
-    async with pool.connection() as connection:
-        return await today.read(connection, scope(team))
+    return await today.read(pool, scope(team))
 
 
 def p95(values: list[float]) -> float:
