@@ -15,7 +15,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 
 import httpx
@@ -87,7 +87,9 @@ async def watch(url: str, viewers: int) -> Watched:
     limits = httpx.Limits(max_connections=None, max_keepalive_connections=None)
     async with httpx.AsyncClient(base_url=url, timeout=60, limits=limits, trust_env=False) as http:
         here = asyncio.Semaphore(0)
-        all_viewers = [asyncio.create_task(_viewer(http, PAGES[one % len(PAGES)], here, seen)) for one in range(viewers)]
+        all_viewers = [
+            asyncio.create_task(_viewer(http, PAGES[one % len(PAGES)], here, seen)) for one in range(viewers)
+        ]
         waits = [asyncio.create_task(ended.wait()), asyncio.create_task(_all_here(here, viewers))]
         await asyncio.wait([*all_viewers, *waits], return_when=asyncio.FIRST_COMPLETED)
         began = time.monotonic()

@@ -56,6 +56,8 @@ def _show(report: Report, here: object) -> None:
         )  # fmt: skip
     head = ["viewers", "p50 ms", "p95 ms", "settled/s", "CPU ms a lead", "other cores", "pages/s", "page p95 ms"]
     print_table(f"{report.plan.instances:,} instances, {report.plan.rate:g} leads/s; {here}", head, rows)
-    typer.echo(f"With viewers the median lead takes {report.slower:+.1%} longer, and {-report.fewer:+.1%} are settled a second.")
+    typer.echo(
+        f"With viewers the median lead takes {report.slower:+.1%} longer, and {-report.fewer:+.1%} are settled a second."
+    )
     for text in report.missed:
         typer.echo(f"Missed: {text}")

@@ -41,8 +41,8 @@ _OVERVIEW = """
     LEFT JOIN (
         SELECT process_key, count(*) AS started, count(*) FILTER (WHERE completed) AS completed,
                count(*) FILTER (WHERE completed IS FALSE) AS forced,
-               percentile_cont(0.5) WITHIN GROUP (ORDER BY extract(epoch FROM ended_at - started_at)) AS p50,
-               percentile_cont(0.95) WITHIN GROUP (ORDER BY extract(epoch FROM ended_at - started_at)) AS p95
+               percentile_cont(0.5) WITHIN GROUP (ORDER BY date_part('epoch', ended_at - started_at)) AS p50,
+               percentile_cont(0.95) WITHIN GROUP (ORDER BY date_part('epoch', ended_at - started_at)) AS p95
         FROM control.instances WHERE started_at >= %(since)s AND started_at < %(until)s GROUP BY process_key
     ) AS i ON i.process_key = p.key
     ORDER BY p.process, p.version DESC
@@ -50,9 +50,9 @@ _OVERVIEW = """
 _ELEMENTS = """
     SELECT e.element, e.kind, count(*) AS started, count(*) FILTER (WHERE e.ended_at IS NULL) AS running,
            count(*) FILTER (WHERE e.completed IS FALSE) AS forced,
-           percentile_cont(0.5) WITHIN GROUP (ORDER BY extract(epoch FROM e.ended_at - e.started_at)) AS p50,
-           percentile_cont(0.95) WITHIN GROUP (ORDER BY extract(epoch FROM e.ended_at - e.started_at)) AS p95,
-           coalesce(sum(extract(epoch FROM e.ended_at - e.started_at)), 0)::float8 AS seconds
+           percentile_cont(0.5) WITHIN GROUP (ORDER BY date_part('epoch', e.ended_at - e.started_at)) AS p50,
+           percentile_cont(0.95) WITHIN GROUP (ORDER BY date_part('epoch', e.ended_at - e.started_at)) AS p95,
+           coalesce(sum(date_part('epoch', e.ended_at - e.started_at)), 0)::float8 AS seconds
     FROM control.elements e
     WHERE e.process_key = %(key)s AND e.started_at >= %(since)s AND e.started_at < %(until)s
     GROUP BY e.element, e.kind
@@ -84,7 +84,7 @@ _LATE = """
 # All that are chosen are counted and put in order; what else a row shows is looked up for those listed only.
 _INSTANCES = """
     WITH chosen AS MATERIALIZED (
-        SELECT i.key, extract(epoch FROM coalesce(i.ended_at, clock_timestamp()) - i.started_at)::float8 AS seconds
+        SELECT i.key, date_part('epoch', coalesce(i.ended_at, clock_timestamp()) - i.started_at) AS seconds
         FROM control.instances i WHERE i.process_key = %(key)s AND {chosen}
     ), listed AS (SELECT * FROM chosen ORDER BY seconds DESC NULLS LAST, key LIMIT {most})
     SELECT i.key, i.started_at, i.ended_at, i.completed, i.human_seconds, control.case_of(i.key) AS case_id,

@@ -36,7 +36,7 @@ LISTED = 200
 
 # See also `kpis`.
 RECEIVED = "received_at >= %(since)s AND received_at < %(until)s"
-AGE = "coalesce(seconds, extract(epoch FROM clock_timestamp() - received_at))"
+AGE = "coalesce(seconds, date_part('epoch', clock_timestamp() - received_at))"
 OWNED = "state = 'assigned' AND sla_due_at IS NOT NULL"
 OVERDUE = "sla_due_at <= clock_timestamp()"
 # By the prediction; where there is none, or none of late, by the rule.

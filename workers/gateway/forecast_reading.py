@@ -276,9 +276,9 @@ async def _sums(connection: Connection, head: DictRow, months: Sequence[str], te
 
 async def _head(connection: Connection, version: str, teams: Teams) -> DictRow:
     found = await connection.execute(
-        "SELECT p.*, o.unit, o.currency, r.card FROM forecasting.publications p"
+        "SELECT p.*, o.unit, o.currency, r.card FROM forecasting.publications p"  # noqa: S608 - of our own constants only
         " JOIN forecasting.organisations o ON o.id = p.organisation"
-        " LEFT JOIN forecasting.runs r ON r.version = p.run_version WHERE p.version = %(version)s AND"  # noqa: S608
+        " LEFT JOIN forecasting.runs r ON r.version = p.run_version WHERE p.version = %(version)s AND"
         " (%(teams)s::text[] IS NULL OR EXISTS (SELECT FROM forecasting.published_segments s WHERE s.version = p.version"
         f" AND {SEGMENT_IS_OURS}))".encode(),
         {"version": version, "teams": listed(teams)},

@@ -62,9 +62,7 @@ async def versions(
 ) -> list[VersionLine]:
     """The newest first; with `teams` those that have segments of theirs, and no figures of the whole."""
     async with connection.cursor(row_factory=class_row(VersionLine)) as cursor:
-        await cursor.execute(
-            _VERSIONS.encode(), {"organisation": organisation, "limit": limit, "teams": listed(teams)}
-        )
+        await cursor.execute(_VERSIONS.encode(), {"organisation": organisation, "limit": limit, "teams": listed(teams)})
         return await cursor.fetchall()
 
 

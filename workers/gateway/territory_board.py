@@ -105,7 +105,9 @@ async def read(
     whole = shown in labels and teams is None
     return Board(
         story=story,
-        published=None if story.line.version is None else await overview.published(connection, story.line.version, teams=teams),
+        published=None
+        if story.line.version is None
+        else await overview.published(connection, story.line.version, teams=teams),
         instance=case.instance,
         tasks=case.tasks,
         version=shown,

@@ -89,7 +89,7 @@ async def test_quotas_are_those_of_their_units(pool: Pool, client: Client) -> No
         assert (await client.get(f"{QUOTAS}?node={node}")).status_code == 404
 
     page = await page_of(as_(client, "max"), QUOTAS)
-    assert "Yours: Team 1, Team 3." in texts(page)
+    assert "Yours: Team 1 , Team 3 ." in texts(page)
     assert "<h1>Team 3, 2027</h1>" in await page_of(client, f"{QUOTAS}?node=T003")
 
 

@@ -149,9 +149,7 @@ _FOUND = f"""
 """  # noqa: S608 - of our own constants only
 
 
-async def story(
-    connection: AsyncConnection[DictRow], forecast_id: str, *, teams: Teams = None
-) -> ReviewStory | None:
+async def story(connection: AsyncConnection[DictRow], forecast_id: str, *, teams: Teams = None) -> ReviewStory | None:
     """One review, with `teams` what concerns their segments; None: no such review was opened, or it has none of theirs."""
     given = {"id": forecast_id, "teams": listed(teams)}
     async with connection.cursor(row_factory=class_row(ReviewLine)) as lines:
@@ -178,9 +176,7 @@ async def story(
     return ReviewStory(line, progress, tuple(segments), told)
 
 
-async def _own(
-    connection: AsyncConnection[DictRow], forecast_id: str, teams: Teams
-) -> frozenset[str] | None:
+async def _own(connection: AsyncConnection[DictRow], forecast_id: str, teams: Teams) -> frozenset[str] | None:
     """Segments of a review that are the teams'; None: all are."""
     if teams is None:
         return None

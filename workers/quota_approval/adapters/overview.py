@@ -141,7 +141,9 @@ async def reviews(
                                WHERE quota_id = r.quota_id ORDER BY release DESC LIMIT 1) p ON true
             WHERE (%(organisation)s::text IS NULL OR r.organisation = %(organisation)s)
               AND (%(quota_id)s::text IS NULL OR r.quota_id = %(quota_id)s)
-              AND (%(teams)s::text[] IS NULL OR n.quotas > 0)
+              AND (%(teams)s::text[] IS NULL OR n.quotas > 0 OR EXISTS (
+                   SELECT FROM quotas.publications v JOIN quotas.published q USING (version)
+                   WHERE v.quota_id = r.quota_id AND q.node = ANY(%(teams)s)))
             ORDER BY r.opened_at DESC, r.quota_id DESC LIMIT %(limit)s
             """.encode(),  # noqa: S608 - of our own constants only
             {"organisation": organisation, "quota_id": quota_id, "limit": limit, "teams": listed(teams)},

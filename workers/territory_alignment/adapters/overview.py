@@ -141,9 +141,11 @@ async def lines(
     """Alignments, the latest first; with `teams` those of organisations that have a region of theirs."""
     async with connection.cursor(row_factory=class_row(AlignmentLine)) as cursor:
         await cursor.execute(
-            _LINES + " WHERE (%(organisation)s::text IS NULL OR a.organisation = %(organisation)s)"
-            f" AND (%(state)s::text IS NULL OR a.state = %(state)s) AND {_OURS.format(organisation='a.organisation')}"
-            " ORDER BY a.opened_at DESC, a.alignment_id DESC LIMIT %(limit)s".encode(),
+            (
+                _LINES + " WHERE (%(organisation)s::text IS NULL OR a.organisation = %(organisation)s)"
+                f" AND (%(state)s::text IS NULL OR a.state = %(state)s) AND {_OURS.format(organisation='a.organisation')}"
+                " ORDER BY a.opened_at DESC, a.alignment_id DESC LIMIT %(limit)s"
+            ).encode(),
             {"organisation": organisation, "state": state, "limit": limit, "teams": listed(teams)},
         )
         return await cursor.fetchall()

@@ -143,7 +143,8 @@ async def moves(
 ) -> tuple[Sequence[Move], int]:
     """Accounts that change hands in some regions (None: anywhere), the largest first, and how many there are."""
     cursor = await connection.execute(
-        _MOVES.encode(), {"organisation": organisation, "version": version, "regions": regions and list(regions), "most": most}
+        _MOVES.encode(),
+        {"organisation": organisation, "version": version, "regions": regions and list(regions), "most": most},
     )
     rows = await cursor.fetchall()
     total = rows[0]["total"] if rows else 0
