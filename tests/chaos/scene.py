@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from pathlib import Path
 
 from tests.process.conftest import furnish
 from tests.process.house import House
+from workers.chaos.canary import begin
 from workers.chaos.checker.checking import Verdict
 from workers.chaos.checker.engine import KINDS
 from workers.chaos.checker.evidence import Engine, Evidence, Incident, Instance, Ledger, Step, parse_mails, read_tables
@@ -18,14 +20,18 @@ OTHER = {"name": "Uwe Anders", "email": "uwe@anderes-haus.example", "company": "
 class Scene:
     """One lead is refused by its first owner and accepted by the next; another is withdrawn while its owner has it."""
 
-    def __init__(self, house: House) -> None:
+    def __init__(self, house: House, canary: float = 0.0, models: Path = Path()) -> None:
+        """With a `canary`, that share of the leads has a second version, deployed from a copy of the models in `models`."""
         self._house = house
+        self._canary, self._models = canary, models
         self._accepted: dict[str, str] = {}
         self._withdrawn: set[str] = set()
 
     async def play(self) -> None:
         """Play it to its end, until the outbox is empty; or, with a bug planted, until the engine raises an incident."""
         await furnish(self._house)
+        if self._canary:
+            await begin(self._house.settings, self._house.pool, self._canary, self._models)
         await self._house.serve()
         playing = asyncio.create_task(self._play())
         while not playing.done() and not self._house.engine.incidents():  # noqa: ASYNC110 - the engine's stream is read by asking
@@ -69,8 +75,15 @@ class Scene:
 def engine_of(house: House) -> Engine:
     """What Operate would say, from the engine's own records."""
     engine = house.engine
+    runs_by = {
+        one["value"]["processInstanceKey"]: one["value"]["processDefinitionKey"]
+        for one in engine.records()
+        if one["valueType"] == "PROCESS_INSTANCE" and one["recordType"] == "EVENT"
+    }
     instances = [
-        Instance(one.key, str(engine.variables(one.key).get("lead_id")), STATES.get(one.state, "ACTIVE"))
+        Instance(
+            one.key, str(engine.variables(one.key).get("lead_id")), STATES.get(one.state, "ACTIVE"), runs_by[one.key]
+        )  # fmt: skip
         for one in engine.process_instances("lead_routing")
     ]
     steps = [

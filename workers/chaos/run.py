@@ -45,6 +45,8 @@ class Plan:
     rate_per_minute: float
     serving: tuple[str, ...] = SERVING
     """What Python is told to run the workers by."""
+    canary: float = 0.0
+    """Share of the leads that a second version of lead routing gets; 0: there is one version."""
     patience: float = QUIET_SECONDS
     """Seconds that are waited, at the most, while it gets no better, until everything is answered, and then adds up."""
 
@@ -76,7 +78,7 @@ async def run(settings: Settings, plan: Plan, outcome: Outcome, say: Callable[[s
     """
     began = time.monotonic()
     leads = round(plan.rate_per_minute * plan.schedule.minutes)
-    async with open_stage(settings, leads=leads, serving=plan.serving, say=say) as stage:
+    async with open_stage(settings, leads=leads, serving=plan.serving, canary=plan.canary, say=say) as stage:
         ledger = settings.home / LEDGER
         async with open_load(settings, plan.schedule.seed, ledger) as load:
             injector = Injector(stage, say)

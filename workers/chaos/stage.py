@@ -14,6 +14,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.types.json import Jsonb
 
 from workers.bench.own_stack import StackFailed
+from workers.chaos import canary as versions
 from workers.chaos.proxy import Link, open_links
 from workers.chaos.schedule import CLIENTS, LINKS, WORKERS
 from workers.chaos.serving import LOG
@@ -22,7 +23,7 @@ from workers.engine.downloads import Store
 from workers.engine.ports import free_port
 from workers.engine.programs import Program, programs
 from workers.engine.stack import Stack
-from workers.runtime.database import open_pool, upgrade
+from workers.runtime.database import Pool, open_pool, upgrade
 from workers.runtime.deployment import deploy
 from workers.settings import Settings
 
@@ -50,11 +51,17 @@ class Stage:
 
 @contextlib.asynccontextmanager
 async def open_stage(
-    settings: Settings, *, leads: int, serving: Sequence[str] = SERVING, say: Callable[[str], None]
+    settings: Settings,
+    *,
+    leads: int,
+    serving: Sequence[str] = SERVING,
+    canary: float = 0.0,
+    say: Callable[[str], None],
 ) -> AsyncIterator[Stage]:
     """Start everything; stop it and leave no process when done.
 
     `leads` is how many will come: the team is given room for them. `serving` is what Python is told to run the workers by.
+    `canary` is the share of them that a second version of lead routing gets, the others being moved to the first; 0: there is none.
 
     Raises:
         EngineError: something did not start.
@@ -87,6 +94,9 @@ async def open_stage(
             if loading[0].returncode:
                 raise StackFailed(f"`fairlead sample load` failed:\n{told.decode(errors='replace').strip()}")
             await furnish(settings, leads)
+            if canary:
+                async with await _pool(settings) as pool:
+                    await versions.begin(settings, pool, canary, settings.home / "canary")
 
         def report(name: str, what: str, seconds: float) -> None:
             if what == "ready":
@@ -169,13 +179,14 @@ async def furnish(settings: Settings, leads: int) -> None:
 
     The room for open leads stays as it is: it is to be felt.
     """
-    pool = await open_pool(settings.dsn, min_size=1, max_size=2)
-    try:
+    async with await _pool(settings) as pool:
         async with pool.connection() as connection:
             await connection.execute(
                 "UPDATE routing.reps SET working_hours = %s, timezone = 'UTC', daily_capacity = greatest(daily_capacity, %s)",
                 (Jsonb(ALWAYS), leads // 8),
             )
             await connection.execute("DELETE FROM routing.absences")
-    finally:
-        await pool.close()
+
+
+async def _pool(settings: Settings) -> Pool:
+    return await open_pool(settings.dsn, min_size=1, max_size=2)
