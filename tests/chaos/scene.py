@@ -10,8 +10,9 @@ from tests.process.conftest import furnish
 from tests.process.house import House
 from workers.chaos.canary import begin
 from workers.chaos.checker.checking import Verdict
-from workers.chaos.checker.engine import KINDS
+from workers.chaos.checker.engine import KINDS as SHOWN
 from workers.chaos.checker.evidence import Engine, Evidence, Incident, Instance, Ledger, Step, parse_mails, read_tables
+from workers.control_room.projection import KINDS, rows_of, write
 
 STATES = {"ELEMENT_COMPLETED": "COMPLETED", "ELEMENT_TERMINATED": "TERMINATED"}
 OTHER = {"name": "Uwe Anders", "email": "uwe@anderes-haus.example", "company": "Anderes Haus", "phone": None}
@@ -31,6 +32,7 @@ class Scene:
         """Play it to its end, until the outbox is empty; or, with a bug planted, until the engine raises an incident."""
         await furnish(self._house)
         if self._canary:
+            await self._tell()
             await begin(self._house.settings, self._house.pool, self._canary, self._models)
         await self._house.serve()
         playing = asyncio.create_task(self._play())
@@ -59,6 +61,16 @@ class Scene:
 
         await house.until_async(sent, "the outbox to be empty")
 
+    async def _tell(self) -> None:
+        """Let the read model know what is deployed."""
+        events = [one for one in self._house.engine.records() if one["recordType"] == "EVENT"]
+        async with self._house.pool.connection() as connection:
+            for kind in KINDS:
+                wanted = [
+                    one for one in events if one["valueType"] == kind.value_type and one["intent"] in kind.intents
+                ]
+                await write(connection, rows_of(kind, wanted))
+
     async def _lead(self, external_id: str, **fields: object) -> str:
         lead_id = await self._house.lead(external_id=external_id, **fields)
         self._accepted[lead_id] = external_id
@@ -83,14 +95,14 @@ def engine_of(house: House) -> Engine:
     instances = [
         Instance(
             one.key, str(engine.variables(one.key).get("lead_id")), STATES.get(one.state, "ACTIVE"), runs_by[one.key]
-        )  # fmt: skip
+        )
         for one in engine.process_instances("lead_routing")
     ]
     steps = [
         Step(one.key, instance.key, one.element_id, one.element_type, STATES.get(one.state, "ACTIVE"))
         for instance in instances
         for one in engine.elements(instance.key)
-        if one.element_type in KINDS
+        if one.element_type in SHOWN
     ]
     incidents = [
         Incident(one["value"]["processInstanceKey"], one["value"]["elementId"], one["value"]["errorMessage"])

@@ -14,7 +14,6 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.types.json import Jsonb
 
 from workers.bench.own_stack import StackFailed
-from workers.chaos import canary as versions
 from workers.chaos.proxy import Link, open_links
 from workers.chaos.schedule import CLIENTS, LINKS, WORKERS
 from workers.chaos.serving import LOG
@@ -23,7 +22,7 @@ from workers.engine.downloads import Store
 from workers.engine.ports import free_port
 from workers.engine.programs import Program, programs
 from workers.engine.stack import Stack
-from workers.runtime.database import Pool, open_pool, upgrade
+from workers.runtime.database import open_pool, upgrade
 from workers.runtime.deployment import deploy
 from workers.settings import Settings
 
@@ -55,13 +54,11 @@ async def open_stage(
     *,
     leads: int,
     serving: Sequence[str] = SERVING,
-    canary: float = 0.0,
     say: Callable[[str], None],
 ) -> AsyncIterator[Stage]:
     """Start everything; stop it and leave no process when done.
 
     `leads` is how many will come: the team is given room for them. `serving` is what Python is told to run the workers by.
-    `canary` is the share of them that a second version of lead routing gets, the others being moved to the first; 0: there is none.
 
     Raises:
         EngineError: something did not start.
@@ -94,9 +91,6 @@ async def open_stage(
             if loading[0].returncode:
                 raise StackFailed(f"`fairlead sample load` failed:\n{told.decode(errors='replace').strip()}")
             await furnish(settings, leads)
-            if canary:
-                async with await _pool(settings) as pool:
-                    await versions.begin(settings, pool, canary, settings.home / "canary")
 
         def report(name: str, what: str, seconds: float) -> None:
             if what == "ready":
@@ -179,14 +173,13 @@ async def furnish(settings: Settings, leads: int) -> None:
 
     The room for open leads stays as it is: it is to be felt.
     """
-    async with await _pool(settings) as pool:
+    pool = await open_pool(settings.dsn, min_size=1, max_size=2)
+    try:
         async with pool.connection() as connection:
             await connection.execute(
                 "UPDATE routing.reps SET working_hours = %s, timezone = 'UTC', daily_capacity = greatest(daily_capacity, %s)",
                 (Jsonb(ALWAYS), leads // 8),
             )
             await connection.execute("DELETE FROM routing.absences")
-
-
-async def _pool(settings: Settings) -> Pool:
-    return await open_pool(settings.dsn, min_size=1, max_size=2)
+    finally:
+        await pool.close()

@@ -15,7 +15,9 @@ def chaos(
     rate: Annotated[float, typer.Option(min=1, help="Leads a minute, on average.")] = 60.0,
     canary: Annotated[
         float,
-        typer.Option(min=0, max=1, help="Share of the leads that a second version of lead routing gets; 0: there is one."),
+        typer.Option(
+            min=0, max=1, help="Share of the leads that a second version of lead routing gets; 0: there is one."
+        ),
     ] = 0.3,
     show: Annotated[bool, typer.Option("--show", help="Print the schedule and do nothing.")] = False,
     out: Annotated[Path | None, typer.Option(help="Write the whole report there as JSON.")] = None,

@@ -27,7 +27,9 @@ def instances_have_their_version(evidence: Evidence) -> Iterator[Violation]:
             yield Violation(one.lead_id, "version-not-chosen", f"instance {one.key} was given no version")
             continue
         if choice["business_id"] != one.lead_id:
-            yield Violation(one.lead_id, "version-not-chosen", f"instance {one.key} was chosen as {choice['business_id']}")
+            yield Violation(
+                one.lead_id, "version-not-chosen", f"instance {one.key} was chosen as {choice['business_id']}"
+            )
         if choice["canary"] != _drawn(split, one.lead_id):
             yield Violation(one.lead_id, "share-differs", f"canary: {choice['canary']}, at a share of {split['share']}")
         given = split["canary_key"] if choice["canary"] or choice["refused"] else split["stable_key"]
