@@ -16,31 +16,30 @@ from psycopg.rows import DictRow
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from workers import shipped
+from workers.control_room import lead_days
+from workers.control_room.lead_days import COUNTS, OPEN
 from workers.runtime.database import Pool
 
 Unit = Literal["seconds", "ratio", "per_thousand", "eur_per_day"]
 
-# What figures count, in terms of control.lead_speed; the lists behind the figures (`lists`) count by the same.
-OPEN = "state IN ('received', 'registered', 'invalid', 'triage', 'queued', 'assigned', 'manager')"
-MET = "accepted_at IS NOT NULL AND sla_breaches = 0"
-MISSED = "sla_breaches > 0"
-
-# Looked up once, and counted in one pass: of a month each further sort would take as long as all the rest.
-_LEADS = f"""
-    WITH leads AS MATERIALIZED (
+_LEADS = """
+    leads AS {kept} (
         SELECT * FROM control.lead_speed
         WHERE received_at >= %(since)s AND received_at < %(until)s AND (%(team)s::text IS NULL OR team = %(team)s)
-    ), speed AS MATERIALIZED (
-        SELECT count(*) AS leads, count(first_assigned_at) AS assigned, count(accepted_at) AS accepted,
-               count(*) FILTER (WHERE {OPEN}) AS open,
+    )
+"""
+_SPEED = f"""
+    speed AS MATERIALIZED (
+        SELECT {COUNTS}, count(*) FILTER (WHERE {OPEN}) AS open,
                percentile_cont(ARRAY[0.5, 0.95]) WITHIN GROUP (ORDER BY seconds) AS total,
                percentile_cont(ARRAY[0.5, 0.95]) WITHIN GROUP (ORDER BY system_seconds) AS system,
-               percentile_cont(ARRAY[0.5, 0.95]) WITHIN GROUP (ORDER BY human_seconds) AS human,
-               count(*) FILTER (WHERE {MET}) AS met, count(*) FILTER (WHERE {MISSED}) AS missed,
-               sum(sla_breaches) FILTER (WHERE first_assigned_at IS NOT NULL) AS breaches
+               percentile_cont(ARRAY[0.5, 0.95]) WITHIN GROUP (ORDER BY human_seconds) AS human
         FROM leads
     )
 """  # noqa: S608 - of our own constants only
+_EXACT = f"WITH {_LEADS.format(kept='MATERIALIZED')}, {_SPEED}"
+# Of a long time the leads are looked up for what asks for them, each time without what it does not ask for.
+_BY_DAY = f"WITH {_LEADS.format(kept='NOT MATERIALIZED')}, {lead_days.SPEED}"
 
 WINDOW = timedelta(hours=24)
 """What Prometheus gets is of the last so much time."""
@@ -95,10 +94,12 @@ def declared() -> tuple[Kpi, ...]:
 
 async def over_leads(connection: AsyncConnection[DictRow], scope: Scope, queries: Mapping[str, str]) -> DictRow:
     """One value for each name, each by its query over ``leads``, those of the scope, or over ``speed``, one row that counts
-    them; both are made once for all queries, and only if one of them asks.
+    them: made once for all queries, and only if one of them asks; of a scope by day from what was counted when each was over.
     """
     columns = ", ".join(f"({query}) AS {name}" for name, query in queries.items())
-    (row,) = await (await connection.execute(f"{_LEADS} SELECT {columns}".encode(), scope.given)).fetchall()
+    (row,) = await (
+        await connection.execute(f"{_BY_DAY if scope.by_day else _EXACT} SELECT {columns}".encode(), scope.given)
+    ).fetchall()
     return row
 
 

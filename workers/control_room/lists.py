@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
-from workers.control_room.kpis import MET, MISSED, OPEN, Scope
+from workers.control_room.kpis import Scope
+from workers.control_room.lead_days import MET, MISSED, OPEN
 from workers.control_room.today import (
     AGE,
     BANDS,

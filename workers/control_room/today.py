@@ -9,15 +9,16 @@ from datetime import timedelta
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
-from workers.control_room.kpis import OPEN, Measured, Scope, measured, over_leads, queries_of
+from workers.control_room.kpis import Measured, Scope, measured, over_leads, queries_of
+from workers.control_room.lead_days import BOUNDS, OPEN
 from workers.control_room.reading import read_rows
 from workers.runtime.database import Pool
 
 BANDS: tuple[tuple[str, float], ...] = (
     ("0 to 5 min", 0.0),
-    ("5 to 15 min", 300.0),
-    ("15 to 60 min", 900.0),
-    ("over 60 min", 3_600.0),
+    ("5 to 15 min", BOUNDS[0]),
+    ("15 to 60 min", BOUNDS[1]),
+    ("over 60 min", BOUNDS[2]),
 )
 """Of speed to lead: name and lower bound in seconds."""
 AGES: tuple[tuple[str, float], ...] = (
@@ -34,7 +35,7 @@ FRESH = timedelta(minutes=10)
 LISTED = 200
 """Rows of a list; the count tells how many there are."""
 
-# See also `kpis`.
+# See also `lead_days`.
 RECEIVED = "received_at >= %(since)s AND received_at < %(until)s"
 AGE = "coalesce(seconds, date_part('epoch', clock_timestamp() - received_at))"
 OWNED = "state = 'assigned' AND sla_due_at IS NOT NULL"
@@ -49,11 +50,10 @@ IN_TIME = f"sla_due_at > clock_timestamp() AND NOT {_AT_RISK}"
 OF_TEAM = "(%(team)s::text IS NULL OR team = %(team)s)"
 
 _SPEED = "SELECT to_jsonb(s) FROM speed s"
-_IN_BANDS = f"""
-    SELECT coalesce(jsonb_agg(b), '[]') FROM (
-        SELECT width_bucket({AGE}, ARRAY{[low for _, low in BANDS[1:]]}::float8[]) AS band,
-               count(accepted_at) AS accepted, count(*) - count(accepted_at) AS open
-        FROM leads WHERE accepted_at IS NOT NULL OR {OPEN} GROUP BY band) AS b
+_OPEN_IN_BANDS = f"""
+    SELECT coalesce(jsonb_object_agg(band, open), '{{}}') FROM (
+        SELECT width_bucket({AGE}, ARRAY{list(BOUNDS)}::float8[]) AS band, count(*) AS open
+        FROM leads WHERE accepted_at IS NULL AND {OPEN} GROUP BY band) AS b
 """  # noqa: S608 - see above
 # Of all leads that an owner has now, whenever they came.
 _DUE = f"""
@@ -196,9 +196,8 @@ async def read(pool: Pool, scope: Scope) -> Today:
     """All figures of a scope: those of the leads received in it, and beside them all others, each half of one moment."""
     (row, due), (others, load, waiters, tasks) = await asyncio.gather(_of_leads(pool, scope), _of_others(pool, scope))
     speed = row["speed"]
-    counted = {band["band"]: band for band in row["bands"]}
     bands = tuple(
-        Band(name, counted[number]["accepted"], counted[number]["open"]) if number in counted else Band(name, 0, 0)
+        Band(name, speed["bands"][number], row["open_bands"].get(str(number), 0))
         for number, (name, _) in enumerate(BANDS)
     )
     return Today(
@@ -228,7 +227,7 @@ async def read(pool: Pool, scope: Scope) -> Today:
 
 
 async def _of_leads(pool: Pool, scope: Scope) -> tuple[DictRow, DictRow]:
-    queries = {"speed": _SPEED, "bands": _IN_BANDS, **queries_of(scope, of_leads=True)}
+    queries = {"speed": _SPEED, "open_bands": _OPEN_IN_BANDS, **queries_of(scope, of_leads=True)}
     async with pool.connection() as connection:
         await _at_one_moment(connection)
         row = await over_leads(connection, scope, queries)
