@@ -61,10 +61,10 @@ def viewing(url: str, viewers: int) -> Iterator[list[Watched]]:
     """
     found: list[Watched] = []
     arguments = [sys.executable, "-m", "workers.bench.viewing", url, str(viewers)]
-    process = subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(arguments, stdout=subprocess.PIPE)
     assert process.stdout is not None  # it was asked for
     try:
-        if process.stdout.readline() != "here\n":
+        if process.stdout.readline() != b"here\n":
             raise NotWatched("The viewers could not open their pages; what they said is above.")
         yield found
         process.terminate()
@@ -97,9 +97,9 @@ async def watch(url: str, viewers: int) -> Watched:
         for one in (*all_viewers, *waits):
             one.cancel()
         results = await asyncio.gather(*all_viewers, *waits, return_exceptions=True)
-    for one in results:
-        if isinstance(one, httpx.HTTPError):
-            raise one
+    for result in results:
+        if isinstance(result, httpx.HTTPError):
+            raise result
     return Watched(
         time.monotonic() - began, seen.told, len(seen.took), percentile(sorted(seen.took), 0.95) if seen.took else 0.0
     )

@@ -33,7 +33,7 @@ async def get_quotas(parts: TheParts, visitor: TheVisitor, team: Team = "") -> H
         open_ = [one for one in reviews if one.state == "open" and own is None]
         stands = {one.quota_id: await standing(connection, one.quota_id) for one in open_}
     if own is not None:
-        theirs = {one.organisation for one in (*reviews, *versions)}
+        theirs = {one.organisation for one in reviews} | {one.organisation for one in versions}
         organisations = [one for one in organisations if one.id in theirs]
         force = {name: one for name, one in force.items() if one.version in {each.version for each in versions}}
     return shown(
