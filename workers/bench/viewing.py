@@ -1,7 +1,7 @@
 """People who have pages of the control room open: `python -m workers.bench.viewing URL VIEWERS`, until it is terminated.
 
-Each holds the stream of events and loads its page again as `live.js` does: when told, at most once a second. They run at the
-lowest priority, because browsers are on other machines: what counts is what they cost the server. Says ``here`` once all
+Each holds the stream of events and loads its page again as `live.js` does: when told, at most once a second. They run at a
+lower priority, because browsers are on other machines: what counts is what they cost the server. Says ``here`` once all
 streams are open, and at the end what they saw, as JSON.
 """
 
@@ -25,6 +25,8 @@ from workers.bench.serving import stop
 
 PAGES = ("/control", "/control?period=7d", "/control", "/control/processes", "/control/operations")
 """In turn: two in five look at Today of 24 hours."""
+NICE = 5
+"""A third of the processor that a program of ours gets when there is not enough for both: less, and they would see nothing."""
 PAUSE = 1.0
 """Seconds between two looks at least, as in `live.js`."""
 
@@ -43,7 +45,7 @@ class Watched:
     pages: int
     """Loaded again."""
     p95: float
-    """Seconds for a page, at the viewers' low priority."""
+    """Seconds for a page, at the viewers' lower priority."""
 
 
 @dataclass
@@ -141,8 +143,7 @@ async def _look(http: httpx.AsyncClient, page: str, changed: asyncio.Event, seen
 
 def main() -> None:
     """Entry point of the process."""
-    with contextlib.suppress(AttributeError, OSError):  # Linux has it
-        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+    os.nice(NICE)
     url, viewers = sys.argv[1:]
     print(json.dumps(asdict(asyncio.run(watch(url, int(viewers))))))  # noqa: T201 - it is read by who started us
 
