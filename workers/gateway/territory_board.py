@@ -95,6 +95,8 @@ async def read(
         raise UnknownAlignment(f"{organisation} has no region {region!r}.")
     lost = region is None and bool(team) and team not in regions
     region = region if region is not None else team if team in regions else None
+    if region is None and teams is not None and len(regions) == 1:
+        region = regions[0]
     reps: Sequence[RepLoad] = []
     moves: Sequence[Move] = []
     count = 0

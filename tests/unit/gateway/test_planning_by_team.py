@@ -97,6 +97,7 @@ async def test_territories_are_those_of_their_regions(pool: Pool, client: Client
     assert "Change hands" not in await page_of(client, "/control/territories")
     page = await page_of(client, TERRITORIES)
     assert {row[0].split()[2] for row in rows(page, "reps")} == {f"P{number:05}" for number in range(50, 100)}
+    assert "<h1>R1, " in page
     assert 'id="scenarios"' not in page
     assert "<img class" not in page
     assert named(page, r"R\d") == {"R1"}
