@@ -35,7 +35,10 @@ async def get_today(parts: TheParts, view: TheView, _visitor: TheVisitor) -> HTM
 
     async def page() -> str:
         async with parts.pool.connection() as connection:
-            choice = [one for one in await today.teams(connection) if view.own is None or one[0] in view.own]
+            choice = await today.teams(connection)
+            if view.own is not None:  # also teams that are no territory: a unit of quotas, a segment
+                known = dict(choice)
+                choice = [one for one in choice if one[0] in view.own] + [(o, o) for o in view.own if o not in known]
             state = await foresight.state(connection)
             attention = await foresight.attention(connection, view.scope.team, most=foresight.FIRST)
         found, (forecasts, quotas) = await asyncio.gather(today.read(parts.pool, view.scope), planning())

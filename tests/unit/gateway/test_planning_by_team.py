@@ -177,6 +177,7 @@ async def test_today_leads_to_what_is_theirs_and_every_link_opens(client: Client
     today = await page_of(client, "/control?team=state-1")
     assert "Forecast 2026-Q2, Shops, state-1" in texts(today)
     assert "Outlook" not in today, "it is of the whole quota"
+    assert re.findall(r'<option value="([^"]*)"', today.split('id="team"')[1].split("</select>")[0]) == TEAMS["mia"][2:] + TEAMS["mia"][1:2] + TEAMS["mia"][:1]  # fmt: skip
     seen: set[str] = set()
     waiting = ["/control?team=state-1", "/control/forecasts", "/control/quotas", "/control/territories"]
     while waiting:
