@@ -120,7 +120,10 @@ async def get_instance(key: Annotated[int, Path(ge=0, lt=2**63)], parts: ThePart
         found = await instances.read(connection, key) if ours else None
     if found is None:
         return missing("No such instance", "The read model does not know it; a new one shows after some seconds.")
-    return shown("instance.html", active="processes", found=found, tasklist=parts.board.home())
+    return shown(
+        "instance.html", active="processes", found=found, tasklist=parts.board.home(),
+        trace_url=parts.settings.control_room.trace_url,
+    )  # fmt: skip
 
 
 @router.get("/events")
