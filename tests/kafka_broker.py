@@ -10,13 +10,13 @@ import signal
 import socket
 import subprocess
 import tempfile
-import time
 import uuid
 from base64 import urlsafe_b64encode
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from tests.starting import until_up
 from workers.engine import jvm
 from workers.engine.downloads import Store
 from workers.engine.ports import free_port
@@ -72,18 +72,15 @@ group.initial.rebalance.delay.ms=0
 
     def start(self) -> None:
         """Start it, and wait until it takes connections."""
-        self._process = self._run("kafka.Kafka", str(self._properties))
-        deadline = time.monotonic() + START_SECONDS
-        while True:
-            try:
-                socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
-            except OSError:
-                said = (self._folder / "said").read_text(errors="replace")[-3_000:]
-                assert self._process.poll() is None, said
-                assert time.monotonic() < deadline, said
-                time.sleep(0.1)
-            else:
-                return
+        process = self._process = self._run("kafka.Kafka", str(self._properties))
+        until_up(self._answers, lambda: process.poll() is None, self._folder / "said", START_SECONDS)
+
+    def _answers(self) -> bool:
+        try:
+            socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
+        except OSError:
+            return False
+        return True
 
     def kill(self) -> None:
         """End it at once, as SIGKILL does."""

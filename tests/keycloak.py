@@ -14,13 +14,13 @@ import shutil
 import signal
 import subprocess
 import tempfile
-import time
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 import httpx
 
+from tests.starting import until_up
 from workers.engine import jvm
 from workers.engine.downloads import Store
 from workers.engine.ports import free_port
@@ -125,21 +125,21 @@ class Keycloak:
 
     def _start(self) -> None:
         self._run(*([ALREADY_BUILT] if self._built.is_dir() else []))
-        deadline = time.monotonic() + START_SECONDS
-        while True:
-            assert self._process is not None
-            if self._process.poll() == BUILT:
-                self._keep_built()
-                self._run(ALREADY_BUILT)
-            said = (self._home / "said").read_text(errors="replace")[-3_000:]
-            assert self._process.poll() is None, said
-            assert time.monotonic() < deadline, said
-            try:
-                if httpx.get(f"{self.issuer}/.well-known/openid-configuration", trust_env=False).is_success:
-                    return
-            except httpx.HTTPError:
-                pass
-            time.sleep(0.2)
+        until_up(self._answers, self._runs, self._home / "said", START_SECONDS)
+
+    def _answers(self) -> bool:
+        try:
+            return httpx.get(f"{self.issuer}/.well-known/openid-configuration", trust_env=False).is_success
+        except httpx.HTTPError:
+            return False
+
+    def _runs(self) -> bool:
+        """Whether it runs, or was built just now and is started again."""
+        assert self._process is not None
+        if self._process.poll() == BUILT:
+            self._keep_built()
+            self._run(ALREADY_BUILT)
+        return self._process.poll() is None
 
     def _keep_built(self) -> None:
         """Keep what it took ten seconds to make for the next time; of two who do so at once the first counts."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
@@ -14,6 +13,7 @@ import httpx
 import pytest
 import yaml
 
+from tests.starting import until_up
 from workers.engine.ports import free_port
 
 FOLDER = Path(__file__).parents[1] / "compose"
@@ -49,17 +49,14 @@ class Prometheus:
             self._process = subprocess.Popen(
                 ["prometheus", *(f"--{name}={value}" for name, value in arguments.items())], stdout=said, stderr=said
             )
-        deadline = time.monotonic() + START_SECONDS
-        while True:
-            try:
-                if self._http.get("/-/ready").is_success:
-                    return self
-            except httpx.TransportError:
-                pass
-            log = (self._folder / "said").read_text(errors="replace")[-3_000:]
-            assert self._process.poll() is None, log
-            assert time.monotonic() < deadline, log
-            time.sleep(0.1)
+        until_up(self._answers, lambda: self._process.poll() is None, self._folder / "said", START_SECONDS)
+        return self
+
+    def _answers(self) -> bool:
+        try:
+            return self._http.get("/-/ready").is_success
+        except httpx.TransportError:
+            return False
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

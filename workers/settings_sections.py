@@ -189,6 +189,8 @@ class ControlRoom(BaseModel):
     """A case whose due time runs out with at least this chance is shown as at risk."""
     train_hours: float = Field(default=24.0, gt=0)
     """So often a model is trained that may take the place of the one that predicts."""
+    trace_url: str | None = Field(default=None, pattern=r"^https?://[^\s]*\{trace_id\}[^\s]*$")
+    """Where people look at a trace, ``{trace_id}`` in the place of its id; None: instances have no link to theirs."""
 
 
 class WorkerLimits(BaseModel):

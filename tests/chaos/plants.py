@@ -13,7 +13,7 @@ import psycopg
 
 from workers.lead_routing.adapters.crm import CrmDelivery
 from workers.office.mail import SmtpDelivery
-from workers.runtime import effects, outbox, unit, worker
+from workers.runtime import canary, effects, outbox, unit, worker
 from workers.runtime.outbox import OutboxRow
 from workers.runtime.unit import Done
 from workers.runtime.zeebe import ZeebeClient
@@ -117,6 +117,15 @@ def compensation_empty(set_: Set, handler: str = "release_owner") -> None:
         return _claimed(spec) if spec.name == handler else await call(spec, given, work)
 
     set_(unit, "_call", idle)
+
+
+def placement_forgotten(set_: Set) -> None:
+    """An instance counts as moved to the stable version, and the engine was never asked."""
+
+    async def stays(*_: Any) -> None:
+        pass
+
+    set_(canary.Canary, "_move", stays)
 
 
 def _claimed(spec: Any) -> str:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from pathlib import Path
 
 from tests.process.conftest import furnish
 from tests.process.house import House
+from workers.chaos.canary import begin
 from workers.chaos.checker.checking import Verdict
-from workers.chaos.checker.engine import KINDS
+from workers.chaos.checker.engine import KINDS as SHOWN
 from workers.chaos.checker.evidence import Engine, Evidence, Incident, Instance, Ledger, Step, parse_mails, read_tables
+from workers.control_room.projection import KINDS, rows_of, write
 
 STATES = {"ELEMENT_COMPLETED": "COMPLETED", "ELEMENT_TERMINATED": "TERMINATED"}
 OTHER = {"name": "Uwe Anders", "email": "uwe@anderes-haus.example", "company": "Anderes Haus", "phone": None}
@@ -18,14 +21,19 @@ OTHER = {"name": "Uwe Anders", "email": "uwe@anderes-haus.example", "company": "
 class Scene:
     """One lead is refused by its first owner and accepted by the next; another is withdrawn while its owner has it."""
 
-    def __init__(self, house: House) -> None:
+    def __init__(self, house: House, canary: float = 0.0, models: Path = Path()) -> None:
+        """With a `canary`, that share of the leads has a second version, deployed from a copy of the models in `models`."""
         self._house = house
+        self._canary, self._models = canary, models
         self._accepted: dict[str, str] = {}
         self._withdrawn: set[str] = set()
 
     async def play(self) -> None:
         """Play it to its end, until the outbox is empty; or, with a bug planted, until the engine raises an incident."""
         await furnish(self._house)
+        if self._canary:
+            await self._tell()
+            await begin(self._house.settings, self._house.pool, self._canary, self._models)
         await self._house.serve()
         playing = asyncio.create_task(self._play())
         while not playing.done() and not self._house.engine.incidents():  # noqa: ASYNC110 - the engine's stream is read by asking
@@ -53,6 +61,16 @@ class Scene:
 
         await house.until_async(sent, "the outbox to be empty")
 
+    async def _tell(self) -> None:
+        """Let the read model know what is deployed."""
+        events = [one for one in self._house.engine.records() if one["recordType"] == "EVENT"]
+        async with self._house.pool.connection() as connection:
+            for kind in KINDS:
+                wanted = [
+                    one for one in events if one["valueType"] == kind.value_type and one["intent"] in kind.intents
+                ]
+                await write(connection, rows_of(kind, wanted))
+
     async def _lead(self, external_id: str, **fields: object) -> str:
         lead_id = await self._house.lead(external_id=external_id, **fields)
         self._accepted[lead_id] = external_id
@@ -69,15 +87,22 @@ class Scene:
 def engine_of(house: House) -> Engine:
     """What Operate would say, from the engine's own records."""
     engine = house.engine
+    runs_by = {
+        one["value"]["processInstanceKey"]: one["value"]["processDefinitionKey"]
+        for one in engine.records()
+        if one["valueType"] == "PROCESS_INSTANCE" and one["recordType"] == "EVENT"
+    }
     instances = [
-        Instance(one.key, str(engine.variables(one.key).get("lead_id")), STATES.get(one.state, "ACTIVE"))
+        Instance(
+            one.key, str(engine.variables(one.key).get("lead_id")), STATES.get(one.state, "ACTIVE"), runs_by[one.key]
+        )
         for one in engine.process_instances("lead_routing")
     ]
     steps = [
         Step(one.key, instance.key, one.element_id, one.element_type, STATES.get(one.state, "ACTIVE"))
         for instance in instances
         for one in engine.elements(instance.key)
-        if one.element_type in KINDS
+        if one.element_type in SHOWN
     ]
     incidents = [
         Incident(one["value"]["processInstanceKey"], one["value"]["elementId"], one["value"]["errorMessage"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -28,10 +29,10 @@ def doubled(monkeypatch: pytest.MonkeyPatch) -> None:
     double()
 
 
-async def played(engine: EmbeddedEngine, dsn: str) -> Verdict:
+async def played(engine: EmbeddedEngine, dsn: str, canary: float = 0.0, models: Path = Path()) -> Verdict:
     """What the checker says after the scene."""
     async with open_building(House, engine, dsn) as house:
-        scene = Scene(house)
+        scene = Scene(house, canary, models)
         await scene.play()
         return check(await scene.evidence())
 
@@ -86,3 +87,11 @@ async def test_doing_things_twice_is_caught(
     plant(monkeypatch.setattr)
     verdict = await played(engine, dsn)
     assert rule in rules_of(verdict), rules_of(verdict)
+
+
+async def test_an_instance_in_another_version_than_was_chosen_is_caught(
+    engine: EmbeddedEngine, dsn: str, monkeypatch: pytest.MonkeyPatch, doubled: None, tmp_path: Path
+) -> None:
+    plants.placement_forgotten(monkeypatch.setattr)
+    verdict = await played(engine, dsn, 1e-9, tmp_path)
+    assert rules_of(verdict) == ["version-differs"]

@@ -25,9 +25,10 @@ from workers.bench.control_room_planning import VERSIONS, fill_planning
 from workers.bench.figures import percentile
 from workers.bench.own_stack import own_place
 from workers.bench.serving import start, stop
+from workers.control_room.lead_days import LeadDays
 from workers.engine import postgres
 from workers.office.links import secret_of
-from workers.runtime.database import upgrade
+from workers.runtime.database import open_pool, upgrade
 from workers.runtime.deployment import read_models
 from workers.settings import Settings
 
@@ -52,13 +53,17 @@ PAGES = (
     "/control/processes/lead_routing/instances?version=2&period=30d&chosen=variant&variant=0",
     "/control/processes/lead_routing/instances?version=2&period=30d&chosen=rework&element=accept_lead",
     "/control/processes/lead_routing/instances?version=2&period=30d&chosen=deviation",
+    "/control/processes/lead_routing/versions",
+    "/control/prediction",
     "/control/processes/lead_routing/compare?period=30d",
     "/control/processes/lead_routing/compare",
     "/control/instances/500",
+    "/control/what-if",
     "/control/operations",
     "/control/forecasts",
     f"/control/forecasts/{VERSIONS[-1]}",
     f"/control/forecasts/{VERSIONS[-1]}?segment=state-1&months=2026-Q1",
+    f"/control/forecasts/{VERSIONS[-1]}?segment=state-1/shop-04",
     "/control/quotas",
     f"/control/quotas/{REVIEW}",
     f"/control/quotas/{REVIEW}?node=T003",
@@ -134,11 +139,21 @@ def bench(instances: int, rounds: int, asks: int, leads: int, say: Callable[[str
             diagram = read_models(settings.models)["lead_routing.bpmn"].decode()
             elements = fill(connection, instances, diagram)
             fill_planning(connection, REPS, SERIES, ACCOUNTS, secret_of(settings))
+        asyncio.run(_settle(settings))
         filled = time.monotonic() - began
         say(f"{elements:,} elements, after {filled:.0f} s; asking for the pages …")
         pages = asyncio.run(_pages(settings, rounds, asks))
         say("sending leads …")
         return Report(instances, elements, filled, pages, asyncio.run(_leads(settings, leads)))
+
+
+async def _settle(settings: Settings) -> None:
+    """What the read model's process does once days are over."""
+    async with await open_pool(settings.dsn, max_size=1) as pool:
+        await LeadDays(pool).catch_up()
+        async with pool.connection() as connection:
+            await connection.set_autocommit(True)
+            await connection.execute("VACUUM ANALYZE")
 
 
 async def _pages(settings: Settings, rounds: int, asks: int) -> tuple[PageTimes, ...]:

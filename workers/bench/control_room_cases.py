@@ -33,7 +33,7 @@ _INSTANCES = """
         settled)
     SELECT i, version, 'lead_routing', version, at, ended, CASE WHEN ended IS NOT NULL THEN true END,
            coalesce(extract(epoch FROM ended - at) - 6, 0), i, true
-    FROM (SELECT i, at, 2 - (i %% 5 = 0)::int AS version, CASE WHEN random() < 0.97 THEN at + make_interval(secs => 10 + random() * 4000) END AS ended
+    FROM (SELECT i, at, 2 - (i %% 5 = 0)::int AS version, CASE WHEN random() < %(over)s THEN at + make_interval(secs => 10 + random() * 4000) END AS ended
           FROM (SELECT i, clock_timestamp() - interval '30 days' * (1 - i::float8 / %(instances)s) AS at
                 FROM generate_series(1, %(instances)s) AS i) AS begun) AS cases
 """
@@ -69,7 +69,8 @@ _TROUBLES = """
     INSERT INTO control.incidents (key, element_key, instance_key, process_key, process, element, job_key, kind, message,
         raised_at, resolved_at, position)
     SELECT key, key * 32 + 7, key, process_key, 'lead_routing', 'write_owner', key, 'JOB_NO_RETRIES', 'The CRM is away.', started_at,
-           CASE WHEN key % 1000 > 0 THEN started_at + interval '5 min' END, key FROM control.instances WHERE key % 100 = 0
+           CASE WHEN key %% 1000 > 0 OR %(over)s > 1 THEN started_at + interval '5 min' END, key
+    FROM control.instances WHERE key %% 100 = 0 AND key <= %(instances)s
 """
 _LEADS = f"""
     INSERT INTO routing.leads (lead_id, source, raw, lead, state, received_at, routing, owner_id, assigned_at,
@@ -122,9 +123,12 @@ DAYS = """
 """The counts by day, made from the elements."""
 
 
-def fill(connection: psycopg.Connection, instances: int, diagram: str) -> int:
-    """Put so many instances of lead_routing into an empty database, the newest now; how many elements they have."""
-    given = {"instances": instances, "elements": list(ELEMENTS), "passed": PASSED}
+def fill(connection: psycopg.Connection, instances: int, diagram: str, *, over: bool = False) -> int:
+    """Put so many instances of lead_routing into a database without any, the newest now; how many elements they have.
+
+    `over`: all have ended and no incident is open, so that nothing that runs on the database finds work in them.
+    """
+    given = {"instances": instances, "elements": list(ELEMENTS), "passed": PASSED, "over": 2.0 if over else 0.97}
     connection.execute(
         "INSERT INTO control.processes (key, process, version, version_tag, deployed_at, diagram, names, position)"
         " SELECT v, 'lead_routing', v, v || '.0.0', clock_timestamp() - interval '31 days', %s, %s, v"

@@ -53,7 +53,7 @@ class Run:
 
     side: str
     purpose: str
-    """``warm-up``, ``fixed rate`` or ``search``."""
+    """``warm-up``, ``fixed rate``, ``search`` or ``too much``."""
     figures: Figures
     answers: dict[str, int]
     """HTTP status or failure → how often."""
@@ -117,8 +117,8 @@ class Bench:
         for _ in range(plan.rounds):
             for side in sides:
                 async with self._serving(side) as extra:
-                    report.runs.append(await self._run(side, "fixed rate", plan.rate, plan.seconds, extra))
-                await self._drain()
+                    report.runs.append(await self.run(side, "fixed rate", plan.rate, plan.seconds, extra))
+                await self._rest()
         if plan.find_max:
             for side in sides:
                 await self._search(side, report)
@@ -127,8 +127,8 @@ class Bench:
         """Until Java has compiled what is hot: at first its compilers take more of the machine than the leads do."""
 
         async def once() -> None:
-            report.runs.append(await self._run(OURS, "warm-up", WARM_UP_RATE, WARM_UP_SECONDS, {}))
-            await self._drain()
+            report.runs.append(await self.run(OURS, "warm-up", WARM_UP_RATE, WARM_UP_SECONDS, {}))
+            await self._rest()
 
         await warm_up(programs(self._settings).get("camunda"), WARM_UP_RUNS, once, self._tell)
 
@@ -139,10 +139,10 @@ class Bench:
         failed = [one.rate for one in known if not one.held and one.rate not in held]
         while (rate := next_rate(held, failed, first=self._plan.rate)) is not None:
             async with self._serving(side) as extra:
-                run = await self._run(side, "search", rate, SEARCH_SECONDS, extra)
+                run = await self.run(side, "search", rate, SEARCH_SECONDS, extra)
             report.runs.append(run)
             (held if run.figures.held else failed).append(rate)
-            await self._drain()
+            await self._rest()
 
     @contextlib.asynccontextmanager
     async def _serving(self, side: str) -> AsyncIterator[Mapping[str, int]]:
@@ -153,7 +153,8 @@ class Bench:
         async with plain_polling(self._settings, self._settings.home / "logs" / "plain_polling.log") as extra:
             yield extra
 
-    async def _run(self, side: str, purpose: str, rate: float, seconds: float, extra: Mapping[str, int]) -> Run:
+    async def run(self, side: str, purpose: str, rate: float, seconds: float, extra: Mapping[str, int]) -> Run:
+        """Send leads at a rate for some seconds, and say what became of them; `extra`: see `_serving`."""
         self._series += 1
         source = LeadSource(self._plan.seed, self._accounts, f"bench-{self._began}-{self._series}")
         offsets = schedule(rate, seconds)
@@ -183,10 +184,15 @@ class Bench:
         while time.time() < end and await unsettled(self._pool, prefix):  # noqa: ASYNC110 - the database tells nobody
             await asyncio.sleep(0.5)
 
-    async def _drain(self) -> None:
+    async def _rest(self) -> None:
         """Wait until our workers have settled what was left over and the stack rests, so that the next run starts from
         nothing: what an overloaded run leaves to exporter, importers and OpenSearch would burden the next one.
         """
+        await self.drain()
+        await rest(self._settings, self._tell)
+
+    async def drain(self) -> None:
+        """Wait until our workers have settled what was left over."""
         prefix = f"bench-{self._began}-"
         end = time.monotonic() + DRAIN_SECONDS
         while left := await unsettled(self._pool, prefix):
@@ -194,7 +200,6 @@ class Bench:
                 self._tell(f"{left} leads are still on their way after {DRAIN_SECONDS:.0f} s; the next run bears them")
                 return
             await asyncio.sleep(0.5)
-        await rest(self._settings, self._tell)
 
 
 def describe(run: Run) -> str:

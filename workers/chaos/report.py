@@ -41,6 +41,7 @@ def as_json(outcome: Outcome) -> dict[str, Any]:
         "seed": schedule.seed,
         "minutes": schedule.minutes,
         "rate_per_minute": outcome.plan.rate_per_minute,
+        "canary": outcome.plan.canary,
         "faults": {
             "planned": len(schedule.faults),
             "done": len(outcome.done),

@@ -13,6 +13,7 @@ from pathlib import Path
 import httpx
 import psycopg
 
+from workers.chaos import canary
 from workers.chaos.checker.checking import Verdict, check
 from workers.chaos.checker.engine import read_engine
 from workers.chaos.checker.evidence import Evidence, Ledger, read_mails, read_tables
@@ -45,6 +46,8 @@ class Plan:
     rate_per_minute: float
     serving: tuple[str, ...] = SERVING
     """What Python is told to run the workers by."""
+    canary: float = 0.0
+    """Share of the leads that a second version of lead routing gets; 0: there is one version."""
     patience: float = QUIET_SECONDS
     """Seconds that are waited, at the most, while it gets no better, until everything is answered, and then adds up."""
 
@@ -77,6 +80,9 @@ async def run(settings: Settings, plan: Plan, outcome: Outcome, say: Callable[[s
     began = time.monotonic()
     leads = round(plan.rate_per_minute * plan.schedule.minutes)
     async with open_stage(settings, leads=leads, serving=plan.serving, say=say) as stage:
+        if plan.canary:
+            say(f"a second version of lead routing gets {plan.canary:.0%} of the leads")
+            await canary.begin_when_known(settings, plan.canary, settings.home / "canary")
         ledger = settings.home / LEDGER
         async with open_load(settings, plan.schedule.seed, ledger) as load:
             injector = Injector(stage, say)

@@ -50,7 +50,11 @@ class Stage:
 
 @contextlib.asynccontextmanager
 async def open_stage(
-    settings: Settings, *, leads: int, serving: Sequence[str] = SERVING, say: Callable[[str], None]
+    settings: Settings,
+    *,
+    leads: int,
+    serving: Sequence[str] = SERVING,
+    say: Callable[[str], None],
 ) -> AsyncIterator[Stage]:
     """Start everything; stop it and leave no process when done.
 

@@ -13,6 +13,12 @@ def chaos(
     seed: Annotated[int, typer.Option(help="The schedule follows from it; the same seed gives the same schedule.")] = 1,
     faults: Annotated[int | None, typer.Option(min=1, help="How many; default: 16 a minute.")] = None,
     rate: Annotated[float, typer.Option(min=1, help="Leads a minute, on average.")] = 60.0,
+    canary: Annotated[
+        float,
+        typer.Option(
+            min=0, max=1, help="Share of the leads that a second version of lead routing gets; 0: there is one."
+        ),
+    ] = 0.3,
     show: Annotated[bool, typer.Option("--show", help="Print the schedule and do nothing.")] = False,
     out: Annotated[Path | None, typer.Option(help="Write the whole report there as JSON.")] = None,
     keep: Annotated[
@@ -46,7 +52,7 @@ def chaos(
     # That database and gateway are away is what is wanted here: no line for each time.
     logging.getLogger("psycopg.pool").setLevel(logging.ERROR)
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
-    plan = Plan(planned, rate)
+    plan = Plan(planned, rate, canary=canary)
     outcome = Outcome(plan)
     with own_place("fairlead-chaos-", FAIRLEAD_CAMUNDA__CLOCK_CONTROLLED="true") as settings:
         try:

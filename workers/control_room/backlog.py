@@ -33,9 +33,12 @@ _OUTBOX = """
 # with every job they would not fit into memory.
 _WORK = """
     SELECT w.*, (SELECT n.names->>w.element FROM control.processes n WHERE n.process = w.process AND n.names ? w.element
-                 ORDER BY n.version DESC LIMIT 1) AS called
+                 ORDER BY n.version DESC LIMIT 1) AS called,
+           (SELECT count(*) FROM control.jobs j JOIN control.elements o ON o.key = j.element_key AND o.ended_at IS NULL
+            WHERE j.waits_until IS NOT NULL AND j.process = w.process AND j.element = w.element) AS again
     FROM (
-    SELECT p.process, e.element, count(*) FILTER (WHERE ended_at IS NULL) AS waiting,
+    SELECT p.process, e.element, min(p.version) AS first, max(p.version) AS newest,
+           count(*) FILTER (WHERE ended_at IS NULL) AS waiting,
            extract(epoch FROM clock_timestamp() - min(started_at) FILTER (WHERE ended_at IS NULL))::float8 AS oldest,
            count(*) FILTER (WHERE started_at >= %(recent)s) AS came,
            count(*) FILTER (WHERE completed AND ended_at >= %(recent)s) AS done,
@@ -62,7 +65,11 @@ class Work:
     element: str
     name: str | None
     """In a diagram, if it has one."""
+    versions: tuple[int, int]
+    """The oldest and the newest of the process that had such jobs lately."""
     waiting: int
+    again: int
+    """Of them those that failed and wait to be tried again."""
     oldest: float | None
     """Age in seconds of the one that waits longest."""
     per_minute: float
@@ -109,5 +116,5 @@ def _work(row: DictRow) -> Work:
     drain = row["waiting"] / net if row["waiting"] and net > 0 else None
     latency = tuple(row["latency"]) if row["latency"] else None
     return Work(
-        row["process"], row["element"], row["called"], row["waiting"], row["oldest"], 60 * row["done"] / seconds, latency, drain
+        row["process"], row["element"], row["called"], (row["first"], row["newest"]), row["waiting"], row["again"], row["oldest"], 60 * row["done"] / seconds, latency, drain
     )  # fmt: skip

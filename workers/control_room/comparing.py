@@ -126,7 +126,11 @@ async def read(connection: AsyncConnection[DictRow], one: DictRow, other: DictRo
     for version in (one, other):
         key = version["key"]
         mine = [row for row in cycles if row["process_key"] == key]
-        inner = {each.id: each for each in await elements(connection, key, scope) if each.kind != "MULTI_INSTANCE_BODY"}
+        inner = {
+            each.id: each
+            for each in await elements(connection, key, scope, late=False)
+            if each.kind != "MULTI_INSTANCE_BODY"
+        }
         sides.append(
             Side(
                 version, {row["class"]: row["number"] for row in mine},

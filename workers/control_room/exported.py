@@ -84,9 +84,10 @@ class ExportedRecords:
     async def partitions(self) -> list[int]:
         """Numbers of the partitions that have exported something. Raises `RecordsUnavailable`."""
         body = {"size": 0, "aggs": {"partitions": {"terms": {"field": "partitionId", "size": 1_000}}}}
-        (answer,) = await self._ask([("process-instance", body)])
-        buckets = answer.get("aggregations", {}).get("partitions", {}).get("buckets", [])
-        return sorted(int(one["key"]) for one in buckets)
+        # What is deployed is to be known before anything has been started.
+        answers = await self._ask([("process", body), ("process-instance", body)])
+        found = [one.get("aggregations", {}).get("partitions", {}).get("buckets", []) for one in answers]
+        return sorted({int(one["key"]) for buckets in found for one in buckets})
 
     async def after(self, cursors: Sequence[tuple[Kind, int, int]]) -> list[Page]:
         """The next page for each kind, partition and ``sequence``. Raises `RecordsUnavailable`."""
@@ -110,6 +111,8 @@ class ExportedRecords:
         return int(hits[0]["_source"]["sequence"]) if hits else None
 
     async def _ask(self, searches: Sequence[tuple[str, Mapping[str, Any]]]) -> list[dict[str, Any]]:
+        if not searches:
+            return []
         lines = []
         for index, body in searches:
             head = {"index": f"{self._prefix}_{index}_*", "ignore_unavailable": True, "allow_no_indices": True}

@@ -35,8 +35,10 @@ LOOK_ON_SECONDS = 10.0
 TABLES = (
     "cursors", "processes", "instances", "elements", "element_days", "user_tasks", "incidents", "modifications", "jobs",
 )  # fmt: skip
-MADE = ("variants", "paths", "reworks", "deviations", "predictions")
-"""Made of the others by `settling`, and by `workers.control_room.prediction`."""
+MADE = (
+    "variants", "paths", "reworks", "deviations", "predictions", "lead_days", "lead_day_classes", "lead_days_made",
+)  # fmt: skip
+"""Made of the others by `settling` and `lead_days`, and by `workers.control_room.prediction`."""
 
 _PASSED = """
     UPDATE control.cursors SET sequence = %(top)s, record_at = coalesce(%(at)s, record_at), read_at = clock_timestamp()

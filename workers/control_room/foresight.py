@@ -123,14 +123,14 @@ _TRAININGS = "SELECT at, outcome, why, version FROM prediction.trainings ORDER B
 # The riskiest and most valuable first; within a level by what is at stake: risk times worth.
 _CASES = """
     SELECT p.*, t.process, t.element, t.due_at, t.groups, t.users, t.assignee, d.names->>t.element AS called,
-           control.case_of(p.instance_key) AS case_id, l.routing->>'territory' AS team,
+           control.case_of(p.instance_key) AS case_id, l.territory AS team,
            coalesce(l.lead->>'name', l.raw->>'name') AS name, coalesce(l.lead->>'company', l.raw->>'company') AS company,
            r.name AS owner, count(*) OVER () AS total
     FROM control.predictions p JOIN control.user_tasks t ON t.key = p.key AND t.ended_at IS NULL
     LEFT JOIN control.processes d ON d.key = t.process_key
     LEFT JOIN routing.leads l ON l.process_instance_key = p.instance_key
     LEFT JOIN routing.reps r ON r.id = l.owner_id
-    WHERE (%(team)s::text IS NULL OR l.routing->>'territory' = %(team)s)
+    WHERE (%(team)s::text IS NULL OR l.territory = %(team)s)
       AND (%(level)s::text IS NULL OR p.level = %(level)s) AND (%(all)s OR p.level <> 'none')
       AND p.predicted_at > clock_timestamp() - %(fresh)s
     ORDER BY array_position(ARRAY['act', 'soon', 'watch', 'none'], p.level), coalesce(p.risk, 0) * coalesce(p.worth, 1) DESC,

@@ -41,6 +41,12 @@ _HISTORY = """
     WHERE business_id = control.case_of(%(key)s)
     ORDER BY at, id LIMIT %(most)s
 """
+# The gateway's trace goes on through the workers; what was begun by hand or by a timer has others.
+_TRACES = """
+    SELECT split_part(traceparent, '-', 2) AS trace, min(done_at) AS began FROM runtime.effects
+    WHERE business_id = control.case_of(%(key)s) AND process_instance_key = %(key)s AND traceparent IS NOT NULL
+    GROUP BY trace ORDER BY began LIMIT 5
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +58,8 @@ class Instance:
     tasks: tuple[DictRow, ...]
     incidents: tuple[DictRow, ...]
     history: tuple[DictRow, ...]
+    traces: tuple[str, ...]
+    """Ids of the traces that its tasks were done in (W3C Trace Context), the first few; none where nothing is traced."""
 
 
 async def read(connection: AsyncConnection[DictRow], key: int) -> Instance | None:
@@ -66,4 +74,5 @@ async def read(connection: AsyncConnection[DictRow], key: int) -> Instance | Non
         tuple(await read_rows(connection, _TASKS, given)),
         tuple(await read_rows(connection, _INCIDENTS, given)),
         tuple(await read_rows(connection, _HISTORY, given)),
+        tuple(row["trace"] for row in await read_rows(connection, _TRACES, given)),
     )

@@ -16,16 +16,30 @@ from psycopg.rows import DictRow
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from workers import shipped
+from workers.control_room import lead_days
+from workers.control_room.lead_days import COUNTS, OPEN
 from workers.runtime.database import Pool
 
 Unit = Literal["seconds", "ratio", "per_thousand", "eur_per_day"]
 
 _LEADS = """
-    WITH leads AS MATERIALIZED (
+    leads AS {kept} (
         SELECT * FROM control.lead_speed
         WHERE received_at >= %(since)s AND received_at < %(until)s AND (%(team)s::text IS NULL OR team = %(team)s)
     )
 """
+_SPEED = f"""
+    speed AS MATERIALIZED (
+        SELECT {COUNTS}, count(*) FILTER (WHERE {OPEN}) AS open,
+               percentile_cont(ARRAY[0.5, 0.95]) WITHIN GROUP (ORDER BY seconds) AS total,
+               percentile_cont(ARRAY[0.5, 0.95]) WITHIN GROUP (ORDER BY system_seconds) AS system,
+               percentile_cont(ARRAY[0.5, 0.95]) WITHIN GROUP (ORDER BY human_seconds) AS human
+        FROM leads
+    )
+"""  # noqa: S608 - of our own constants only
+_EXACT = f"WITH {_LEADS.format(kept='MATERIALIZED')}, {_SPEED}"
+# Of a long time the leads are looked up for what asks for them, each time without what it does not ask for.
+_BY_DAY = f"WITH {_LEADS.format(kept='NOT MATERIALIZED')}, {lead_days.SPEED}"
 
 WINDOW = timedelta(hours=24)
 """What Prometheus gets is of the last so much time."""
@@ -79,15 +93,25 @@ def declared() -> tuple[Kpi, ...]:
 
 
 async def over_leads(connection: AsyncConnection[DictRow], scope: Scope, queries: Mapping[str, str]) -> DictRow:
-    """One value for each name, each by its query over ``leads``: those of the scope, looked up once for all queries."""
+    """One value for each name, each by its query over ``leads``, those of the scope, or over ``speed``, one row that counts
+    them: made once for all queries, and only if one of them asks; of a scope by day from what was counted when each was over.
+    """
     columns = ", ".join(f"({query}) AS {name}" for name, query in queries.items())
-    (row,) = await (await connection.execute(f"{_LEADS} SELECT {columns}".encode(), scope.given)).fetchall()
+    (row,) = await (
+        await connection.execute(f"{_BY_DAY if scope.by_day else _EXACT} SELECT {columns}".encode(), scope.given)
+    ).fetchall()
     return row
 
 
-def queries_of(scope: Scope) -> dict[str, str]:
-    """The KPIs for `over_leads`; one that knows no team is left out where one is asked for."""
-    return {kpi.name: kpi.sql for kpi in declared() if scope.team is None or kpi.by_team}
+def queries_of(scope: Scope, *, of_leads: bool | None = None) -> dict[str, str]:
+    """The KPIs for `over_leads`; one that knows no team is left out where one is asked for. `of_leads`: only those that know
+    teams, or (False) only those that do not.
+    """
+    return {
+        kpi.name: kpi.sql
+        for kpi in declared()
+        if (scope.team is None or kpi.by_team) and of_leads in {None, kpi.by_team}
+    }
 
 
 def measured(row: DictRow) -> tuple[Measured, ...]:

@@ -8,16 +8,14 @@ from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
 from workers.control_room.kpis import Scope
+from workers.control_room.lead_days import MET, MISSED, OPEN
 from workers.control_room.today import (
     AGE,
     BANDS,
     FRESH,
     IN_TIME,
     LISTED,
-    MET,
-    MISSED,
     OF_TEAM,
-    OPEN,
     OVERDUE,
     OWNED,
     RECEIVED,

@@ -41,8 +41,8 @@ _OVERVIEW = """
     LEFT JOIN (
         SELECT process_key, count(*) AS started, count(*) FILTER (WHERE completed) AS completed,
                count(*) FILTER (WHERE completed IS FALSE) AS forced,
-               percentile_cont(0.5) WITHIN GROUP (ORDER BY extract(epoch FROM ended_at - started_at)) AS p50,
-               percentile_cont(0.95) WITHIN GROUP (ORDER BY extract(epoch FROM ended_at - started_at)) AS p95
+               percentile_cont(0.5) WITHIN GROUP (ORDER BY date_part('epoch', ended_at - started_at)) AS p50,
+               percentile_cont(0.95) WITHIN GROUP (ORDER BY date_part('epoch', ended_at - started_at)) AS p95
         FROM control.instances WHERE started_at >= %(since)s AND started_at < %(until)s GROUP BY process_key
     ) AS i ON i.process_key = p.key
     ORDER BY p.process, p.version DESC
@@ -50,9 +50,9 @@ _OVERVIEW = """
 _ELEMENTS = """
     SELECT e.element, e.kind, count(*) AS started, count(*) FILTER (WHERE e.ended_at IS NULL) AS running,
            count(*) FILTER (WHERE e.completed IS FALSE) AS forced,
-           percentile_cont(0.5) WITHIN GROUP (ORDER BY extract(epoch FROM e.ended_at - e.started_at)) AS p50,
-           percentile_cont(0.95) WITHIN GROUP (ORDER BY extract(epoch FROM e.ended_at - e.started_at)) AS p95,
-           coalesce(sum(extract(epoch FROM e.ended_at - e.started_at)), 0)::float8 AS seconds
+           percentile_cont(0.5) WITHIN GROUP (ORDER BY date_part('epoch', e.ended_at - e.started_at)) AS p50,
+           percentile_cont(0.95) WITHIN GROUP (ORDER BY date_part('epoch', e.ended_at - e.started_at)) AS p95,
+           coalesce(sum(date_part('epoch', e.ended_at - e.started_at)), 0)::float8 AS seconds
     FROM control.elements e
     WHERE e.process_key = %(key)s AND e.started_at >= %(since)s AND e.started_at < %(until)s
     GROUP BY e.element, e.kind
@@ -84,7 +84,7 @@ _LATE = """
 # All that are chosen are counted and put in order; what else a row shows is looked up for those listed only.
 _INSTANCES = """
     WITH chosen AS MATERIALIZED (
-        SELECT i.key, extract(epoch FROM coalesce(i.ended_at, clock_timestamp()) - i.started_at)::float8 AS seconds
+        SELECT i.key, date_part('epoch', coalesce(i.ended_at, clock_timestamp()) - i.started_at) AS seconds
         FROM control.instances i WHERE i.process_key = %(key)s AND {chosen}
     ), listed AS (SELECT * FROM chosen ORDER BY seconds DESC NULLS LAST, key LIMIT {most})
     SELECT i.key, i.started_at, i.ended_at, i.completed, i.human_seconds, control.case_of(i.key) AS case_id,
@@ -171,15 +171,18 @@ async def versions(connection: AsyncConnection[DictRow], process: str) -> list[D
     return await read_rows(connection, query, {"process": process})
 
 
-async def elements(connection: AsyncConnection[DictRow], key: int, scope: Scope) -> tuple[Element, ...]:
+async def elements(
+    connection: AsyncConnection[DictRow], key: int, scope: Scope, *, late: bool = True
+) -> tuple[Element, ...]:
     """The elements of a process version that were begun in the period, those that took most time first.
 
-    By day, a percentile is the middle of its class of durations: at most 2 % off.
+    By day, a percentile is the middle of its class of durations: at most 2 % off. Without `late`, it is not looked up, which
+    takes time for each task.
     """
     given = {**scope.given, "key": key}
     troubles = {row["element"]: row for row in await read_rows(connection, _TROUBLES, given)}
     rows = await read_rows(connection, _ELEMENTS_BY_DAY if scope.by_day else _ELEMENTS, given)
-    late = {row["element"]: row["late"] for row in await read_rows(connection, _LATE, given)}
+    shares = {row["element"]: row["late"] for row in await read_rows(connection, _LATE, given)} if late else {}
     names = await names_of(connection, key)
     undone = _undone(rows, await diagram(connection, key))
     whole = sum(row["seconds"] for row in rows if row["kind"] not in CONTAINERS)
@@ -188,7 +191,7 @@ async def elements(connection: AsyncConnection[DictRow], key: int, scope: Scope)
             row["element"], names.get(row["element"]), row["kind"], row["started"], row["running"], row["forced"], row["p50"], row["p95"],
             row["seconds"], row["seconds"] / whole if whole and row["kind"] not in CONTAINERS else None,
             troubles.get(row["element"], {}).get("incidents", 0), troubles.get(row["element"], {}).get("open", 0),
-            late.get(row["element"]), undone.get(row["element"]),
+            shares.get(row["element"]), undone.get(row["element"]),
         )
         for row in rows
     ]  # fmt: skip

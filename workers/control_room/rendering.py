@@ -71,6 +71,12 @@ def environment() -> Environment:
     return found
 
 
+def compile_pages() -> None:
+    """Make ready what `render` else makes when a page is asked for first: of the largest that takes longer than the rest."""
+    for name in environment().list_templates(extensions=["html"]):
+        environment().get_template(name)
+
+
 def render(template: str, **given: object) -> str:
     """A page as HTML."""
     return environment().get_template(template).render(**given)

@@ -8,6 +8,7 @@ from workers.control_room.expiring import Expiring
 from workers.control_room.exported import ExportedRecords
 from workers.control_room.following import Follower, forget
 from workers.control_room.kpis import Gauges
+from workers.control_room.lead_days import LeadDays
 from workers.control_room.settling import Settling
 from workers.runtime.database import open_pool
 from workers.runtime.housekeeping import asked_to_stop, beside
@@ -21,6 +22,8 @@ KPI_SECONDS = 30.0
 """Between measurements for Prometheus."""
 EXPIRY_SECONDS = 600.0
 SETTLE_SECONDS = 1.0
+DAYS_SECONDS = 5.0
+"""Between looks at which days are over or have changed."""
 
 
 async def serve(settings: Settings, metrics_port: int) -> None:
@@ -46,6 +49,7 @@ async def serve(settings: Settings, metrics_port: int) -> None:
                 async with beside(
                     ("kpis", KPI_SECONDS, gauges.measure),
                     ("paths", SETTLE_SECONDS, Settling(pool).catch_up),
+                    ("leads by day", DAYS_SECONDS, LeadDays(pool).catch_up),
                     ("read model's expiry", EXPIRY_SECONDS, expiring.sweep),
                 ):
                     await follower.run(stop)
@@ -72,5 +76,6 @@ async def rebuild(settings: Settings) -> None:
             # A follower that runs may take pages too; who comes second to a page goes on behind it.
             await Follower(pool, source).catch_up()
         await Settling(pool).catch_up()
+        await LeadDays(pool).catch_up()
     finally:
         await pool.close()

@@ -35,7 +35,7 @@ MODIFIED, MIGRATED, CANCELLED, UNKNOWN, UNEXPLAINED = "modified", "migrated", "c
 deployed version does not have, or to which nothing led."""
 
 # Locked first, as by who empties the read model: whoever comes second waits before it holds anything.
-_IN_TURN = "LOCK TABLE control.cursors IN ACCESS SHARE MODE"
+IN_TURN = "LOCK TABLE control.cursors IN ACCESS SHARE MODE"
 _ENDED = """
     SELECT i.key, i.process_key, i.parent_key, i.started_at, i.completed,
            took.milliseconds, control.class_of(took.milliseconds) AS class, late.late
@@ -168,7 +168,7 @@ class Settling:
             psycopg.OperationalError: the database is away.
         """
         async with self._pool.connection() as connection:
-            await connection.execute(_IN_TURN)
+            await connection.execute(IN_TURN)
             heads = await read_rows(connection, _ENDED, {"batch": BATCH})
             if heads:
                 await _settle(connection, heads)

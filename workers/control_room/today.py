@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -9,13 +10,15 @@ from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
 from workers.control_room.kpis import Measured, Scope, measured, over_leads, queries_of
+from workers.control_room.lead_days import BOUNDS, OPEN
 from workers.control_room.reading import read_rows
+from workers.runtime.database import Pool
 
 BANDS: tuple[tuple[str, float], ...] = (
     ("0 to 5 min", 0.0),
-    ("5 to 15 min", 300.0),
-    ("15 to 60 min", 900.0),
-    ("over 60 min", 3_600.0),
+    ("5 to 15 min", BOUNDS[0]),
+    ("15 to 60 min", BOUNDS[1]),
+    ("over 60 min", BOUNDS[2]),
 )
 """Of speed to lead: name and lower bound in seconds."""
 AGES: tuple[tuple[str, float], ...] = (
@@ -32,12 +35,9 @@ FRESH = timedelta(minutes=10)
 LISTED = 200
 """Rows of a list; the count tells how many there are."""
 
-# What figures count, in terms of control.lead_speed; the lists behind the figures (`lists`) count by the same.
-OPEN = "state IN ('received', 'registered', 'invalid', 'triage', 'queued', 'assigned', 'manager')"
+# See also `lead_days`.
 RECEIVED = "received_at >= %(since)s AND received_at < %(until)s"
-AGE = "coalesce(seconds, extract(epoch FROM clock_timestamp() - received_at))"
-MET = "accepted_at IS NOT NULL AND sla_breaches = 0"
-MISSED = "sla_breaches > 0"
+AGE = "coalesce(seconds, date_part('epoch', clock_timestamp() - received_at))"
 OWNED = "state = 'assigned' AND sla_due_at IS NOT NULL"
 OVERDUE = "sla_due_at <= clock_timestamp()"
 # By the prediction; where there is none, or none of late, by the rule.
@@ -49,20 +49,11 @@ RISKY = f"sla_due_at > clock_timestamp() AND {_AT_RISK}"
 IN_TIME = f"sla_due_at > clock_timestamp() AND NOT {_AT_RISK}"
 OF_TEAM = "(%(team)s::text IS NULL OR team = %(team)s)"
 
-_SPEED = f"""
-    SELECT to_jsonb(s) FROM (
-        SELECT count(*) AS leads, count(accepted_at) AS accepted, count(*) FILTER (WHERE {OPEN}) AS open,
-               percentile_cont(ARRAY[0.5, 0.95]) WITHIN GROUP (ORDER BY seconds) AS total,
-               percentile_cont(ARRAY[0.5, 0.95]) WITHIN GROUP (ORDER BY system_seconds) AS system,
-               percentile_cont(ARRAY[0.5, 0.95]) WITHIN GROUP (ORDER BY human_seconds) AS human,
-               count(*) FILTER (WHERE {MET}) AS met, count(*) FILTER (WHERE {MISSED}) AS missed
-        FROM leads) AS s
-"""  # noqa: S608 - of our own constants only
-_IN_BANDS = f"""
-    SELECT coalesce(jsonb_agg(b), '[]') FROM (
-        SELECT width_bucket({AGE}, ARRAY{[low for _, low in BANDS[1:]]}::float8[]) AS band,
-               count(accepted_at) AS accepted, count(*) - count(accepted_at) AS open
-        FROM leads WHERE accepted_at IS NOT NULL OR {OPEN} GROUP BY band) AS b
+_SPEED = "SELECT to_jsonb(s) FROM speed s"
+_OPEN_IN_BANDS = f"""
+    SELECT coalesce(jsonb_object_agg(band, open), '{{}}') FROM (
+        SELECT width_bucket({AGE}, ARRAY{list(BOUNDS)}::float8[]) AS band, count(*) AS open
+        FROM leads WHERE accepted_at IS NULL AND {OPEN} GROUP BY band) AS b
 """  # noqa: S608 - see above
 # Of all leads that an owner has now, whenever they came.
 _DUE = f"""
@@ -73,7 +64,7 @@ _DUE = f"""
 _WHO = """CASE WHEN t.assignee <> '' THEN t.assignee
            ELSE coalesce(nullif(array_to_string(t.groups, ', '), ''), 'nobody') END"""
 _WAITS = """t.ended_at IS NULL AND t.created_at IS NOT NULL
-      AND (%(team)s::text IS NULL OR l.routing->>'territory' = %(team)s)"""
+      AND (%(team)s::text IS NULL OR l.territory = %(team)s)"""
 _TASKS = f"""
     SELECT {_WHO} AS who, t.assignee <> '' AS person,
            width_bucket(extract(epoch FROM clock_timestamp() - t.created_at),
@@ -96,9 +87,10 @@ _OLDEST = f"""
 _LOAD = """
     WITH given AS (
         SELECT a.rep_id, count(*) AS leads, count(*) FILTER (WHERE a.pool IS NOT NULL) AS by_turn
-        FROM routing.assignments a JOIN routing.leads l USING (lead_id)
+        FROM routing.assignments a
         WHERE a.released_at IS NULL AND a.assigned_at >= %(since)s AND a.assigned_at < %(until)s
-          AND (%(team)s::text IS NULL OR l.routing->>'territory' = %(team)s)
+          AND (%(team)s::text IS NULL OR EXISTS (
+              SELECT FROM routing.leads l WHERE l.lead_id = a.lead_id AND l.territory = %(team)s))
         GROUP BY a.rep_id
     ), pools AS (
         SELECT a.pool, count(*) AS leads FROM routing.assignments a
@@ -200,20 +192,14 @@ class Today:
     kpis: tuple[Measured, ...]
 
 
-async def read(connection: AsyncConnection[DictRow], scope: Scope) -> Today:
-    """All figures of a scope, of one moment."""
-    await connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
-    # What long periods have fits into it, so that nothing is sorted on disk.
-    await connection.execute("SET LOCAL work_mem = '64MB'")
-    row = await over_leads(connection, scope, {"speed": _SPEED, "bands": _IN_BANDS, **queries_of(scope)})
+async def read(pool: Pool, scope: Scope) -> Today:
+    """All figures of a scope: those of the leads received in it, and beside them all others, each half of one moment."""
+    (row, due), (others, load, waiters, tasks) = await asyncio.gather(_of_leads(pool, scope), _of_others(pool, scope))
     speed = row["speed"]
-    (due,) = await read_rows(connection, _DUE, scope.given)
-    counted = {band["band"]: band for band in row["bands"]}
     bands = tuple(
-        Band(name, counted[number]["accepted"], counted[number]["open"]) if number in counted else Band(name, 0, 0)
+        Band(name, speed["bands"][number], row["open_bands"].get(str(number), 0))
         for number, (name, _) in enumerate(BANDS)
     )
-    load = await read_rows(connection, _LOAD, scope.given)
     return Today(
         leads=speed["leads"],
         accepted=speed["accepted"],
@@ -227,8 +213,8 @@ async def read(connection: AsyncConnection[DictRow], scope: Scope) -> Today:
         overdue=due["overdue"],
         at_risk=due["at_risk"],
         in_time=due["in_time"],
-        waiters=_waiters(await read_rows(connection, _TASKS, scope.given)),
-        tasks=tuple(await tasks_of(connection, scope, limit=8)),
+        waiters=_waiters(waiters),
+        tasks=tuple(tasks),
         load=tuple(
             Load(
                 row["id"], row["name"], tuple(row["territories"]), row["open"], row["open_capacity"], row["leads"],
@@ -236,8 +222,33 @@ async def read(connection: AsyncConnection[DictRow], scope: Scope) -> Today:
             )
             for row in load
         ),
-        kpis=measured(row),
+        kpis=measured({**row, **others}),
     )  # fmt: skip
+
+
+async def _of_leads(pool: Pool, scope: Scope) -> tuple[DictRow, DictRow]:
+    queries = {"speed": _SPEED, "open_bands": _OPEN_IN_BANDS, **queries_of(scope, of_leads=True)}
+    async with pool.connection() as connection:
+        await _at_one_moment(connection)
+        row = await over_leads(connection, scope, queries)
+        (due,) = await read_rows(connection, _DUE, scope.given)
+    return row, due
+
+
+async def _of_others(pool: Pool, scope: Scope) -> tuple[DictRow, list[DictRow], list[DictRow], list[DictRow]]:
+    """KPIs that know no team; load; tasks by who has them, and the oldest."""
+    queries = queries_of(scope, of_leads=False)
+    async with pool.connection() as connection:
+        await _at_one_moment(connection)
+        others = await over_leads(connection, scope, queries) if queries else {}
+        load, waiters = [await read_rows(connection, query, scope.given) for query in (_LOAD, _TASKS)]
+        return others, load, waiters, await tasks_of(connection, scope, limit=8)
+
+
+async def _at_one_moment(connection: AsyncConnection[DictRow]) -> None:
+    await connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+    # What long periods have fits into it, so that nothing is sorted on disk.
+    await connection.execute("SET LOCAL work_mem = '64MB'")
 
 
 async def teams(connection: AsyncConnection[DictRow]) -> list[tuple[str, str]]:

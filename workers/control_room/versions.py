@@ -24,7 +24,7 @@ _SIDES = """
     LEFT JOIN control.processes p ON p.key = side.key
     CROSS JOIN LATERAL (
         SELECT count(*) AS started,
-               percentile_cont(0.5) WITHIN GROUP (ORDER BY extract(epoch FROM i.ended_at - i.started_at)::float8)
+               percentile_cont(0.5) WITHIN GROUP (ORDER BY date_part('epoch', i.ended_at - i.started_at))
                    FILTER (WHERE i.completed) AS p50,
                avg((l.sla_breaches = 0)::int) FILTER (WHERE l.accepted_at IS NOT NULL OR l.sla_breaches > 0)::float8
                    AS sla_met

@@ -18,6 +18,7 @@ from workers.gateway.forecast_outlook import Stand, stands
 from workers.gateway.forecast_overrides import Overridden, overrides
 from workers.gateway.forecast_periods import months_of, periods_of
 from workers.gateway.forecast_versions import version_before
+from workers.office.teams import Teams
 
 ALL = 100_000
 """More segments than any version has."""
@@ -94,7 +95,7 @@ class Board:
     """The sums above it, the widest first."""
     below: Sequence[Unit]
     across: Sequence[Unit]
-    """Sums across the hierarchy; with the whole only."""
+    """Sums across the hierarchy; with the whole only. Who sees some teams has their other units here."""
     gap: float
     """By how much what is right below differs from the unit at most, in a month; about 0: it adds up."""
     months: Sequence[Month]
@@ -104,7 +105,7 @@ class Board:
     """Of the unit and what is below it."""
     accuracy: AccuracyView | None
     stands: Sequence[Stand]
-    """Against quotas that are planned by this organisation's forecast; with the whole only."""
+    """Against quotas that are planned by this organisation's forecast; with the whole, or what is that for some teams."""
 
     @property
     def adds_up(self) -> bool:
@@ -112,20 +113,22 @@ class Board:
         return self.gap <= TOLERANCE * max(1.0, abs(self.unit.final))
 
 
-async def read(connection: reading.Connection, version: str, segment: str | None, period: str) -> Board:
-    """A version by one of its units (None: the widest), over a period.
+async def read(
+    connection: reading.Connection, version: str, segment: str | None, period: str, teams: Teams = None
+) -> Board:
+    """A version by one of its units (None: the widest), over a period; with `teams` what is theirs.
 
     Raises:
-        UnknownVersion: there is no such version.
+        UnknownVersion: there is no such version, or none with a segment of theirs.
         UnknownUnit: it has no such segment.
         UnknownPeriod: it has no month of the period.
     """
     view = await reading.read_forecast(
-        connection, version, lambda *_: "", segments=None, level=None, limit=ALL, cursor=0
+        connection, version, lambda *_: "", segments=None, level=None, limit=ALL, cursor=0, teams=teams
     )
     segments = {one.segment: one for one in view.segments}
     whole = TOTAL if TOTAL in segments else view.segments[0].segment
-    name = segment or whole
+    name = segment or whole  # of some teams the first that is theirs
     if name not in segments:
         raise UnknownUnit(f"{version} has no segment {name!r}.")
     chosen = months_of(view.months, period)
@@ -133,7 +136,7 @@ async def read(connection: reading.Connection, version: str, segment: str | None
     assert organisation is not None  # the version's row refers to it
     above, inner = parents(list(segments)), members(list(segments))
     actuals = with_sums(inner, view.months, await sales.sales_of(connection, organisation, view.months))
-    former = await version_before(connection, version)
+    former = await version_before(connection, version, teams)
     changes = await _changes(connection, former, version, chosen)
 
     def unit(one: SegmentView, depth: int) -> Unit:
@@ -141,12 +144,13 @@ async def read(connection: reading.Connection, version: str, segment: str | None
 
     own = unit(segments[name], 0)
     children = [one for one, parent in above.items() if parent == name]
-    across = [one for one, parent in above.items() if parent is None and one != name] if name == whole else []
+    at_top = name == whole if teams is None else above[name] is None
+    across = [one for one, parent in above.items() if parent is None and one != name] if at_top else []
     below = set(inner[name])
     return Board(
         view=view,
         organisation=organisation,
-        story=await overview.story(connection, view.forecast_id),
+        story=await overview.story(connection, view.forecast_id, teams=teams),
         former=former,
         periods=periods_of(view.months),
         chosen=chosen,
@@ -158,8 +162,8 @@ async def read(connection: reading.Connection, version: str, segment: str | None
         months=await _months(connection, view, segments[name], former, actuals),
         history=await _history(connection, view, name),
         overrides=[one for one in await overrides(connection, version) if below >= set(inner.get(one.segment, (one.segment,)))],
-        accuracy=await reading.read_accuracy(connection, version, None),
-        stands=await stands(connection, view.organisation, version, name) if name == whole else [],
+        accuracy=await reading.read_accuracy(connection, version, None, teams=teams),
+        stands=await stands(connection, view.organisation, version, name, teams) if at_top else [],
     )  # fmt: skip
 
 

@@ -12,7 +12,7 @@ from workers.gateway import forecast_reading as reading
 from workers.gateway.forecast_answers import Change
 from workers.gateway.forecast_periods import months_of, under_way
 from workers.gateway.forecast_versions import segment_names, version_before
-from workers.office.teams import called
+from workers.office.teams import Teams, called
 from workers.quota_approval.adapters import overview, roll_up
 
 _IN_USE = """
@@ -81,20 +81,28 @@ class Glance:
     stands: Sequence[Stand]
 
 
-async def glances(connection: reading.Connection, team: str | None) -> list[Glance]:
-    """Of each organisation that works with a forecast; of a team where there is a segment that is called as it is."""
+async def glances(connection: reading.Connection, team: str | None, teams: Teams = None) -> list[Glance]:
+    """Of each organisation that works with a forecast; of a team where there is a segment that is called as it is; `teams`:
+    those that may be seen.
+    """
     found = await connection.execute(_IN_USE)
     shown = []
     for row in await found.fetchall():
-        segments = await segment_names(connection, row["version"])
+        segments = await segment_names(connection, row["version"], teams)
         segment = called(team, segments) if team else TOTAL if TOTAL in segments else segments[0]
         if segment is not None:
-            shown.append(await _glance(connection, row["id"], row["name"], row["version"], segment, segments))
+            shown.append(await _glance(connection, row["id"], row["name"], row["version"], segment, segments, teams))
     return shown
 
 
 async def _glance(
-    connection: reading.Connection, organisation: str, name: str, version: str, segment: str, segments: Sequence[str]
+    connection: reading.Connection,
+    organisation: str,
+    name: str,
+    version: str,
+    segment: str,
+    segments: Sequence[str],
+    teams: Teams,
 ) -> Glance:
     view = await reading.read_forecast(
         connection, version, lambda *_: "", segments=[segment], level=None, limit=1, cursor=0
@@ -107,10 +115,10 @@ async def _glance(
     chosen = months_of(view.months, quarter)
     final = dict(zip(view.months, one.final, strict=True))
     came = [month for month in chosen if (segment, month) in actuals]
-    former, change = await version_before(connection, version), None
+    former, change = await version_before(connection, version, teams), None
     if former is not None:
         try:
-            compared = await reading.compare(connection, former, version, len(segments), within=chosen)
+            compared = await reading.compare(connection, former, version, len(segments), within=chosen, teams=teams)
         except reading.NotComparable:
             former = None
         else:
@@ -121,13 +129,15 @@ async def _glance(
         actual=sum(actuals[segment, month] for month in came) if came else None,
         expected=sum(final[month] for month in came) if came else None,
         came=len(came), months=len(chosen), former=former, change=change,
-        stands=await stands(connection, organisation, version, segment),
+        stands=await stands(connection, organisation, version, segment, teams),
     )  # fmt: skip
 
 
-async def stands(connection: reading.Connection, organisation: str, version: str, segment: str) -> list[Stand]:
+async def stands(
+    connection: reading.Connection, organisation: str, version: str, segment: str, teams: Teams
+) -> list[Stand]:
     """Quotas in force that are planned by this organisation's forecast: that of the whole, or of the unit that is called as
-    the segment is.
+    the segment is; with `teams` if it is theirs.
     """
     quotas = [one for one in await roll_up.in_force(connection) if one.forecast_of == organisation]
     if not quotas:
@@ -142,11 +152,11 @@ async def stands(connection: reading.Connection, organisation: str, version: str
     assert known is not None  # the version's row refers to it
     forecast = dict(zip(row["months"], row["final"], strict=True))
     below = {segment: members(list(rows))[segment]}
-    whole = segment == (TOTAL if TOTAL in rows else next(iter(rows)))
+    whole = teams is None and segment == (TOTAL if TOTAL in rows else next(iter(rows)))
     shown = []
     for one in quotas:
-        nodes = await overview.published(connection, one.version)
-        name = nodes[0].node if whole else called(segment.rpartition("/")[2], [each.node for each in nodes])
+        nodes = await overview.published(connection, one.version, teams=teams)
+        name = nodes[0].node if nodes and whole else called(segment.rpartition("/")[2], [each.node for each in nodes])
         node = next((each for each in nodes if each.node == name), None)
         if node is None or known.currency not in {"", one.currency}:
             continue

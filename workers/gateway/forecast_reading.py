@@ -25,11 +25,12 @@ from workers.gateway.forecast_answers import (
     StepAccuracy,
     TargetView,
 )
-from workers.office.teams import SEGMENT_IS_OURS, Teams
+from workers.office.teams import SEGMENT_IS_OURS, Teams, listed
 
 Connection = AsyncConnection[DictRow]
 Picture = Callable[[str, str], str]
 """Run version and segment → address of the picture."""
+_IS_OURS = f"(%(teams)s::text[] IS NULL OR {SEGMENT_IS_OURS})"
 _FIGURES = ("naive", "model", "base", "final", "lo80", "hi80", "lo95", "hi95")
 
 
@@ -79,7 +80,7 @@ async def list_forecasts(
         """.encode(),  # noqa: S608 - of our own constants only
         {
             "organisation": organisation, "state": state, "cursor": cursor, "limit": limit + 1,
-            "teams": None if teams is None else list(teams),
+            "teams": listed(teams),
         },
     )  # fmt: skip
     rows = [ForecastSummary(**row) for row in await found.fetchall()]
@@ -98,32 +99,25 @@ async def read_forecast(
     cursor: int,
     teams: Teams = None,
 ) -> ForecastView:
-    """A version with a part of its segments, sums first; with `teams` theirs only, and nothing about the whole.
+    """A version with a part of its segments, sums first; with `teams` theirs only, and nothing said of the whole.
 
     Raises:
         UnknownVersion: there is none, or none with a segment of theirs.
     """
-    head = await _head(connection, version)
-    own = None if teams is None else list(teams)
-    if own is not None:
-        found = await connection.execute(
-            f"SELECT FROM forecasting.published_segments WHERE version = %(version)s AND {SEGMENT_IS_OURS} LIMIT 1".encode(),
-            {"version": version, "teams": own},
-        )
-        if not found.rowcount:
-            raise UnknownVersion(f"There is no version {version}.")
+    head = await _head(connection, version, teams)
+    if teams is not None:
         head |= {"facts": {}, "card": {}}
     found = await connection.execute(
         f"""
         SELECT * FROM forecasting.published_segments WHERE version = %(version)s AND place >= %(cursor)s
           AND (%(segments)s::text[] IS NULL OR segment = ANY(%(segments)s))
           AND (%(level)s::text IS NULL OR level = %(level)s)
-          AND (%(teams)s::text[] IS NULL OR {SEGMENT_IS_OURS})
+          AND {_IS_OURS}
         ORDER BY place LIMIT %(limit)s
         """.encode(),  # noqa: S608 - of our own constants only
         {
             "version": version, "cursor": cursor, "segments": segments, "level": level, "limit": limit + 1,
-            "teams": own,
+            "teams": listed(teams),
         },
     )  # fmt: skip
     rows = await found.fetchall()
@@ -131,6 +125,8 @@ async def read_forecast(
         "SELECT choice, level, decided_by, comment, decided_at FROM forecasting.releases WHERE version = %s", (version,)
     )
     release = await released.fetchone()
+    if release is not None and teams is not None:
+        release |= {"comment": ""}
     sent = await connection.execute(
         """
         SELECT DISTINCT ON (target) target, state, why, former AS former_version, asked_at, settled_at
@@ -159,48 +155,52 @@ def _segment(row: DictRow, picture: str) -> SegmentView:
     )
 
 
-async def read_accuracy(connection: Connection, version: str, until: str | None) -> AccuracyView | None:
-    """How a version did, up to a month; None: it was not judged (up to then).
+async def read_accuracy(
+    connection: Connection, version: str, until: str | None, *, teams: Teams = None
+) -> AccuracyView | None:
+    """How a version did, up to a month, with `teams` by their segments alone; None: it was not judged (up to then).
 
     Raises:
-        UnknownVersion: there is none.
+        UnknownVersion: there is none, or none with a segment of theirs.
     """
-    await _head(connection, version)
+    await _head(connection, version, teams)
+    given = {"version": version, "until": until, "teams": listed(teams)}
     found = await connection.execute(
-        "SELECT until, max(judged_at) AS judged_at FROM forecasting.judged"
-        " WHERE version = %s AND (%s::text IS NULL OR until = %s) GROUP BY until ORDER BY until DESC LIMIT 1",
-        (version, until, until),
+        "SELECT until, max(judged_at) AS judged_at FROM forecasting.judged"  # noqa: S608 - of our own constants only
+        " WHERE version = %(version)s AND (%(until)s::text IS NULL OR until = %(until)s)"
+        f" AND {_IS_OURS} GROUP BY until ORDER BY until DESC LIMIT 1".encode(),
+        given,
     )
     head = await found.fetchone()
     if head is None:
         return None
-    given = {"version": version, "until": head["until"]}
+    given["until"] = head["until"]
     steps = await connection.execute(
-        """
+        f"""
         SELECT step, count(*) AS segments, avg(wape) AS wape, avg(mase) AS mase, avg(bias) AS bias,
             avg(value_added) AS value_added, avg(cover80) AS cover80, avg(cover95) AS cover95
         FROM forecasting.judged j JOIN forecasting.published_segments s USING (version, segment)
-        WHERE version = %(version)s AND until = %(until)s AND s.bottom GROUP BY step
-        ORDER BY array_position('{naive,model,reconciled,override,final}', step)
-        """,
+        WHERE version = %(version)s AND until = %(until)s AND s.bottom AND {_IS_OURS} GROUP BY step
+        ORDER BY array_position(ARRAY['naive', 'model', 'reconciled', 'override', 'final'], step)
+        """.encode(),  # noqa: S608 - see above
         given,
     )
     models = await connection.execute(
-        """
+        f"""
         SELECT j.champion AS model, count(*) AS segments, avg(wape) AS wape, avg(mase) AS mase,
             avg(value_added) AS value_added
         FROM forecasting.judged j JOIN forecasting.published_segments s USING (version, segment)
-        WHERE version = %(version)s AND until = %(until)s AND s.bottom AND step = 'model'
+        WHERE version = %(version)s AND until = %(until)s AND s.bottom AND step = 'model' AND {_IS_OURS}
         GROUP BY j.champion ORDER BY segments DESC, model
-        """,
+        """.encode(),  # noqa: S608 - see above
         given,
     )
     people = await connection.execute(
-        """
+        f"""
         SELECT person, count(*) AS segments, avg(wape) AS wape, avg(bias) AS bias, avg(value_added) AS value_added
         FROM forecasting.judged WHERE version = %(version)s AND until = %(until)s AND step = 'override'
-          AND person IS NOT NULL GROUP BY person ORDER BY segments DESC, person
-        """,
+          AND person IS NOT NULL AND {_IS_OURS} GROUP BY person ORDER BY segments DESC, person
+        """.encode(),  # noqa: S608 - see above
         given,
     )
     return AccuracyView(
@@ -214,21 +214,28 @@ async def read_accuracy(connection: Connection, version: str, until: str | None)
 
 
 async def compare(
-    connection: Connection, before: str, after: str, limit: int, within: Sequence[str] | None = None
+    connection: Connection,
+    before: str,
+    after: str,
+    limit: int,
+    *,
+    within: Sequence[str] | None = None,
+    teams: Teams = None,
 ) -> Comparison:
-    """What changed from one version to another, over the months that both have; `within`: of these months only.
+    """What changed from one version to another, over the months that both have; `within`: of these months only; with `teams`
+    of their segments only.
 
     Raises:
-        UnknownVersion: one of them is not there.
+        UnknownVersion: one of them is not there, or has no segment of theirs.
         NotComparable: they have nothing in common.
     """
-    old, new = await _head(connection, before), await _head(connection, after)
+    old, new = await _head(connection, before, teams), await _head(connection, after, teams)
     months = [month for month in old["months"] if month in new["months"] and (within is None or month in within)]
     if old["organisation"] != new["organisation"]:
         raise NotComparable(f"{before} is of {old['organisation']}, and {after} of {new['organisation']}.")
     if not months:
         raise NotComparable(f"{before} and {after} have no month in common.")
-    parts_before, parts_after = await _sums(connection, old, months), await _sums(connection, new, months)
+    parts_before, parts_after = [await _sums(connection, head, months, teams) for head in (old, new)]
     changes = [
         Change(
             segment=name,
@@ -254,25 +261,27 @@ async def compare(
     )
 
 
-async def _sums(connection: Connection, head: DictRow, months: Sequence[str]) -> dict[str, DictRow]:
+async def _sums(connection: Connection, head: DictRow, months: Sequence[str], teams: Teams) -> dict[str, DictRow]:
     found = await connection.execute(
-        """
+        f"""
         SELECT segment, champion, override IS NOT NULL AS overridden,
             (SELECT sum(figure) FROM unnest(%(all)s::text[], final) AS f (month, figure)
              WHERE month = ANY(%(months)s)) AS total
-        FROM forecasting.published_segments WHERE version = %(version)s
-        """,
-        {"version": head["version"], "all": head["months"], "months": months},
+        FROM forecasting.published_segments WHERE version = %(version)s AND {_IS_OURS}
+        """.encode(),  # noqa: S608 - of our own constants only
+        {"version": head["version"], "all": head["months"], "months": months, "teams": listed(teams)},
     )
     return {row["segment"]: row for row in await found.fetchall()}
 
 
-async def _head(connection: Connection, version: str) -> DictRow:
+async def _head(connection: Connection, version: str, teams: Teams) -> DictRow:
     found = await connection.execute(
-        "SELECT p.*, o.unit, o.currency, r.card FROM forecasting.publications p"
+        "SELECT p.*, o.unit, o.currency, r.card FROM forecasting.publications p"  # noqa: S608 - of our own constants only
         " JOIN forecasting.organisations o ON o.id = p.organisation"
-        " LEFT JOIN forecasting.runs r ON r.version = p.run_version WHERE p.version = %s",
-        (version,),
+        " LEFT JOIN forecasting.runs r ON r.version = p.run_version WHERE p.version = %(version)s AND"
+        " (%(teams)s::text[] IS NULL OR EXISTS (SELECT FROM forecasting.published_segments s WHERE s.version = p.version"
+        f" AND {SEGMENT_IS_OURS}))".encode(),
+        {"version": version, "teams": listed(teams)},
     )
     row = await found.fetchone()
     if row is None:

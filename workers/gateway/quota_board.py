@@ -9,7 +9,7 @@ from typing import Any
 
 from workers.gateway.waiting import Waiting, standing
 from workers.office import links
-from workers.office.teams import called
+from workers.office.teams import Teams, called
 from workers.quota_approval.adapters import overview, roll_up
 from workers.quota_approval.domain.people import GROUPS
 from workers.quota_approval.domain.trail import Entry
@@ -61,9 +61,9 @@ class Board:
     """Open tasks that are about no single quota."""
     objections: Sequence[roll_up.Case]
     trail: Sequence[Entry]
-    """Of the unit and below, and of the whole; the newest first."""
+    """Of the unit and below, and (not for some teams) of the whole; the newest first."""
     rows: int
-    """Of the trail, all that were signed."""
+    """Of the trail, all that were signed; of some teams theirs."""
     broken_at: int | None
     """The first row that was tampered with; None: none was."""
 
@@ -74,30 +74,39 @@ class Board:
 
 
 async def read(
-    connection: roll_up.Connection, settings: Settings, quota_id: str, node: str | None, team: str | None
+    connection: roll_up.Connection,
+    settings: Settings,
+    quota_id: str,
+    node: str | None,
+    team: str | None,
+    teams: Teams = None,
 ) -> Board:
-    """A review from a node on.
+    """A review from a node on; with `teams` of their units, and nothing about the whole.
 
     Raises:
-        UnknownReview: there is none, or it has no such node.
+        UnknownReview: there is none, or it has no such node, or nothing of theirs.
     """
-    reviews = await overview.reviews(connection, quota_id=quota_id, limit=1)
+    reviews = await overview.reviews(connection, quota_id=quota_id, limit=1, teams=teams)
     if not reviews:
         raise UnknownReview(f"There is no review {quota_id}.")
     review = reviews[0]
     card = await overview.card(connection, review.plan_version)
+    if teams is not None:
+        card = {"rules": card.get("rules", {})}
     force = await roll_up.in_force(connection, organisation=review.organisation, before=quota_id)
     current = next(iter(force), None)
     lost = False
     if team and not node:
-        node = called(team, await overview.nodes(connection, quota_id))
+        node = called(team, await overview.nodes(connection, quota_id, teams=teams))
         lost = node is None
-    tree = await roll_up.tree(connection, quota_id, node, current.version if current else None, _buffers(card))
+    tree = await roll_up.tree(connection, quota_id, node, current.version if current else None, _buffers(card), teams)
     if tree is None and node is not None:
         raise UnknownReview(f"The review {quota_id} has no rep or unit {node!r}.")
-    stands = await standing(connection, quota_id)
+    stands = await standing(connection, quota_id, teams)
     entries, broken_at = await overview.trail(connection, quota_id, links.secret_of(settings))
     inside = tree.inside if tree else frozenset()
+    if teams is not None:
+        entries = [one for one in entries if tree is not None and one.node in tree.cases]
     marked = {_node_of(task.mark): task for task in stands.tasks if task.mark}
     cases = [one for one in tree.cases.values() if one.node in inside] if tree else []
     asked = [_asked(one, marked.get(one.node)) for one in cases if one.state == "waiting" or one.node in marked]

@@ -28,21 +28,20 @@ YEAR = 31_536_000
 async def get_today(parts: TheParts, view: TheView, _visitor: TheVisitor) -> HTMLResponse:
     """The manager's page."""
 
-    async def leads() -> today.Today:
-        async with parts.pool.connection() as connection:
-            return await today.read(connection, view.scope)
-
     async def planning() -> tuple[Sequence[Glance], Sequence[roll_up.Odds]]:
         async with parts.pool.connection() as connection:
             team = view.team or None
-            return await glances(connection, team), await roll_up.odds(connection, team)
+            return await glances(connection, team, view.own), await roll_up.odds(connection, team, view.own)
 
     async def page() -> str:
         async with parts.pool.connection() as connection:
-            choice = [one for one in await today.teams(connection) if view.own is None or one[0] in view.own]
+            choice = await today.teams(connection)
+            if view.own is not None:  # also teams that are no territory: a unit of quotas, a segment
+                known = dict(choice)
+                choice = [one for one in choice if one[0] in view.own] + [(o, o) for o in view.own if o not in known]
             state = await foresight.state(connection)
             attention = await foresight.attention(connection, view.scope.team, most=foresight.FIRST)
-        found, (forecasts, quotas) = await asyncio.gather(leads(), planning())
+        found, (forecasts, quotas) = await asyncio.gather(today.read(parts.pool, view.scope), planning())
         return rendering.render(
             "today.html", active="today", view=view, periods=PERIODS, teams=choice, found=found, ages=today.AGES,
             state=state, attention=attention, at_risk_meaning=_meaning(parts, state), tasklist=parts.board.home(),
@@ -121,7 +120,10 @@ async def get_instance(key: Annotated[int, Path(ge=0, lt=2**63)], parts: ThePart
         found = await instances.read(connection, key) if ours else None
     if found is None:
         return missing("No such instance", "The read model does not know it; a new one shows after some seconds.")
-    return shown("instance.html", active="processes", found=found, tasklist=parts.board.home())
+    return shown(
+        "instance.html", active="processes", found=found, tasklist=parts.board.home(),
+        trace_url=parts.settings.control_room.trace_url,
+    )  # fmt: skip
 
 
 @router.get("/events")

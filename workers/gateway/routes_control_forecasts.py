@@ -29,18 +29,22 @@ REVIEWS = 20
 
 
 @router.get("")
-async def get_forecasts(parts: TheParts, _visitor: TheVisitor, team: Team = "") -> HTMLResponse:
-    """All organisations: versions, and reviews under way with what waits for people."""
+async def get_forecasts(parts: TheParts, visitor: TheVisitor, team: Team = "") -> HTMLResponse:
+    """All organisations: versions, and reviews under way with what waits for people; of some teams what is theirs."""
+    own = visitor.client.teams
     async with parts.pool.connection() as connection:
         organisations = await sales.organisations(connection)
-        open_ = (
-            await reading.list_forecasts(connection, organisation=None, state="open", limit=REVIEWS, cursor=None)
-        ).forecasts
-        stands = {one.forecast_id: await standing(connection, one.forecast_id) for one in open_}
-        found = await versions(connection)
+        open_ = await reading.list_forecasts(
+            connection, organisation=None, state="open", limit=REVIEWS, cursor=None, teams=own
+        )
+        stands = {one.forecast_id: await standing(connection, one.forecast_id, own) for one in open_.forecasts}
+        found = await versions(connection, teams=own)
+    if own is not None:
+        theirs = {one.organisation for one in found}
+        organisations = [one for one in organisations if one.id in theirs]
     return shown(
-        "forecasts.html", active="forecasts", organisations=organisations, versions=found, reviews=open_, stands=stands,
-        team=team, tasklist=parts.board.home(),
+        "forecasts.html", active="forecasts", organisations=organisations, versions=found, reviews=open_.forecasts,
+        stands=stands, team=team, own=own, tasklist=parts.board.home(),
     )  # fmt: skip
 
 
@@ -48,21 +52,22 @@ async def get_forecasts(parts: TheParts, _visitor: TheVisitor, team: Team = "") 
 async def get_forecast(
     version: Annotated[str, Path(pattern=r"^[^\x00]{1,200}$")],
     parts: TheParts,
-    _visitor: TheVisitor,
+    visitor: TheVisitor,
     segment: Annotated[str, Query(max_length=500, pattern=r"^[^\x00]*$")] = "",
     months: Annotated[str, Query(pattern=PATTERN)] = "",
     team: Team = "",
 ) -> HTMLResponse:
     """One version by one of its units, over a period; a team begins with the segment that is called as it is."""
+    own = visitor.client.teams
     async with parts.pool.connection() as connection:
         try:
             if team and not segment:
-                names = await segment_names(connection, version)
+                names = await segment_names(connection, version, own)
                 segment = called(team, names) or ""
-            found = await board.read(connection, version, segment or None, months)
+            found = await board.read(connection, version, segment or None, months, own)
         except (reading.UnknownVersion, board.UnknownUnit, UnknownPeriod) as error:
             return missing("No such forecast", f"{error} Was the address cut off?")
-        case = await standing(connection, found.view.forecast_id)
+        case = await standing(connection, found.view.forecast_id, own)
 
     def link(unit: str, period: str = months) -> str:
         """Address of a unit of this version, with the filters that are set."""
@@ -71,7 +76,7 @@ async def get_forecast(
 
     return shown(
         "forecast.html", active="forecasts", found=found, drawn=_drawn(found), months=months, team=team, tasks=case.tasks,
-        instance=case.instance, link=link, across=ACROSS, tasklist=parts.board.home(),
+        instance=case.instance, link=link, across=ACROSS, own=own, tasklist=parts.board.home(),
         lost=bool(team) and called(team, [one.segment for one in found.view.segments]) is None,
     )  # fmt: skip
 

@@ -23,18 +23,23 @@ Name = Annotated[str, Query(max_length=200, pattern=r"^[^\x00]*$")]
 
 
 @router.get("")
-async def get_territories(parts: TheParts, _visitor: TheVisitor, team: Team = "") -> HTMLResponse:
-    """All organisations: alignments and versions, and what waits for people."""
+async def get_territories(parts: TheParts, visitor: TheVisitor, team: Team = "") -> HTMLResponse:
+    """All organisations: alignments and versions, and what waits for people; of some teams those with a region of theirs."""
+    own = visitor.client.teams
     async with parts.pool.connection() as connection:
         known = await organisations.organisations(connection)
-        alignments = await overview.lines(connection)
-        versions = {one.id: await overview.history(connection, one.id, limit=20) for one in known}
+        if own is not None:
+            known = [one for one in known if await overview.regions(connection, one.id, teams=own)]
+        alignments = await overview.lines(connection, teams=own)
+        versions = {one.id: await overview.history(connection, one.id, limit=20, teams=own) for one in known}
         stands = {
-            one.alignment_id: await standing(connection, one.alignment_id) for one in alignments if one.state == "open"
+            one.alignment_id: await standing(connection, one.alignment_id, own)
+            for one in alignments
+            if one.state == "open"
         }
     return shown(
         "territories.html", active="territories", organisations=known, alignments=alignments, versions=versions,
-        stands=stands, team=team, tasklist=parts.board.home(),
+        stands=stands, team=team, own=own, tasklist=parts.board.home(),
     )  # fmt: skip
 
 
@@ -42,7 +47,7 @@ async def get_territories(parts: TheParts, _visitor: TheVisitor, team: Team = ""
 async def get_alignment(
     alignment_id: Annotated[str, Path(pattern=r"^[^\x00]{1,200}$")],
     parts: TheParts,
-    _visitor: TheVisitor,
+    visitor: TheVisitor,
     plan: Name = "",
     region: Name = "",
     team: Team = "",
@@ -58,8 +63,12 @@ async def get_alignment(
     async with parts.pool.connection() as connection:
         try:
             found = await read(
-                connection, alignment_id, picture, version=plan or None, region=region or None, team=team or None
-            )
+                connection, alignment_id, picture, version=plan or None, region=region or None, team=team or None,
+                teams=visitor.client.teams,
+            )  # fmt: skip
         except UnknownAlignment as error:
             return missing("No such territories", f"{error} Was the address cut off?")
-    return shown("territory.html", active="territories", found=found, team=team, tasklist=parts.board.home())
+    return shown(
+        "territory.html", active="territories", found=found, team=team, own=visitor.client.teams,
+        tasklist=parts.board.home(),
+    )  # fmt: skip

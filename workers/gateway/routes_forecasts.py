@@ -92,10 +92,10 @@ async def post_forecast(
 
 
 @router.get("/reviews/{forecast_id}", summary="One review with all that happened")
-async def get_review(forecast_id: ForecastId, parts: TheParts, _client: TheClient) -> overview.ReviewStory:
+async def get_review(forecast_id: ForecastId, parts: TheParts, client: TheClient) -> overview.ReviewStory:
     """The segments that people were asked about, what they said, how far a fit is, and the timeline."""
     async with parts.pool.connection() as connection:
-        found = await overview.story(connection, forecast_id)
+        found = await overview.story(connection, forecast_id, teams=client.teams)
     if found is None:
         raise Refusal(404, "unknown-forecast", f"There is no review {forecast_id}.")
     return found
@@ -105,13 +105,13 @@ async def get_review(forecast_id: ForecastId, parts: TheParts, _client: TheClien
 async def get_findings(
     forecast_id: ForecastId,
     parts: TheParts,
-    _client: TheClient,
+    client: TheClient,
     limit: Annotated[int, Query(ge=1, le=2_000)] = 200,
     cursor: Annotated[int, Query(ge=0, le=10**6, description="From `next_cursor`.")] = 0,
 ) -> overview.ReviewFindings:
     """What was left out, and each finding of the checks, the worst first, with its repair and who decided it."""
     async with parts.pool.connection() as connection:
-        found = await overview.findings(connection, forecast_id, limit=limit, cursor=cursor)
+        found = await overview.findings(connection, forecast_id, limit=limit, cursor=cursor, teams=client.teams)
     if found is None:
         raise Refusal(404, "unknown-forecast", f"No sales were collected in a review {forecast_id}.")
     return found
@@ -139,12 +139,12 @@ async def get_forecast(
 async def get_accuracy(
     version: Version,
     parts: TheParts,
-    _client: TheClient,
+    client: TheClient,
     until: Annotated[str | None, Query(pattern=r"^\d{4}-\d{2}$", description="As it was after this month.")] = None,
 ) -> AccuracyView:
     """WAPE, MASE, bias, coverage and forecast value added by step, by model and by person; means of the segments."""
     async with _read(parts) as connection:
-        found = await reading.read_accuracy(connection, version, until)
+        found = await reading.read_accuracy(connection, version, until, teams=client.teams)
     if found is None:
         raise Refusal(404, "not-judged", "The months of this version are not over, or were not looked at yet.")
     return found
@@ -155,13 +155,13 @@ async def compare(
     before: Version,
     after: Version,
     parts: TheParts,
-    _client: TheClient,
+    client: TheClient,
     limit: Annotated[int, Query(ge=1, le=2_000)] = 50,
 ) -> Comparison:
     """Sums over the months that both have, the largest changes first; champions and overrides beside them."""
     try:
         async with _read(parts) as connection:
-            return await reading.compare(connection, before, after, limit)
+            return await reading.compare(connection, before, after, limit, teams=client.teams)
     except reading.NotComparable as error:
         raise Refusal(422, "not-comparable", str(error)) from None
 

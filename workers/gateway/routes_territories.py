@@ -30,14 +30,16 @@ Limit = Annotated[int, Query(ge=1, le=500)]
 @router.get("/alignments", summary="List alignments, latest first")
 async def list_alignments(
     parts: TheParts,
-    _client: TheClient,
+    client: TheClient,
     organisation: Text | None = None,
     state: AlignmentState | None = None,
     limit: Limit = 50,
 ) -> AlignmentList:
     """Alignments with what is on the table, what was put down for approval, and the targets that have it."""
     async with parts.pool.connection() as connection:
-        found = await overview.lines(connection, organisation=organisation, state=state, limit=limit)
+        found = await overview.lines(
+            connection, organisation=organisation, state=state, limit=limit, teams=client.teams
+        )
     return AlignmentList(alignments=found)
 
 
@@ -79,10 +81,10 @@ async def post_alignment(
 
 
 @router.get("/alignments/{alignment_id}", summary="One alignment with all that happened")
-async def get_alignment(alignment_id: AlignmentId, parts: TheParts, _client: TheClient) -> overview.AlignmentStory:
+async def get_alignment(alignment_id: AlignmentId, parts: TheParts, client: TheClient) -> overview.AlignmentStory:
     """Scenarios with their figures, what managers said, how far a search is, and the timeline."""
     async with parts.pool.connection() as connection:
-        found = await overview.story(connection, alignment_id)
+        found = await overview.story(connection, alignment_id, teams=client.teams)
     if found is None:
         raise Refusal(404, "unknown-alignment", f"There is no alignment {alignment_id}.")
     return found
@@ -110,17 +112,17 @@ async def withdraw(request: Request, alignment_id: AlignmentId, parts: TheParts,
 
 
 @router.get("/territories", summary="List versions of an organisation, newest first")
-async def list_versions(parts: TheParts, _client: TheClient, organisation: Text, limit: Limit = 50) -> VersionList:
+async def list_versions(parts: TheParts, client: TheClient, organisation: Text, limit: Limit = 50) -> VersionList:
     """Versions that were put down for approval, with what became of them."""
     async with parts.pool.connection() as connection:
-        return VersionList(versions=await overview.history(connection, organisation, limit))
+        return VersionList(versions=await overview.history(connection, organisation, limit, teams=client.teams))
 
 
 @router.get("/territories/{version}", summary="One version with its accounts")
 async def get_version(
     version: Version,
     parts: TheParts,
-    _client: TheClient,
+    client: TheClient,
     rep: Annotated[Text | None, Query(description="Only accounts that this rep has or had.")] = None,
     changed: Annotated[bool, Query(description="Only accounts that change hands.")] = False,
     limit: Annotated[int, Query(ge=1, le=2_000)] = 200,
@@ -128,17 +130,18 @@ async def get_version(
 ) -> TerritoryView:
     """Facts, approval, targets, and for each account whose it is, whose it was, and why."""
     async with parts.pool.connection() as connection:
-        found = await overview.published(connection, version)
+        found = await overview.published(connection, version, teams=client.teams)
         if found is None:
             raise Refusal(404, "unknown-version", f"There is no version {version}.")
         accounts = await overview.owners(
-            connection, found.plan_version, changed=changed, rep=rep, after=cursor or "", limit=limit + 1
-        )
+            connection, found.plan_version, changed=changed, rep=rep, after=cursor or "", limit=limit + 1,
+            teams=client.teams,
+        )  # fmt: skip
     until = datetime.now(UTC) + timedelta(hours=parts.settings.gateway.link_hours)
     path, secret = picture_path(found.plan_version), links.secret_of(parts.settings)
     return TerritoryView(
         version=found,
-        picture=links.signed(parts.settings.gateway_url, path, secret, until),
+        picture=links.signed(parts.settings.gateway_url, path, secret, until) if client.teams is None else "",
         accounts=accounts[:limit],
         next_cursor=accounts[limit - 1].account if len(accounts) > limit else None,
     )

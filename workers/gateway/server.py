@@ -14,6 +14,7 @@ import structlog
 import uvicorn
 from psycopg import DatabaseError
 
+from workers.control_room import rendering
 from workers.gateway import idempotency, sessions
 from workers.gateway.app import create_app
 from workers.gateway.guard import ConfigurationError, check_settings
@@ -93,10 +94,12 @@ async def _serve(settings: Settings, host: str, port: int) -> None:
             with contextlib.closing(_listen(config)) as listening:
                 log.info("gateway started", action="gateway_started", host=host, port=listening.getsockname()[1])
                 tidying = asyncio.create_task(_tidy(pool, settings.gateway.idempotency_hours))
+                compiling = asyncio.create_task(asyncio.to_thread(rendering.compile_pages))
                 try:
                     await _Server(config, app.state.parts.live).serve([listening])
                 finally:
                     tidying.cancel()
+                    await compiling
         log.info("gateway stopped", action="gateway_stopped")
     finally:
         await pool.close()

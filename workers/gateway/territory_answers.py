@@ -34,6 +34,8 @@ class TerritoryView(BaseModel):
     """A version with a part of its accounts."""
 
     version: PublishedVersion
-    picture: str = Field(description="Maps of before and after; opens without a token for a while.")
+    picture: str = Field(
+        description="Maps of before and after; opens without a token for a while. Empty for who sees some teams only: it shows all."
+    )
     accounts: list[OwnerLine]
     next_cursor: str | None = Field(description="Give it as `cursor` for the accounts that follow; null: that was all.")

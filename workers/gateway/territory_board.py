@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from workers.gateway.waiting import Waiting, standing
+from workers.office.teams import Teams
 from workers.territory_alignment.adapters import overview, plans
 from workers.territory_alignment.domain.planning import Move, RepLoad, Scenario
 from workers.territory_alignment.domain.showing import FIGURES
@@ -39,11 +40,14 @@ class Board:
     version: str | None
     """The plan that is shown; None: nothing was planned yet."""
     scenarios: Sequence[Scenario]
-    """Today, as proposed at first, and the plan that is shown if it is another."""
+    """Today, as proposed at first, and the plan that is shown if it is another; none for who sees some teams, as they are
+    of the whole, like the pictures.
+    """
     pictures: Sequence[Picture]
     regions: Sequence[str]
+    """That may be chosen."""
     region: str | None
-    """None: all."""
+    """None: all of them."""
     lost: bool
     """No region is called as the team that was asked for."""
     reps: Sequence[RepLoad]
@@ -70,13 +74,14 @@ async def read(
     version: str | None,
     region: str | None,
     team: str | None,
+    teams: Teams = None,
 ) -> Board:
-    """An alignment by one of its plans (None: the one on the table) and regions (None: all).
+    """An alignment by one of its plans (None: the one on the table) and regions (None: all, with `teams` all of theirs).
 
     Raises:
-        UnknownAlignment: there is none, or it has no such plan or region.
+        UnknownAlignment: there is none, or it has no such plan or region, or no region of theirs.
     """
-    story = await overview.story(connection, alignment_id)
+    story = await overview.story(connection, alignment_id, teams=teams)
     if story is None:
         raise UnknownAlignment(f"There is no alignment {alignment_id}.")
     labels = {one.version: one.label for one in story.scenarios}
@@ -84,28 +89,34 @@ async def read(
     if version is not None and version not in labels:
         raise UnknownAlignment(f"The alignment {alignment_id} has no plan {version}.")
     organisation = story.line.organisation
-    case = await standing(connection, alignment_id)
-    regions = await overview.regions(connection, organisation)
+    case = await standing(connection, alignment_id, teams)
+    regions = await overview.regions(connection, organisation, teams=teams)
     if region is not None and region not in regions:
         raise UnknownAlignment(f"{organisation} has no region {region!r}.")
     lost = region is None and bool(team) and team not in regions
     region = region if region is not None else team if team in regions else None
+    if region is None and teams is not None and len(regions) == 1:
+        region = regions[0]
     reps: Sequence[RepLoad] = []
     moves: Sequence[Move] = []
     count = 0
     if shown is not None:
-        reps = sorted(await plans.loads(connection, organisation, shown, region), key=_fullness, reverse=True)
-        moves, count = await plans.moves(connection, organisation, shown, region, LISTED)
+        chosen = [region] if region is not None else None if teams is None else regions
+        reps = sorted(await plans.loads(connection, organisation, shown, chosen), key=_fullness, reverse=True)
+        moves, count = await plans.moves(connection, organisation, shown, chosen, LISTED)
+    whole = shown in labels and teams is None
     return Board(
         story=story,
-        published=None if story.line.version is None else await overview.published(connection, story.line.version),
+        published=None
+        if story.line.version is None
+        else await overview.published(connection, story.line.version, teams=teams),
         instance=case.instance,
         tasks=case.tasks,
         version=shown,
-        scenarios=await plans.scenarios(connection, alignment_id, shown) if shown in labels else [],
+        scenarios=await plans.scenarios(connection, alignment_id, shown) if shown is not None and whole else [],
         pictures=[
             Picture(labels[name], name, picture(name))
-            for name in await overview.drawn(connection, _sides(list(labels), shown))
+            for name in await overview.drawn(connection, _sides(list(labels), shown) if teams is None else [])
         ],
         regions=regions,
         region=region,

@@ -8,6 +8,8 @@ from datetime import datetime
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow, class_row
 
+from workers.office.teams import Teams
+
 _INSTANCE = """
     SELECT process_instance_key AS key FROM runtime.timeline
     WHERE business_id = %s AND process_instance_key <> 0 ORDER BY id LIMIT 1
@@ -57,11 +59,16 @@ class Standing:
     """The oldest first."""
 
 
-async def standing(connection: AsyncConnection[DictRow], case_id: str) -> Standing:
-    """Where a case is, by its business id."""
+async def standing(connection: AsyncConnection[DictRow], case_id: str, teams: Teams = None) -> Standing:
+    """Where a case is, by its business id. For who sees some teams, without its instance, and with those tasks only that a
+    mark ties to a part of the case: the others may be about anybody's.
+    """
     row = await (await connection.execute(_INSTANCE, (case_id,))).fetchone()
     if row is None:
         return Standing(None, [])
     async with connection.cursor(row_factory=class_row(Waiting)) as cursor:
         await cursor.execute(_TASKS, (row["key"],))
-        return Standing(int(row["key"]), await cursor.fetchall())
+        tasks = await cursor.fetchall()
+    if teams is not None:
+        return Standing(None, [one for one in tasks if one.mark])
+    return Standing(int(row["key"]), tasks)

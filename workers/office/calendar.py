@@ -1,8 +1,7 @@
 """Working time: when a person is at work, when next, and when a number of working minutes will have passed.
 
-Everything is computed on absolute (UTC) stretches, so that a day of 23 or 25 hours is counted as long as it is.
-Rules for wall-clock times that daylight saving makes special (PEP 495): a time that does not exist (clocks go
-forward) is moved to the instant of the change; a time that exists twice (clocks go back) means its first occurrence.
+Everything is computed on absolute (UTC) stretches, so that a day of 23 or 25 hours counts as long as it is. Wall-clock times that
+daylight saving makes special (PEP 495): one that does not exist is moved to the instant of the change, one twice is the first.
 """
 
 from __future__ import annotations

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -29,3 +30,17 @@ async def timeline(connection: AsyncConnection[DictRow], business_id: str) -> tu
             (business_id,),
         )
         return tuple(await told.fetchall())
+
+
+def cut(entries: Iterable[Happened], name: str, own: Collection[str]) -> tuple[Happened, ...]:
+    """What one team may know: entries whose fact `name` is one of `own` as they are, none whose it is another's, and of the
+    whole case only when, who and what; figures of the whole stand in the rest.
+    """
+    found = []
+    for one in entries:
+        about = one.facts.get(name)
+        if about is None:
+            found.append(replace(one, why="", facts={}))
+        elif about in own:
+            found.append(one)
+    return tuple(found)

@@ -16,7 +16,7 @@ Teams = Sequence[str] | None
 
 REP_IS_OURS = "EXISTS (SELECT FROM routing.reps ours WHERE ours.id = {rep} AND ours.territories && %(teams)s::text[])"
 """SQL: whether the rep works for one of the teams; to be formatted with an expression."""
-LEAD_IS_OURS = f"""(l.routing->>'territory' = ANY(%(teams)s::text[]) OR {REP_IS_OURS.format(rep="l.owner_id")})"""
+LEAD_IS_OURS = f"""(l.territory = ANY(%(teams)s::text[]) OR {REP_IS_OURS.format(rep="l.owner_id")})"""
 """SQL on ``routing.leads l``: it lies in one of the teams' territories, or one of their reps owns it."""
 SEGMENT_IS_OURS = """EXISTS (SELECT FROM unnest(%(teams)s::text[]) AS team
     WHERE team = segment OR starts_with(segment, team || '/') OR team = ANY(string_to_array(segment, '/')))"""
@@ -84,6 +84,11 @@ async def _any(connection: Connection, query: str, id_: object, teams: Teams) ->
         return True
     cursor = await connection.execute(query.encode(), {"id": id_, "teams": list(teams)})
     return cursor.rowcount > 0
+
+
+def listed(teams: Teams) -> list[str] | None:
+    """As SQL takes them."""
+    return None if teams is None else list(teams)
 
 
 def called(team: str, names: Iterable[str]) -> str | None:

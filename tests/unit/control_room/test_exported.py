@@ -124,6 +124,16 @@ async def test_pages_are_those_of_the_log_in_order_and_whole(
                     assert one["value"].items() <= other["value"].items()
 
 
+async def test_what_is_deployed_is_known_before_anything_was_started(
+    searched: Settings, search: httpx.AsyncClient, log: EngineLog
+) -> None:
+    log.deploy("lead_routing")
+    await export(search, log)
+    async with ExportedRecords(searched) as source:
+        assert await source.partitions() == [1]
+        assert await source.after([]) == []
+
+
 async def test_holes_are_seen(searched: Settings, search: httpx.AsyncClient, log: EngineLog) -> None:
     a_day(log)
     instances = [record["position"] for value_type, record in log.records if value_type == INSTANCES.value_type]

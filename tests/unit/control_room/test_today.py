@@ -16,6 +16,7 @@ from tests.unit.control_room.town import REPS, Case, live, settle
 from workers.control_room import lists, today
 from workers.control_room.following import Follower
 from workers.control_room.kpis import Gauges, Scope, declared
+from workers.control_room.lead_days import LeadDays
 from workers.runtime.database import Pool
 
 
@@ -33,8 +34,7 @@ def scope(team: str | None = None) -> Scope:
 
 
 async def read(pool: Pool, team: str | None = None) -> today.Today:
-    async with pool.connection() as connection:
-        return await today.read(connection, scope(team))
+    return await today.read(pool, scope(team))
 
 
 def p95(values: list[float]) -> float:
@@ -212,3 +212,57 @@ async def test_a_repair_by_policy_counts_as_recovery(pool: Pool, log: EngineLog,
     shown = {one.kpi.name: one.value for one in (await read(pool)).kpis}
     assert shown["auto_recovery"] == 0.5
     assert shown["time_to_repair"] == 10
+
+
+async def test_days_that_are_over_are_counted_once_and_again_when_they_change(
+    pool: Pool, cases: list[Case], log: EngineLog
+) -> None:
+    """The figures are those of the leads, whether the days were made, or not yet, or have changed since."""
+    async with pool.connection() as connection:
+        for table, columns in (
+            ("routing.leads", ("received_at", "accepted_at")),
+            ("control.instances", ("started_at",)),
+        ):
+            moved = ", ".join(f"{one} = {one} - interval '30 hours' * (1 + length({key}::text) % 2)" for one in columns
+                              for key in (("lead_id",) if table == "routing.leads" else ("key",)))  # fmt: skip
+            await connection.execute(f"UPDATE {table} SET {moved}".encode())
+    until = datetime.now(UTC) + timedelta(minutes=1)
+    since = (until - timedelta(days=7)).replace(hour=0, minute=0, second=0, microsecond=0)
+
+    async def same(team: str | None) -> today.Today:
+        exact = await today.read(pool, Scope(since, until, team))
+        found = await today.read(pool, Scope(since, until, team, by_day=True))
+        for name in ("leads", "accepted", "open", "met", "missed", "bands"):
+            assert getattr(found, name) == getattr(exact, name), name
+        for one, other in zip(
+            (found.total, found.system, found.human), (exact.total, exact.system, exact.human), strict=True
+        ):
+            # The exact one lies between two leads, that by day is of one of them; so few lie far apart.
+            assert (one.p50 or 0.0) == pytest.approx(other.p50 or 0.0, rel=0.25)
+        values = [{one.kpi.name: one.value for one in each.kpis} for each in (found, exact)]
+        for name in ("sla_met", "sla_breaches", "untouched", "first_pass_yield"):
+            assert values[0][name] == pytest.approx(values[1][name]), name
+        return found
+
+    days = LeadDays(pool)
+    first = await same(None)
+    assert first.leads == len(cases)
+    await days.catch_up()
+    for team in (None, "dach"):
+        await same(team)
+    async with pool.connection() as connection:
+        await connection.execute(
+            "UPDATE control.lead_days SET accepted = accepted + 1000 WHERE team = '' AND leads > 0"
+        )
+    read = await today.read(pool, Scope(since, until, None, by_day=True))
+    assert read.accepted > 1_000, "what was made is what is read"
+    async with pool.connection() as connection:
+        await connection.execute("UPDATE routing.leads SET sla_breaches = sla_breaches + 1")
+        await connection.execute("UPDATE control.instances SET human_seconds = human_seconds / 2")
+    changed = await same(None)
+    assert changed.missed == len(cases)
+    await days.catch_up()
+    assert (await same(None)).missed == len(cases)
+    async with pool.connection() as connection:
+        await connection.execute("DELETE FROM routing.assignments; DELETE FROM routing.leads")
+    assert (await same(None)).leads == 0

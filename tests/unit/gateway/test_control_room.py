@@ -13,6 +13,7 @@ from typing import Any
 
 import httpx
 import pytest
+from pydantic import ValidationError
 
 from tests.unit.control_room.engine_log import EngineLog
 from tests.unit.control_room.town import NASTY, live, settle
@@ -443,3 +444,28 @@ async def test_self_healing_is_shown_and_switched(pool: Pool, operator: Client) 
     assert "We move the CRM." in off
     assert "it is off already" in (await operator.post("/control/operations", data=sent)).text
     assert "Switch it off" in (await operator.post("/control/operations", data=sent | {"how": "on"})).text
+
+
+async def test_an_instance_leads_to_its_traces(
+    pool: Pool, log: EngineLog, make_client: MakeClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trace = "4bf92f3577b34da6a3ce929d0e0e4736"
+    async with pool.connection() as connection:
+        row = await (
+            await connection.execute(
+                "INSERT INTO runtime.effects (business_id, element_id, task, process_instance_key, element_instance_key,"
+                " job_key, traceparent) SELECT business_id, 'assign_owner', 't', process_instance_key, 1, 1, %s"
+                " FROM runtime.timeline JOIN control.instances i ON i.key = process_instance_key LIMIT 1"
+                " RETURNING process_instance_key AS key",
+                (f"00-{trace}-00f067aa0ba902b7-01",),
+            )
+        ).fetchone()
+    assert row is not None
+    address = f"/control/instances/{row['key']}"
+    assert trace not in (await (await make_client()).get(address)).text, "nobody said where"
+    monkeypatch.setenv("FAIRLEAD_CONTROL_ROOM__TRACE_URL", "http://jaeger.example/trace/{trace_id}")
+    page = (await (await make_client()).get(address)).text
+    assert f'href="http://jaeger.example/trace/{trace}"' in page
+    monkeypatch.setenv("FAIRLEAD_CONTROL_ROOM__TRACE_URL", "http://jaeger.example/")
+    with pytest.raises(ValidationError, match="trace_id"):
+        Settings()

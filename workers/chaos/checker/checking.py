@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
-from workers.chaos.checker import outside, owners, rules, undo
+from workers.chaos.checker import outside, owners, rules, undo, versions
 from workers.chaos.checker.evidence import Evidence
 from workers.chaos.checker.rules import Violation
 
@@ -33,6 +33,7 @@ RULES: Final[tuple[Callable[[Evidence], Iterator[Violation]], ...]] = (
     owners.rounds_are_told_once,
     owners.credits_add_up,
     owners.nobody_holds_too_much,
+    versions.instances_have_their_version,
 )
 
 
@@ -63,6 +64,8 @@ def check(evidence: Evidence) -> Verdict:
         "CRM changes": sum(len(changes) for changes in evidence.crm_story.values()),
         "mails": len(evidence.mails),
         "mails that came again": outside.repeated_mails(evidence),
+        "placed beside a canary": len(evidence.tables["choices"]),
+        "of them in the canary": sum(row["canary"] for row in evidence.tables["choices"]),
         "incidents": len(evidence.engine.incidents),
         "dead letters": len(evidence.tables["dead"]),
     }

@@ -29,7 +29,8 @@ def read_engine(url: str, username: str, password: str) -> Engine:
     with httpx.Client(base_url=url, timeout=TIMEOUT_SECONDS, trust_env=False) as http:
         http.post("/api/login", params={"username": username, "password": password}).raise_for_status()
         found = {
-            int(one["key"]): str(one["state"]) for one in _all(http, "process-instances", {"bpmnProcessId": PROCESS})
+            int(one["key"]): (str(one["state"]), int(one["processDefinitionKey"]))
+            for one in _all(http, "process-instances", {"bpmnProcessId": PROCESS})
         }
         named = {
             int(one["processInstanceKey"]): str(json.loads(one["value"]))
@@ -52,7 +53,8 @@ def read_engine(url: str, username: str, password: str) -> Engine:
             for one in _all(http, "incidents", {})
             if one.get("state") != "RESOLVED" and int(one["processInstanceKey"]) in found
         ]
-    return Engine([Instance(key, named.get(key, "?"), state) for key, state in found.items()], steps, incidents)
+    instances = [Instance(key, named.get(key, "?"), state, definition) for key, (state, definition) in found.items()]
+    return Engine(instances, steps, incidents)
 
 
 def _all(http: httpx.Client, what: str, wanted: Json) -> Iterator[Json]:

@@ -39,6 +39,8 @@ class Instance:
     lead_id: str
     state: str
     """``ACTIVE``, ``COMPLETED`` or ``CANCELED``."""
+    definition: int = 0
+    """Key of the process definition that it runs by."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +97,8 @@ TABLES = {
     "delivered": "SELECT * FROM runtime.delivered",
     "dead": "SELECT * FROM runtime.dead_letters WHERE settled_at IS NULL",
     "timeline": "SELECT business_id, at, action, facts FROM runtime.timeline ORDER BY at, id",
+    "choices": "SELECT * FROM runtime.version_choices WHERE process = 'lead_routing'",
+    "splits": "SELECT process, stable_key, canary_key, share FROM runtime.version_splits",
     "crm_leads": "SELECT * FROM crm.leads",
     "crm_log": "SELECT * FROM crm.change_log ORDER BY id",
 }

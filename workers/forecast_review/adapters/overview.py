@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow, class_row
 
-from workers.office.happened import Happened, timeline
+from workers.office.happened import Happened, cut, timeline
+from workers.office.teams import SEGMENT_IS_OURS, Teams, listed
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,13 +111,19 @@ class ReviewFindings:
     """Place that the next page begins with; None: there is none."""
 
 
+_IS_OURS = f"(%(teams)s::text[] IS NULL OR {SEGMENT_IS_OURS})"
+_OURS = f"""
+    SELECT segment FROM forecasting.published_segments s JOIN forecasting.publications p USING (version)
+    WHERE p.forecast_id = %(id)s AND {SEGMENT_IS_OURS}
+    UNION SELECT segment FROM forecasting.segment_facts WHERE forecast_id = %(id)s AND {SEGMENT_IS_OURS}
+"""  # noqa: S608 - of our own constants only
 _LINE = """
     SELECT forecast_id, organisation, reason, asked_by, state, opened_at, closed_at, version,
         (SELECT count(*) FROM forecasting.segment_facts f
          WHERE f.forecast_id = r.forecast_id AND f.version = r.version AND f.to_review) AS to_review,
         (SELECT count(*) FROM forecasting.overrides o
          WHERE o.forecast_id = r.forecast_id AND o.state IN ('proposed', 'approved')) AS overrides
-    FROM forecasting.reviews r WHERE forecast_id = %s
+    FROM forecasting.reviews r WHERE forecast_id = %(id)s
 """
 _SEGMENTS = """
     SELECT f.segment, f.reviewer_group AS group, f.why, a.answer, a.by_whom, o.percent, o.reason, o.state
@@ -126,22 +133,30 @@ _SEGMENTS = """
         SELECT review_key, answer, by_whom FROM forecasting.answers
         WHERE forecast_id = f.forecast_id AND segment = f.segment ORDER BY decided_at DESC LIMIT 1) a ON true
     LEFT JOIN forecasting.overrides o ON o.forecast_id = f.forecast_id AND o.review_key = a.review_key
-    WHERE r.forecast_id = %s ORDER BY f.priority DESC, f.segment
+    WHERE r.forecast_id = %(id)s ORDER BY f.priority DESC, f.segment
 """
-_FOUND = """
+_COLLECTED = f"""
+    SELECT history_id, (SELECT coalesce(jsonb_agg(problem), '[]') FROM jsonb_array_elements(problems) AS problem,
+        LATERAL (SELECT problem->>3 AS segment) AS named WHERE {_IS_OURS}) AS problems
+    FROM forecasting.collections WHERE forecast_id = %(id)s ORDER BY collected_at DESC LIMIT 1
+"""  # noqa: S608 - of our own constants only
+_FOUND = f"""
     SELECT f.place, f.series AS segment, to_char(f.month, 'YYYY-MM') AS month, f.rule, f.severity, f.text, f.value,
         f.proposal, r.after AS repaired, r.decided_by
-    FROM forecasting.findings f LEFT JOIN forecasting.repairs r USING (history_id, series, month, rule)
-    WHERE f.history_id = %s AND f.place >= %s ORDER BY f.place LIMIT %s
-"""
+    FROM forecasting.findings f LEFT JOIN forecasting.repairs r USING (history_id, series, month, rule),
+        LATERAL (SELECT f.series AS segment) AS named
+    WHERE f.history_id = %(history)s AND f.place >= %(cursor)s AND {_IS_OURS} ORDER BY f.place LIMIT %(limit)s
+"""  # noqa: S608 - of our own constants only
 
 
-async def story(connection: AsyncConnection[DictRow], forecast_id: str) -> ReviewStory | None:
-    """One review; None: no such review was opened."""
+async def story(connection: AsyncConnection[DictRow], forecast_id: str, *, teams: Teams = None) -> ReviewStory | None:
+    """One review, with `teams` what concerns their segments; None: no such review was opened, or it has none of theirs."""
+    given = {"id": forecast_id, "teams": listed(teams)}
     async with connection.cursor(row_factory=class_row(ReviewLine)) as lines:
-        await lines.execute(_LINE, (forecast_id,))
+        await lines.execute(_LINE, given)
         line = await lines.fetchone()
-    if line is None:
+    own = await _own(connection, forecast_id, teams)
+    if line is None or own == frozenset():
         return None
     async with connection.cursor(row_factory=class_row(Progress)) as steps:
         await steps.execute(
@@ -149,24 +164,38 @@ async def story(connection: AsyncConnection[DictRow], forecast_id: str) -> Revie
         )
         progress = await steps.fetchone()
     async with connection.cursor(row_factory=class_row(AskedSegment)) as asked:
-        await asked.execute(_SEGMENTS, (forecast_id,))
+        await asked.execute(_SEGMENTS, given)
         segments = await asked.fetchall()
-    return ReviewStory(line, progress, tuple(segments), await timeline(connection, forecast_id))
+    told = await timeline(connection, forecast_id)
+    if own is not None:
+        segments = [one for one in segments if one.segment in own]
+        standing = sum(one.state in {"proposed", "approved"} for one in segments)
+        line, progress, told = (
+            replace(line, to_review=len(segments), overrides=standing), None, cut(told, "segment", own),
+        )  # fmt: skip
+    return ReviewStory(line, progress, tuple(segments), told)
+
+
+async def _own(connection: AsyncConnection[DictRow], forecast_id: str, teams: Teams) -> frozenset[str] | None:
+    """Segments of a review that are the teams'; None: all are."""
+    if teams is None:
+        return None
+    found = await connection.execute(_OURS.encode(), {"id": forecast_id, "teams": listed(teams)})
+    return frozenset(row["segment"] for row in await found.fetchall())
 
 
 async def findings(
-    connection: AsyncConnection[DictRow], forecast_id: str, *, limit: int, cursor: int
+    connection: AsyncConnection[DictRow], forecast_id: str, *, limit: int, cursor: int, teams: Teams = None
 ) -> ReviewFindings | None:
-    """At most `limit` findings from place `cursor` on, the worst first; None: no sales were collected in such a review."""
-    rows = await connection.execute(
-        "SELECT history_id, problems FROM forecasting.collections WHERE forecast_id = %s ORDER BY collected_at DESC LIMIT 1",
-        (forecast_id,),
-    )
-    collection = await rows.fetchone()
-    if collection is None:
+    """At most `limit` findings from place `cursor` on, the worst first, with `teams` of their segments; None: no sales were
+    collected in such a review, or it has none of theirs.
+    """
+    given = {"id": forecast_id, "teams": listed(teams), "cursor": cursor, "limit": limit + 1}
+    collection = await (await connection.execute(_COLLECTED.encode(), given)).fetchone()
+    if collection is None or await _own(connection, forecast_id, teams) == frozenset():
         return None
     async with connection.cursor(row_factory=class_row(Found)) as found:
-        await found.execute(_FOUND, (collection["history_id"], cursor, limit + 1))
+        await found.execute(_FOUND.encode(), given | {"history": collection["history_id"]})
         page = await found.fetchall()
     return ReviewFindings(
         collection["history_id"],

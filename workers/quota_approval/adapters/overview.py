@@ -10,7 +10,7 @@ from typing import Any
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow, class_row
 
-from workers.office.teams import OURS, Teams
+from workers.office.teams import OURS, Teams, listed
 from workers.quota_approval.domain.trail import Entry, broken_at
 
 Connection = AsyncConnection[DictRow]
@@ -83,12 +83,15 @@ class PublishedQuota:
     odds: float
 
 
+# Not correlated with the row that is asked about, so that the units are looked up once.
 _CASE_IS_OURS = f"""(%(teams)s::text[] IS NULL OR c.node IN (
     WITH RECURSIVE all_units AS (
-        SELECT u.node, u.facts->>'parent' AS parent FROM quotas.cases u WHERE u.quota_id = c.quota_id
+        SELECT u.node, u.facts->>'parent' AS parent FROM quotas.cases u WHERE u.quota_id = {{review}}
     ), {OURS} SELECT node FROM ours))"""  # noqa: S608 - of our own constants only
+CASE_IS_OURS = _CASE_IS_OURS.format(review="%(quota_id)s")
+"""SQL on ``quotas.cases c`` of one review: whether the quota is of the teams' units."""
 _PUBLISHED_IS_OURS = f"""(%(teams)s::text[] IS NULL OR q.node IN (
-    WITH RECURSIVE all_units AS (SELECT u.node, u.parent FROM quotas.published u WHERE u.version = q.version),
+    WITH RECURSIVE all_units AS (SELECT u.node, u.parent FROM quotas.published u WHERE u.version = %(version)s),
     {OURS} SELECT node FROM ours))"""  # noqa: S608 - of our own constants only
 
 
@@ -132,15 +135,18 @@ async def reviews(
             CROSS JOIN LATERAL (
                 SELECT count(*) AS quotas, count(*) FILTER (WHERE c.state = 'waiting') AS waiting,
                     count(*) FILTER (WHERE c.level = 'none') AS passed
-                FROM quotas.cases c WHERE c.quota_id = r.quota_id AND {_CASE_IS_OURS}) n
+                FROM quotas.cases c
+                WHERE c.quota_id = r.quota_id AND {_CASE_IS_OURS.format(review="r.quota_id")}) n
             LEFT JOIN LATERAL (SELECT version FROM quotas.publications
                                WHERE quota_id = r.quota_id ORDER BY release DESC LIMIT 1) p ON true
             WHERE (%(organisation)s::text IS NULL OR r.organisation = %(organisation)s)
               AND (%(quota_id)s::text IS NULL OR r.quota_id = %(quota_id)s)
-              AND (%(teams)s::text[] IS NULL OR n.quotas > 0)
+              AND (%(teams)s::text[] IS NULL OR n.quotas > 0 OR EXISTS (
+                   SELECT FROM quotas.publications v JOIN quotas.published q USING (version)
+                   WHERE v.quota_id = r.quota_id AND q.node = ANY(%(teams)s)))
             ORDER BY r.opened_at DESC, r.quota_id DESC LIMIT %(limit)s
             """.encode(),  # noqa: S608 - of our own constants only
-            {"organisation": organisation, "quota_id": quota_id, "limit": limit, "teams": _list(teams)},
+            {"organisation": organisation, "quota_id": quota_id, "limit": limit, "teams": listed(teams)},
         )
         return await cursor.fetchall()
 
@@ -154,8 +160,8 @@ async def cases(
             "SELECT node, facts->>'name' AS name, facts->>'level' AS level, quota,"  # noqa: S608 - of our own constants only
             " (facts->>'last_quota')::bigint AS last_quota, (facts->>'odds')::float8 AS odds, c.level AS needs, stage,"
             " state, why, adjusted_by FROM quotas.cases c WHERE quota_id = %(quota_id)s"
-            f" AND (%(state)s::text IS NULL OR state = %(state)s) AND {_CASE_IS_OURS} ORDER BY place".encode(),
-            {"quota_id": quota_id, "state": state, "teams": _list(teams)},
+            f" AND (%(state)s::text IS NULL OR state = %(state)s) AND {CASE_IS_OURS} ORDER BY place".encode(),
+            {"quota_id": quota_id, "state": state, "teams": listed(teams)},
         )
         return await cursor.fetchall()
 
@@ -166,16 +172,16 @@ async def history(
     """Versions, the latest first; with `teams` those with quotas of theirs."""
     async with connection.cursor(row_factory=class_row(PublishedLine)) as cursor:
         await cursor.execute(
-            f"""
+            """
             SELECT version, quota_id, organisation, period, plan_version, currency, valid_from, valid_until, made_at,
                 ARRAY(SELECT DISTINCT target FROM quotas.sendings s
                       WHERE s.version = p.version AND s.state = 'delivered' ORDER BY target) AS in_use
             FROM quotas.publications p WHERE (%(organisation)s::text IS NULL OR organisation = %(organisation)s)
               AND (%(teams)s::text[] IS NULL OR EXISTS (
-                   SELECT FROM quotas.published q WHERE q.version = p.version AND {_PUBLISHED_IS_OURS}))
+                   SELECT FROM quotas.published q WHERE q.version = p.version AND q.node = ANY(%(teams)s)))
             ORDER BY id DESC LIMIT %(limit)s
-            """.encode(),  # noqa: S608 - of our own constants only
-            {"organisation": organisation, "limit": limit, "teams": _list(teams)},
+            """,
+            {"organisation": organisation, "limit": limit, "teams": listed(teams)},
         )
         return await cursor.fetchall()
 
@@ -186,7 +192,7 @@ async def published(connection: Connection, version: str, *, teams: Teams = None
         await cursor.execute(
             "SELECT node, name, parent, level, quota, last_quota, odds FROM quotas.published q WHERE version = %(version)s"  # noqa: S608 - of our own constants only
             f" AND {_PUBLISHED_IS_OURS} ORDER BY place".encode(),
-            {"version": version, "teams": _list(teams)},
+            {"version": version, "teams": listed(teams)},
         )
         return await cursor.fetchall()
 
@@ -199,9 +205,12 @@ async def card(connection: Connection, plan_version: str | None) -> dict[str, An
     return found
 
 
-async def nodes(connection: Connection, quota_id: str) -> list[str]:
-    """Units and reps of a review, units first."""
-    cursor = await connection.execute("SELECT node FROM quotas.cases WHERE quota_id = %s ORDER BY place", (quota_id,))
+async def nodes(connection: Connection, quota_id: str, *, teams: Teams = None) -> list[str]:
+    """Units and reps of a review (with `teams` theirs), units first."""
+    cursor = await connection.execute(
+        f"SELECT node FROM quotas.cases c WHERE quota_id = %(quota_id)s AND {CASE_IS_OURS} ORDER BY place".encode(),  # noqa: S608
+        {"quota_id": quota_id, "teams": listed(teams)},
+    )
     return [row["node"] for row in await cursor.fetchall()]
 
 
@@ -226,7 +235,3 @@ async def own_units(connection: Connection, organisation: str, teams: Teams) -> 
         if newest
         else frozenset()
     )
-
-
-def _list(teams: Teams) -> list[str] | None:
-    return None if teams is None else list(teams)

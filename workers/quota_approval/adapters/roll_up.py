@@ -13,8 +13,8 @@ from fractions import Fraction
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow, class_row
 
-from workers.office.teams import called
-from workers.quota_approval.adapters.overview import PublishedQuota, published
+from workers.office.teams import Teams, called, listed
+from workers.quota_approval.adapters.overview import CASE_IS_OURS, PublishedQuota, published
 from workers.quota_approval.domain.buffers import with_buffer
 from workers.quota_approval.domain.people import Stage
 
@@ -25,14 +25,14 @@ UNLIKELY = 0.5
 LISTED = 250
 """Units of a page; with more of them, those two levels down are left out."""
 
-_CASES = """
+_CASES = f"""
     SELECT c.node, c.facts->>'name' AS name, c.facts->>'level' AS level, c.facts->>'parent' AS parent, c.quota,
         c.first_quota, (c.facts->>'last_quota')::bigint AS last_quota, (c.facts->>'expected')::bigint AS expected,
         (c.facts->>'odds')::float8 AS odds, c.level AS needs, c.stage, c.state, c.why, c.adjusted_by, c.adjusted_why,
         c.comment, c.given_to, c.objection, f.quota AS current
-    FROM quotas.cases c LEFT JOIN quotas.published f ON f.version = %s AND f.node = c.node
-    WHERE c.quota_id = %s ORDER BY c.place
-"""
+    FROM quotas.cases c LEFT JOIN quotas.published f ON f.version = %(current)s AND f.node = c.node
+    WHERE c.quota_id = %(quota_id)s AND {CASE_IS_OURS} ORDER BY c.place
+"""  # noqa: S608 - of our own constants only
 _IN_FORCE = """
     SELECT DISTINCT ON (o.id) o.id AS organisation, o.name, o.forecast_of, p.quota_id, p.version, p.period, p.currency,
         p.valid_from, p.valid_until
@@ -145,15 +145,17 @@ class Tree:
     unit: Unit
     path: Sequence[Case]
     """The units above it, from the top."""
+    tops: Sequence[Case]
+    """Units that nothing is above: one, or of some teams each of theirs."""
     below: Sequence[Unit]
     gaps: Sequence[Unit]
-    """Units of the whole review whose members do not add up; none should be."""
+    """Of all units those whose members do not add up; none should be."""
     units: int
-    """In the whole review, with reps."""
+    """In the review, with reps; of some teams theirs."""
     inside: frozenset[str]
     """Nodes at the unit and below it."""
     cases: Mapping[str, Case]
-    """All of the review."""
+    """All of the review; of some teams theirs."""
 
 
 async def in_force(
@@ -167,11 +169,13 @@ async def in_force(
         return await cursor.fetchall()
 
 
-async def odds(connection: Connection, team: str | None) -> list[Odds]:
-    """Of each organisation's version in force; of a team where there is a unit that is called as it is."""
+async def odds(connection: Connection, team: str | None, teams: Teams = None) -> list[Odds]:
+    """Of each organisation's version in force; of a team where there is a unit that is called as it is; `teams`: those that
+    may be seen.
+    """
     shown = []
     for one in await in_force(connection):
-        nodes = {each.node: each for each in await published(connection, one.version)}
+        nodes = {each.node: each for each in await published(connection, one.version, teams=teams)}
         top = next((each.node for each in nodes.values() if each.parent not in nodes), None)
         node = called(team, nodes) if team else top
         if node is None:
@@ -186,7 +190,12 @@ async def odds(connection: Connection, team: str | None) -> list[Odds]:
 
 
 async def tree(
-    connection: Connection, quota_id: str, node: str | None, current: str | None, buffers: Mapping[str, str]
+    connection: Connection,
+    quota_id: str,
+    node: str | None,
+    current: str | None,
+    buffers: Mapping[str, str],
+    teams: Teams = None,
 ) -> Tree | None:
     """A review's quotas from a node on (None: the top).
 
@@ -196,15 +205,17 @@ async def tree(
         node: which unit or rep.
         current: the version to compare with.
         buffers: over-assignment by level of the members, as the plan's rules say it.
+        teams: of their units only, as if there were no others.
 
     Returns:
         None if the review has no such node, or no quotas yet.
     """
     async with connection.cursor(row_factory=class_row(Case)) as cursor:
-        await cursor.execute(_CASES, (current, quota_id))
+        given = {"current": current, "quota_id": quota_id, "teams": listed(teams)}
+        await cursor.execute(_CASES.encode(), given)
         cases = {one.node: one for one in await cursor.fetchall()}
-    top = next((one.node for one in cases.values() if one.parent not in cases), None)
-    chosen = node or top
+    tops = [one for one in cases.values() if one.parent not in cases]
+    chosen = node or (tops[0].node if tops else None)
     if chosen is None or chosen not in cases:
         return None
     children: dict[str, list[str]] = {name: [] for name in cases}
@@ -218,6 +229,7 @@ async def tree(
     return Tree(
         unit=units[chosen],
         path=_path(cases, chosen),
+        tops=tops,
         below=[replace(units[one], depth=depth) for one, depth in shown],
         gaps=[one for one in units.values() if one.gap],
         units=len(cases),

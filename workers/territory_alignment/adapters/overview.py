@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow, class_row
 
-from workers.office.happened import Happened, timeline
+from workers.office.happened import Happened, cut, timeline
+from workers.office.teams import Teams, listed
 
 Connection = AsyncConnection[DictRow]
 
@@ -101,12 +102,15 @@ class PublishedVersion:
     """Target, state, why and former version of the last attempt at each."""
 
 
+_OURS = """(%(teams)s::text[] IS NULL OR EXISTS (SELECT FROM territories.reps ours
+    WHERE ours.organisation = {organisation} AND ours.region = ANY(%(teams)s::text[])))"""
+# Scores and counts are of the whole: who sees some teams is not told them.
 _LINES = """
 SELECT a.alignment_id, a.organisation, a.reason, a.asked_by, a.state, a.opened_at, a.closed_at, a.plan_version,
     p.version,
     ARRAY(SELECT DISTINCT target FROM territories.sendings s
           WHERE s.version = p.version AND s.state = 'delivered' ORDER BY target) AS in_use,
-    CASE WHEN a.state = 'open' THEN g.stage || ', ' || round(g.seconds::numeric, 1) || ' s: score '
+    CASE WHEN a.state = 'open' AND %(teams)s::text[] IS NULL THEN g.stage || ', ' || round(g.seconds::numeric, 1) || ' s: score '
         || coalesce(round(g.score::numeric, 3)::text, 'none yet') || ', bound '
         || coalesce(round(g.bound::numeric, 3)::text, 'none yet') END AS progress
 FROM territories.alignments a
@@ -115,8 +119,10 @@ LEFT JOIN LATERAL (SELECT version FROM territories.publications
 LEFT JOIN territories.progress g ON g.alignment_id = a.alignment_id
 """
 _PUBLISHED = """
-SELECT p.version, p.alignment_id, p.organisation, p.plan_version, p.effective_from, p.made_at, p.facts,
-    (SELECT to_jsonb(a) - 'version' FROM territories.approvals a WHERE a.version = p.version) AS approval,
+SELECT p.version, p.alignment_id, p.organisation, p.plan_version, p.effective_from, p.made_at,
+    CASE WHEN %(teams)s::text[] IS NULL THEN p.facts ELSE '{}' END AS facts,
+    (SELECT to_jsonb(a) - 'version' || CASE WHEN %(teams)s::text[] IS NULL THEN '{}'::jsonb ELSE '{"comment": ""}' END
+     FROM territories.approvals a WHERE a.version = p.version) AS approval,
     coalesce((SELECT jsonb_agg(to_jsonb(s) ORDER BY s.target) FROM (
         SELECT DISTINCT ON (target) target, state, why, former, asked_at, settled_at FROM territories.sendings
         WHERE version = p.version ORDER BY target, release DESC) s), '[]') AS targets
@@ -125,23 +131,33 @@ FROM territories.publications p
 
 
 async def lines(
-    connection: Connection, *, organisation: str | None = None, state: str | None = None, limit: int = 50
+    connection: Connection,
+    *,
+    organisation: str | None = None,
+    state: str | None = None,
+    limit: int = 50,
+    teams: Teams = None,
 ) -> list[AlignmentLine]:
-    """Alignments, the latest first."""
+    """Alignments, the latest first; with `teams` those of organisations that have a region of theirs."""
     async with connection.cursor(row_factory=class_row(AlignmentLine)) as cursor:
         await cursor.execute(
-            _LINES + " WHERE (%(organisation)s::text IS NULL OR a.organisation = %(organisation)s)"
-            " AND (%(state)s::text IS NULL OR a.state = %(state)s)"
-            " ORDER BY a.opened_at DESC, a.alignment_id DESC LIMIT %(limit)s",
-            {"organisation": organisation, "state": state, "limit": limit},
+            (
+                _LINES + " WHERE (%(organisation)s::text IS NULL OR a.organisation = %(organisation)s)"
+                f" AND (%(state)s::text IS NULL OR a.state = %(state)s) AND {_OURS.format(organisation='a.organisation')}"
+                " ORDER BY a.opened_at DESC, a.alignment_id DESC LIMIT %(limit)s"
+            ).encode(),
+            {"organisation": organisation, "state": state, "limit": limit, "teams": listed(teams)},
         )
         return await cursor.fetchall()
 
 
-async def story(connection: Connection, alignment_id: str) -> AlignmentStory | None:
-    """One alignment; None: no such alignment was opened."""
+async def story(connection: Connection, alignment_id: str, *, teams: Teams = None) -> AlignmentStory | None:
+    """One alignment, with `teams` what concerns their regions; None: no such alignment was opened, or it has none of theirs."""
     async with connection.cursor(row_factory=class_row(AlignmentLine)) as cursor:
-        await cursor.execute(_LINES + " WHERE a.alignment_id = %s", (alignment_id,))
+        await cursor.execute(
+            (_LINES + f" WHERE a.alignment_id = %(id)s AND {_OURS.format(organisation='a.organisation')}").encode(),
+            {"id": alignment_id, "teams": listed(teams)},
+        )
         line = await cursor.fetchone()
     if line is None:
         return None
@@ -159,30 +175,43 @@ async def story(connection: Connection, alignment_id: str) -> AlignmentStory | N
             (alignment_id,),
         )
         said = await looks.fetchall()
-    return AlignmentStory(line, tuple(planned), tuple(said), await timeline(connection, alignment_id))
+    told = await timeline(connection, alignment_id)
+    if teams is not None:
+        planned = [replace(one, card={}) for one in planned]
+        said = [one for one in said if one.region in teams]
+        told = cut(told, "region", teams)
+    return AlignmentStory(line, tuple(planned), tuple(said), told)
 
 
-async def history(connection: Connection, organisation: str, limit: int = 50) -> list[PublishedVersion]:
-    """Versions of an organisation, the newest first."""
+async def history(
+    connection: Connection, organisation: str, limit: int = 50, *, teams: Teams = None
+) -> list[PublishedVersion]:
+    """Versions of an organisation, the newest first; with `teams` if it has a region of theirs, and without the whole's figures."""
     async with connection.cursor(row_factory=class_row(PublishedVersion)) as cursor:
         await cursor.execute(
-            _PUBLISHED + " WHERE p.organisation = %s ORDER BY p.id DESC LIMIT %s", (organisation, limit)
-        )
+            (_PUBLISHED + f" WHERE p.organisation = %(organisation)s AND {_OURS.format(organisation='p.organisation')}"
+             " ORDER BY p.id DESC LIMIT %(limit)s").encode(),
+            {"organisation": organisation, "limit": limit, "teams": listed(teams)},
+        )  # fmt: skip
         return await cursor.fetchall()
 
 
-async def published(connection: Connection, version: str) -> PublishedVersion | None:
-    """One version; None: there is none of that name."""
+async def published(connection: Connection, version: str, *, teams: Teams = None) -> PublishedVersion | None:
+    """One version; None: there is none of that name, or its organisation has no region of `teams`."""
     async with connection.cursor(row_factory=class_row(PublishedVersion)) as cursor:
-        await cursor.execute(_PUBLISHED + " WHERE p.version = %s", (version,))
+        await cursor.execute(
+            (_PUBLISHED + f" WHERE p.version = %(version)s AND {_OURS.format(organisation='p.organisation')}").encode(),
+            {"version": version, "teams": listed(teams)},
+        )
         return await cursor.fetchone()
 
 
-async def regions(connection: Connection, organisation: str) -> list[str]:
-    """Regions of an organisation's reps, by name."""
+async def regions(connection: Connection, organisation: str, *, teams: Teams = None) -> list[str]:
+    """Regions of an organisation's reps (with `teams` theirs), by name."""
     cursor = await connection.execute(
-        "SELECT DISTINCT region FROM territories.reps WHERE organisation = %s AND region <> '' ORDER BY region",
-        (organisation,),
+        "SELECT DISTINCT region FROM territories.reps WHERE organisation = %(organisation)s AND region <> ''"
+        " AND (%(teams)s::text[] IS NULL OR region = ANY(%(teams)s)) ORDER BY region",
+        {"organisation": organisation, "teams": listed(teams)},
     )
     return [row["region"] for row in await cursor.fetchall()]
 
@@ -204,16 +233,23 @@ async def owners(
     rep: str | None = None,
     after: str = "",
     limit: int = 200,
+    teams: Teams = None,
 ) -> list[OwnerLine]:
-    """Accounts of a plan by id, those after one; `changed`: only those that change hands; `rep`: only one's."""  # fmt: skip
+    """Accounts of a plan by id, those after one; `changed`: only those that change hands; `rep`: only one's; with `teams`
+    those that a rep of their regions has or had.
+    """
     async with connection.cursor(row_factory=class_row(OwnerLine)) as cursor:
         await cursor.execute(
             """
-            SELECT account, rep, owner AS former, potential, region, why FROM territories.plan_accounts
+            SELECT account, rep, owner AS former, potential, region, why FROM territories.plan_accounts a
             WHERE version = %(version)s AND account > %(after)s AND (NOT %(changed)s OR owner <> rep)
               AND (%(rep)s::text IS NULL OR %(rep)s IN (rep, owner))
+              AND (%(teams)s::text[] IS NULL OR EXISTS (
+                  SELECT FROM territories.publications p JOIN territories.reps r USING (organisation)
+                  WHERE p.plan_version = a.version AND r.rep IN (a.rep, a.owner) AND r.region = ANY(%(teams)s)))
             ORDER BY account LIMIT %(limit)s
             """,
-            {"version": plan_version, "changed": changed, "rep": rep, "after": after, "limit": limit},
-        )
+            {"version": plan_version, "changed": changed, "rep": rep, "after": after, "limit": limit,
+             "teams": listed(teams)},
+        )  # fmt: skip
         return await cursor.fetchall()

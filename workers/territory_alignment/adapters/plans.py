@@ -38,8 +38,8 @@ WHERE r.organisation = %(organisation)s ORDER BY r.region
 _MOVES = """
 SELECT p.account, p.owner, p.rep, p.potential, p.key_account, p.why, count(*) OVER ()::int AS total
 FROM territories.plan_accounts p
-WHERE p.version = %(version)s AND p.owner <> p.rep AND (%(region)s::text IS NULL OR EXISTS (
-    SELECT FROM territories.reps r WHERE r.organisation = %(organisation)s AND r.region = %(region)s
+WHERE p.version = %(version)s AND p.owner <> p.rep AND (%(regions)s::text[] IS NULL OR EXISTS (
+    SELECT FROM territories.reps r WHERE r.organisation = %(organisation)s AND r.region = ANY(%(regions)s)
     AND r.rep IN (p.owner, p.rep)))
 ORDER BY p.potential DESC, p.place LIMIT %(most)s
 """
@@ -57,7 +57,7 @@ LEFT JOIN (SELECT rep, count(*)::int AS accounts, sum(workload) AS hours, sum(po
 LEFT JOIN (SELECT owner, count(*)::int AS accounts, sum(workload) AS hours, sum(potential) AS potential,
                count(*) FILTER (WHERE owner <> rep)::int AS lost
            FROM territories.plan_accounts WHERE version = %(version)s GROUP BY owner) o ON o.owner = r.rep
-WHERE r.organisation = %(organisation)s AND (%(region)s::text IS NULL OR r.region = %(region)s)
+WHERE r.organisation = %(organisation)s AND (%(regions)s::text[] IS NULL OR r.region = ANY(%(regions)s))
 ORDER BY r.place
 """
 
@@ -113,11 +113,11 @@ class PostgresPlanDesk:
 
     async def moves(self, organisation: str, version: str, region: str, most: int) -> tuple[Sequence[Move], int]:
         """See `PlanDesk.moves`."""
-        return await moves(self._work.connection, organisation, version, region, most)
+        return await moves(self._work.connection, organisation, version, [region], most)
 
     async def loads(self, organisation: str, version: str, region: str) -> Sequence[RepLoad]:
         """See `PlanDesk.loads`."""
-        return await loads(self._work.connection, organisation, version, region)
+        return await loads(self._work.connection, organisation, version, [region])
 
     async def owners(self, version: str) -> Mapping[str, str]:
         """See `PlanDesk.owners`."""
@@ -139,21 +139,24 @@ class PostgresPlanDesk:
 
 
 async def moves(
-    connection: Connection, organisation: str, version: str, region: str | None, most: int
+    connection: Connection, organisation: str, version: str, regions: Sequence[str] | None, most: int
 ) -> tuple[Sequence[Move], int]:
-    """Accounts that change hands in a region (None: anywhere), the largest first, and how many there are."""
+    """Accounts that change hands in some regions (None: anywhere), the largest first, and how many there are."""
     cursor = await connection.execute(
-        _MOVES.encode(), {"organisation": organisation, "version": version, "region": region, "most": most}
+        _MOVES.encode(),
+        {"organisation": organisation, "version": version, "regions": regions and list(regions), "most": most},
     )
     rows = await cursor.fetchall()
     total = rows[0]["total"] if rows else 0
     return [Move(**{name: row[name] for name in row if name != "total"}) for row in rows], total
 
 
-async def loads(connection: Connection, organisation: str, version: str, region: str | None) -> Sequence[RepLoad]:
-    """What each rep of a region (None: of all) has today and by a plan."""
+async def loads(
+    connection: Connection, organisation: str, version: str, regions: Sequence[str] | None
+) -> Sequence[RepLoad]:
+    """What each rep of some regions (None: of all) has today and by a plan."""
     cursor = await connection.execute(
-        _LOADS.encode(), {"organisation": organisation, "version": version, "region": region}
+        _LOADS.encode(), {"organisation": organisation, "version": version, "regions": regions and list(regions)}
     )
     return [RepLoad(**row) for row in await cursor.fetchall()]
 
