@@ -23,6 +23,7 @@ from pydantic_settings import (
 )
 
 from workers.settings_access import OpenId
+from workers.settings_out import WebhooksOut, WebServices
 from workers.settings_outside import HubSpot, Kafka, Salesforce, Webhooks
 from workers.settings_sections import (
     Camunda,
@@ -55,7 +56,9 @@ __all__ = [
     "Settings",
     "Tracing",
     "Versions",
+    "WebServices",
     "Webhooks",
+    "WebhooksOut",
     "WorkerLimits",
     "WrongSettings",
     "Zeebe",
@@ -132,6 +135,8 @@ class Settings(BaseSettings):
     hubspot: HubSpot = HubSpot()
     salesforce: Salesforce = Salesforce()
     kafka: Kafka = Kafka()
+    webhooks_out: WebhooksOut = WebhooksOut()
+    web_services: WebServices = WebServices()
 
     @classmethod
     def settings_customise_sources(

@@ -1,5 +1,5 @@
 """What a dispatcher does for connectors that belong to no process: it takes the new leads of other systems and keeps known
-ones equal with them, and tells Kafka what happened.
+ones equal with them, and tells Kafka and webhooks what happened.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from workers.connectors.hubspot.contacts import ContactIntake
 from workers.connectors.hubspot.events import CHANNEL
 from workers.connectors.making import DELIVERING_SECONDS
 from workers.connectors.making import close as close_systems
+from workers.connectors.outgoing.sending import CHANNEL as WEBHOOKS
+from workers.connectors.outgoing.sending import Sending
 from workers.connectors.sync import making as making_sync
 from workers.connectors.sync.keeping import CHANNEL as CONFLICTS
 from workers.connectors.sync.nightly import LOOK_SECONDS as NIGHT_LOOK_SECONDS
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 _TELLING = "connectors.kafka"
+_SENDING = "connectors.outgoing"
 
 
 def ports(_resources: Resources, _work: Work) -> None:
@@ -40,7 +43,9 @@ def ports(_resources: Resources, _work: Work) -> None:
 
 def deliveries(resources: Resources) -> Mapping[str, Deliver]:
     """Who carries the outbox rows of which channel."""
-    found: dict[str, Deliver] = {}
+    if _SENDING not in resources.cache:
+        resources.cache[_SENDING] = Sending(resources.settings, resources.pool)
+    found: dict[str, Deliver] = {WEBHOOKS: resources.cache[_SENDING]}
     if resources.settings.kafka.topic_out is not None:
         from workers.connectors.kafka.telling import CHANNEL as EVENTS  # noqa: PLC0415 - aiokafka is an extra
         from workers.connectors.kafka.telling import Telling  # noqa: PLC0415 - likewise
@@ -80,8 +85,9 @@ async def prepare(_resources: Resources, _tasks: Collection[str]) -> None:
 
 async def close(resources: Resources) -> None:
     """Close what is open."""
-    if telling := resources.cache.pop(_TELLING, None):
-        await telling.close()
+    for telling in (resources.cache.pop(name, None) for name in (_TELLING, _SENDING)):
+        if telling is not None:
+            await telling.close()
     await close_systems(resources)
     await systems.close(resources)
 

@@ -28,7 +28,7 @@ from workers.runtime import metrics
 from workers.runtime.courier import RETRY, Courier
 from workers.runtime.database import Pool, noticing
 from workers.runtime.housekeeping import ended, regularly
-from workers.runtime.outbox import WAKE_UP, Deliver
+from workers.runtime.outbox import FAMILY, WAKE_UP, Deliver
 from workers.runtime.task import Retry
 from workers.settings import get_settings
 
@@ -77,15 +77,17 @@ class Dispatcher:
         runbook: Callable[[str], str] | None = None,
     ) -> None:
         """`runbook` gives the address of a page of docs/runbooks; default: as the settings of this process say. A
-        dispatcher that the database has not heard of for `lost_seconds` loses its keys to the others.
+        dispatcher that the database has not heard of for `lost_seconds` loses its keys to the others. Channels of a
+        `FAMILY` are served from when the first look at what waits finds a row of theirs.
         """
         self._dsn = noticing(dsn)
         self._pool = pool
-        self._deliveries = deliveries
+        self._families = {name.removesuffix(FAMILY): one for name, one in deliveries.items() if name.endswith(FAMILY)}
+        self._deliveries = {name: one for name, one in deliveries.items() if not name.endswith(FAMILY)}
         self._per_channel = per_channel
         self._poll_seconds = poll_seconds
         self._lost_seconds = lost_seconds
-        self._courier = Courier(pool, deliveries, retry=retry, runbook=runbook or get_settings().runbook)
+        self._courier = Courier(pool, self._deliveries, retry=retry, runbook=runbook or get_settings().runbook)
         self._sending: dict[Key, asyncio.Task[None]] = {}
         self._wake = asyncio.Event()
         self._notices = 0
@@ -202,6 +204,8 @@ class Dispatcher:
                 " AS lag FROM runtime.outbox GROUP BY channel"
             )
             waiting = {str(row["channel"]): row for row in await cursor.fetchall()}
+        for channel in set(waiting) - set(self._deliveries):
+            self._meet(channel)
         for channel in {*self._deliveries, *waiting}:
             row = waiting.get(channel)
             metrics.OUTBOX_WAITING.labels(channel).set(row["rows"] if row else 0)
@@ -209,3 +213,11 @@ class Dispatcher:
         if strangers := sorted(set(waiting) - set(self._deliveries)):
             log.warning("rows nobody here sends", action="outbox_strangers", channels=", ".join(strangers))
         return 0
+
+    def _meet(self, channel: str) -> None:
+        """Serve a channel from now on, if it is of a family."""
+        for beginning, deliver in self._families.items():
+            if channel.startswith(beginning):
+                metrics.from_zero(metrics.OUTBOX_DEAD, [channel])
+                self._deliveries[channel] = deliver
+                self._wake.set()

@@ -1,0 +1,57 @@
+"""The sections of `workers.settings.Settings` about what goes out to others without code: webhooks, requests of diagrams."""
+
+from __future__ import annotations
+
+import re
+from typing import Self
+
+from pydantic import BaseModel, Field, SecretStr, model_validator
+
+SUBSCRIPTION = re.compile(r"[a-z0-9][a-z0-9_-]{0,49}")
+"""Names of those who are sent webhooks."""
+_SECRET = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,99}")
+
+
+class WebhooksOut(BaseModel):
+    """Webhooks that we send; who gets them is said by `fairlead webhooks add`. See docs/webhooks.md."""
+
+    secrets: dict[str, list[SecretStr]] = Field(default_factory=dict)
+    """By subscription the secrets (``whsec_…``) that sign, all of them: several while one is replaced. Those without are
+    signed by a secret that was made for them."""
+    trusted_hosts: list[str] = Field(default_factory=list)
+    """Hosts that may be called although they are in our own network, or speak no TLS."""
+    seconds: float = Field(default=10.0, gt=0, le=25)
+    """How long an attempt may take."""
+    tries: int = Field(default=16, ge=1, le=50)
+    """Of each event, some 9 hours on average and 18 at most; then it is a dead letter."""
+
+    @model_validator(mode="after")
+    def _names(self) -> Self:
+        for name in self.secrets:
+            if not SUBSCRIPTION.fullmatch(name):
+                raise ValueError(f"a subscription has 1 to 50 small letters, digits, _ or -; {name[:50]!r} is none")
+        return self
+
+
+class RequestSecret(BaseModel):
+    """What a diagram calls ``{{secrets.NAME}}``."""
+
+    value: SecretStr
+    hosts: list[str] = Field(min_length=1)
+    """It is sent to these and to no others, whatever a diagram says."""
+
+
+class WebServices(BaseModel):
+    """Requests that diagrams make of other systems; see docs/connect-anything.md."""
+
+    secrets: dict[str, RequestSecret] = Field(default_factory=dict)
+    """By the name that diagrams use."""
+    trusted_hosts: list[str] = Field(default_factory=list)
+    """Hosts that may be asked although they are in our own network, or speak no TLS."""
+
+    @model_validator(mode="after")
+    def _names(self) -> Self:
+        for name in self.secrets:
+            if not _SECRET.fullmatch(name):
+                raise ValueError(f"a secret's name has letters, digits and _, a letter first; {name[:50]!r} is none")
+        return self
