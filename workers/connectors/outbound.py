@@ -20,6 +20,9 @@ from workers.runtime.errors import PermanentError
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
+_PLAIN = "{} is to be asked without TLS. Write https://, or name it among the trusted hosts."
+
+
 class AddressRefused(PermanentError):
     """The address is not one that may be asked; the message says why, and how to allow it."""
 
@@ -37,9 +40,7 @@ def well_formed(url: str, trusted_hosts: Collection[str]) -> httpx.URL:
     if not found.host or found.scheme not in {"http", "https"}:
         raise AddressRefused("The address is no URL; write https://host/path.")
     if found.scheme == "http" and found.host not in trusted_hosts:
-        raise AddressRefused(
-            f"{found.host} is to be asked without TLS. Write https://, or name it among the trusted hosts."
-        )
+        raise AddressRefused(_PLAIN.format(found.host))
     if found.userinfo:
         raise AddressRefused("The address holds a user or password; give secrets by the settings.")
     return found
@@ -89,11 +90,13 @@ class GuardedTransport(httpx.AsyncBaseTransport):
         """Send it to an address of its host that was judged.
 
         Raises:
-            AddressRefused: the host has an address that is not public.
+            AddressRefused: the host has an address that is not public, or is to be asked without TLS.
             httpx.ConnectError: the host has no address.
         """
         host = request.url.host
         if host not in self._trusted:
+            if request.url.scheme != "https":
+                raise AddressRefused(_PLAIN.format(host))
             address = await self._public(host, request)
             # The certificate must still be the host's, and the server must see whom we mean.
             request.extensions = {**request.extensions, "sni_hostname": host}
