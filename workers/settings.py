@@ -23,7 +23,7 @@ from pydantic_settings import (
 )
 
 from workers.settings_access import OpenId
-from workers.settings_out import WebhooksOut, WebServices
+from workers.settings_out import Chat, WebhooksOut, WebServices
 from workers.settings_outside import HubSpot, Kafka, Salesforce, Webhooks
 from workers.settings_sections import (
     Camunda,
@@ -42,6 +42,7 @@ from workers.settings_sections import (
 
 __all__ = [
     "Camunda",
+    "Chat",
     "ControlRoom",
     "Gateway",
     "Healing",
@@ -137,6 +138,7 @@ class Settings(BaseSettings):
     kafka: Kafka = Kafka()
     webhooks_out: WebhooksOut = WebhooksOut()
     web_services: WebServices = WebServices()
+    chat: Chat = Chat()
 
     @classmethod
     def settings_customise_sources(

@@ -1,9 +1,10 @@
-"""The sections of `workers.settings.Settings` about what goes out to others without code: webhooks, requests of diagrams."""
+"""The sections of `workers.settings.Settings` about what goes out to others without code: webhooks, requests of diagrams, chat."""
 
 from __future__ import annotations
 
 import re
-from typing import Self
+from typing import Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, Field, SecretStr, model_validator
 
@@ -54,4 +55,38 @@ class WebServices(BaseModel):
         for name in self.secrets:
             if not _SECRET.fullmatch(name):
                 raise ValueError(f"a secret's name has letters, digits and _, a letter first; {name[:50]!r} is none")
+        return self
+
+
+class Room(BaseModel):
+    """A channel of Slack or Teams, and whose mail goes there."""
+
+    kind: Literal["slack", "teams"]
+    url: SecretStr
+    """Of Slack's incoming webhook, or of the workflow in Teams that posts what it is sent."""
+    addresses: list[str] = Field(min_length=1)
+    """Mail addresses; what is written to one of them is posted to the room."""
+    mail: bool = True
+    """False: instead of the mail to those addresses, not beside it."""
+
+
+class Chat(BaseModel):
+    """Notices in Slack and Teams; see docs/notices.md."""
+
+    rooms: dict[str, Room] = Field(default_factory=dict)
+    """By a name of our own."""
+    trusted_hosts: list[str] = Field(default_factory=list)
+    """Hosts of rooms that are in our own network, or speak no TLS: a simulator, for instance."""
+
+    @model_validator(mode="after")
+    def _can_be_posted_to(self) -> Self:
+        for name, room in self.rooms.items():
+            if not SUBSCRIPTION.fullmatch(name):
+                raise ValueError(f"a room has 1 to 50 small letters, digits, _ or -; {name[:50]!r} is none")
+            parts = urlsplit(room.url.get_secret_value())
+            plain = parts.scheme == "http" and parts.hostname in self.trusted_hosts
+            if not parts.hostname or (parts.scheme != "https" and not plain):
+                raise ValueError(
+                    f"the url of {name} must be an https:// address; without TLS only one of trusted_hosts is called"
+                )
         return self

@@ -160,7 +160,9 @@ def rotate(
 
     safe = keys.Safe(get_settings())
     if safe.given(name):
-        fail(f"The secrets of {name} are those of FAIRLEAD_WEBHOOKS_OUT__SECRETS: add the new one there, then take the old out.")
+        fail(
+            f"The secrets of {name} are those of FAIRLEAD_WEBHOOKS_OUT__SECRETS: add the new one there, then take the old out."
+        )
     secret = keys.made()
     _do(lambda connection: subscriptions.rotate(connection, name, safe.seal(secret), keep_hours=keep_hours))
     _show(secret)

@@ -12,6 +12,8 @@ import structlog
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
+from workers.connectors.chat.sending import CHANNEL as CHAT
+from workers.connectors.chat.sending import Posting
 from workers.connectors.hubspot import making as making_hubspot
 from workers.connectors.hubspot.contacts import ContactIntake
 from workers.connectors.hubspot.events import CHANNEL
@@ -35,6 +37,7 @@ log = structlog.get_logger()
 
 _TELLING = "connectors.kafka"
 _SENDING = "connectors.outgoing"
+_POSTING = "connectors.chat"
 
 
 def ports(_resources: Resources, _work: Work) -> None:
@@ -45,7 +48,8 @@ def deliveries(resources: Resources) -> Mapping[str, Deliver]:
     """Who carries the outbox rows of which channel."""
     if _SENDING not in resources.cache:
         resources.cache[_SENDING] = Sending(resources.settings, resources.pool)
-    found: dict[str, Deliver] = {WEBHOOKS: resources.cache[_SENDING]}
+        resources.cache[_POSTING] = Posting(resources.settings.chat)
+    found: dict[str, Deliver] = {WEBHOOKS: resources.cache[_SENDING], CHAT: resources.cache[_POSTING]}
     if resources.settings.kafka.topic_out is not None:
         from workers.connectors.kafka.telling import CHANNEL as EVENTS  # noqa: PLC0415 - aiokafka is an extra
         from workers.connectors.kafka.telling import Telling  # noqa: PLC0415 - likewise
@@ -85,7 +89,7 @@ async def prepare(_resources: Resources, _tasks: Collection[str]) -> None:
 
 async def close(resources: Resources) -> None:
     """Close what is open."""
-    for telling in (resources.cache.pop(name, None) for name in (_TELLING, _SENDING)):
+    for telling in (resources.cache.pop(name, None) for name in (_TELLING, _SENDING, _POSTING)):
         if telling is not None:
             await telling.close()
     await close_systems(resources)

@@ -84,7 +84,9 @@ async def test_what_can_not_be_asked_is_not(given: dict[str, Any], why: str) -> 
     assert "t0ps3cret" not in str(refused.value)
 
 
-@pytest.mark.parametrize("url", ["http://127.0.0.1/", "https://127.0.0.1/", "https://169.254.169.254/latest", "http://api.example/"])
+@pytest.mark.parametrize(
+    "url", ["http://127.0.0.1/", "https://127.0.0.1/", "https://169.254.169.254/latest", "http://api.example/"]
+)
 async def test_our_own_network_is_not_asked(url: str) -> None:
     web = HttpWeb(GuardedTransport(), SECRETS)
     with pytest.raises(AddressRefused):
@@ -113,9 +115,10 @@ async def _hangs(_: httpx.Request) -> httpx.Response:
     ],
 )
 async def test_what_becomes_of_answers(answer: Any, outcome: type[Exception]) -> None:
+    web = HttpWeb(httpx.MockTransport(answer if callable(answer) else lambda _: answer), SECRETS)
     with pytest.raises(outcome) as raised:
-        web = HttpWeb(httpx.MockTransport(answer if callable(answer) else lambda _: answer), SECRETS)
-        await web.ask(request(seconds=1.0 if not callable(answer) else 0.01), caught=frozenset())
+        await web.ask(request(seconds=0.01 if callable(answer) else 5.0), caught=frozenset())
+    await web.close()
     assert type(raised.value) is outcome
 
 

@@ -39,7 +39,10 @@ async def client(engine: EmbeddedEngine, pool: Pool) -> AsyncIterator[ZeebeClien
 async def serving(client: ZeebeClient, pool: Pool) -> AsyncIterator[None]:
     resources = Resources(allowed(), pool)
     feed = Feed(
-        client, Worker(client, resources), [discovery.find("web_services.http_request")], WorkerLimits(max_running_jobs=4)
+        client,
+        Worker(client, resources),
+        [discovery.find("web_services.http_request")],
+        WorkerLimits(max_running_jobs=4),
     )
     running = asyncio.create_task(feed.run())
     await until(lambda: running.done() or feed.open_streams, "the stream to open")

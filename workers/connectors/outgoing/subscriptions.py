@@ -106,7 +106,9 @@ async def add(connection: Connection, name: str, url: str, types: Sequence[str],
                 (name, url, sorted(set(types)) or None, secret),
             )
     except UniqueViolation:
-        raise WrongSubscription(f"There is a subscription {name} already. `fairlead webhooks list` shows all.") from None
+        raise WrongSubscription(
+            f"There is a subscription {name} already. `fairlead webhooks list` shows all."
+        ) from None
     await _listen(connection, name)
 
 

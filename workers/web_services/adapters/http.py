@@ -45,9 +45,7 @@ class HttpWeb:
             PermanentError: it refuses, the answer can't be a variable, or the request can't be made.
         """
         try:
-            url = httpx.URL(request.url)
-            if url.scheme not in {"http", "https"} or not url.host or url.userinfo:
-                raise WrongRequest("The address has the form https://host/path, without user and password.")
+            url = _address(request.url)
             headers, used = headers_of(request, url.host, self._secrets)
             made = self._made(request, url, headers)
         except WrongRequest as error:
@@ -92,6 +90,13 @@ class HttpWeb:
         return httpx.Response(answer.status_code, headers=headers, content=bytes(content), request=request)
 
 
+def _address(text: str) -> httpx.URL:
+    url = httpx.URL(text)
+    if url.scheme not in {"http", "https"} or not url.host or url.userinfo:
+        raise WrongRequest("The address has the form https://host/path, without user and password.")
+    return url
+
+
 def _told(answer: httpx.Response) -> dict[str, str]:
     return {name.lower(): value for name, value in answer.headers.items() if name.lower() not in _PRIVATE | _ENCODED}
 
@@ -100,8 +105,14 @@ def _body(host: str, answer: httpx.Response, used: tuple[str, ...]) -> object:
     if not answer.content:
         return None
     kind = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if not (kind in {"", "application/json", "application/xml"} or kind.endswith(("+json", "+xml")) or kind.startswith("text/")):
-        raise PermanentError(f"{host} answers with {kind[:50]}, which can't be a variable of a process. Ask for JSON or text.")
+    if not (
+        kind in {"", "application/json", "application/xml"}
+        or kind.endswith(("+json", "+xml"))
+        or kind.startswith("text/")
+    ):
+        raise PermanentError(
+            f"{host} answers with {kind[:50]}, which can't be a variable of a process. Ask for JSON or text."
+        )
     text = answer.text
     for secret in used:  # some answer with what they were sent
         text = text.replace(secret, MASK)

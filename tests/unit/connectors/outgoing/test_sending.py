@@ -142,9 +142,7 @@ async def test_gone_disables_the_subscription_and_a_replay_brings_what_it_missed
                 await act(connection, "erp")
 
 
-async def test_our_own_network_is_never_called(
-    pool: Pool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_our_own_network_is_never_called(pool: Pool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither when a subscription is added, nor when its name leads elsewhere later."""
     answers = ["8.8.8.8", "169.254.169.254"]
 
