@@ -14,7 +14,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import random
+import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -60,6 +62,16 @@ _CLAIM = f"""
     SELECT channel, business_id FROM heads WHERE pg_try_advisory_lock({_LOCK})
 """  # noqa: S608 - the only part put in is the constant above
 
+# Every channel of which rows wait, each by one look into the index.
+_CHANNELS = """
+    WITH RECURSIVE known AS (
+        (SELECT channel FROM runtime.outbox ORDER BY channel LIMIT 1)
+        UNION ALL
+        SELECT (SELECT o.channel FROM runtime.outbox o WHERE o.channel > known.channel ORDER BY o.channel LIMIT 1)
+        FROM known WHERE known.channel IS NOT NULL)
+    SELECT channel FROM known WHERE channel IS NOT NULL
+"""
+
 
 class Dispatcher:
     """Sends what is in the outbox of some channels, until it is stopped. Any number may run side by side."""
@@ -78,7 +90,7 @@ class Dispatcher:
     ) -> None:
         """`runbook` gives the address of a page of docs/runbooks; default: as the settings of this process say. A
         dispatcher that the database has not heard of for `lost_seconds` loses its keys to the others. Channels of a
-        `FAMILY` are served from when the first look at what waits finds a row of theirs.
+        `FAMILY` are served from when a look for them, each `poll_seconds`, finds a row of theirs.
         """
         self._dsn = noticing(dsn)
         self._pool = pool
@@ -89,6 +101,7 @@ class Dispatcher:
         self._lost_seconds = lost_seconds
         self._courier = Courier(pool, self._deliveries, retry=retry, runbook=runbook or get_settings().runbook)
         self._sending: dict[Key, asyncio.Task[None]] = {}
+        self._met_at = -math.inf
         self._wake = asyncio.Event()
         self._notices = 0
         self._stopping = False
@@ -126,6 +139,7 @@ class Dispatcher:
                 if listener.done():
                     await listener
                 self._wake.clear()
+                await self._meet(locks)
                 if not await self._claim(locks):
                     with contextlib.suppress(TimeoutError):
                         await asyncio.wait_for(self._wake.wait(), self._poll_seconds)
@@ -204,8 +218,6 @@ class Dispatcher:
                 " AS lag FROM runtime.outbox GROUP BY channel"
             )
             waiting = {str(row["channel"]): row for row in await cursor.fetchall()}
-        for channel in set(waiting) - set(self._deliveries):
-            self._meet(channel)
         for channel in {*self._deliveries, *waiting}:
             row = waiting.get(channel)
             metrics.OUTBOX_WAITING.labels(channel).set(row["rows"] if row else 0)
@@ -214,10 +226,14 @@ class Dispatcher:
             log.warning("rows nobody here sends", action="outbox_strangers", channels=", ".join(strangers))
         return 0
 
-    def _meet(self, channel: str) -> None:
-        """Serve a channel from now on, if it is of a family."""
-        for beginning, deliver in self._families.items():
-            if channel.startswith(beginning):
-                metrics.from_zero(metrics.OUTBOX_DEAD, [channel])
-                self._deliveries[channel] = deliver
-                self._wake.set()
+    async def _meet(self, locks: AsyncConnection[DictRow]) -> None:
+        """Serve channels of families from now on, of which rows wait; looked for once in `poll_seconds`."""
+        if not self._families or time.monotonic() < self._met_at + self._poll_seconds:
+            return
+        self._met_at = time.monotonic()
+        found = [str(row["channel"]) for row in await (await locks.execute(_CHANNELS)).fetchall()]
+        for channel in set(found) - set(self._deliveries):
+            for beginning, deliver in self._families.items():
+                if channel.startswith(beginning):
+                    metrics.from_zero(metrics.OUTBOX_DEAD, [channel])
+                    self._deliveries[channel] = deliver

@@ -39,11 +39,15 @@ class BusinessError(TaskError):
     Subclasses set `code`, the BPMN error code (snake_case), and may pass `variables` for the boundary event.
     """
 
-    code: str
+    code: ClassVar[str]
 
-    def __init__(self, message: str = "", *, variables: dict[str, object] | None = None) -> None:
+    def __init__(
+        self, message: str = "", *, variables: dict[str, object] | None = None, thrown: str | None = None
+    ) -> None:
         super().__init__(message)
         self.variables: dict[str, object] = variables or {}
+        self.thrown = thrown or self.code
+        """The code that the engine is told: `code`, unless the diagram gives the codes itself."""
 
 
 class TransientError(TaskError):

@@ -16,8 +16,7 @@ class StatusCaught(BusinessError):
     code = "http_error"
 
     def __init__(self, code: str, message: str, response: object) -> None:
-        super().__init__(message, variables={"response": response})
-        self.code = code
+        super().__init__(message, variables={"response": response}, thrown=code)
 
 
 class Web(Protocol):

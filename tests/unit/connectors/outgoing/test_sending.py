@@ -43,7 +43,7 @@ class Receiving(httpx.AsyncBaseTransport):
         self.requests.append(request)
         if isinstance(self.answer, Exception):
             raise self.answer
-        return httpx.Response(self.answer.status_code, headers=self.answer.headers)
+        return httpx.Response(self.answer.status_code, headers=self.answer.headers, stream=httpx.ByteStream(b"so"))
 
 
 @pytest.fixture
