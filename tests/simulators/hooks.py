@@ -1,7 +1,11 @@
-"""Receivers of webhooks by Standard Webhooks, one for each path: they check the signature, and fail as they are told to."""
+"""Receivers of webhooks by Standard Webhooks, one for each path: they check the signature, and fail as they are told to.
+
+Run alone (`python -m tests.simulators.hooks --port 8220 --secret whsec_…`) one prints what it takes.
+"""
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import contextlib
 import json
@@ -10,6 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+import uvicorn
 from fastapi import FastAPI, Request, Response
 
 from tests.simulators.serving import listening
@@ -41,16 +46,17 @@ class Hooks:
 
     url: str
     receivers: dict[str, Receiver] = field(default_factory=dict)
+    secret: str = ""
+    """Of those that nobody gave another one."""
+    loud: bool = False
 
     def at(self, path: str) -> Receiver:
-        return self.receivers.setdefault(path, Receiver())
+        return self.receivers.setdefault(path, Receiver(self.secret))
 
 
-@contextlib.contextmanager
-def hooks() -> Iterator[Hooks]:
-    """Serves them on a port of their own."""
+def made(found: Hooks) -> FastAPI:
+    """The app that all answer by."""
     app = FastAPI()
-    found = Hooks("")
     stopping = asyncio.Event()
 
     @app.post("/{path}")
@@ -63,14 +69,33 @@ def hooks() -> Iterator[Hooks]:
         if one.secret:
             try:
                 message_id = verify_standard([one.secret], body, request.headers, now=time.time())
-            except Untrusted:
+            except Untrusted as error:
+                if found.loud:
+                    print(f"{path}: refused. {error}", flush=True)  # noqa: T201 - what it is for
                 return Response(status_code=401)
             assert message_id == json.loads(body)["id"]
         if one.status < 300:
             assert request.headers["content-type"] == "application/cloudevents+json"
             one.events.append(json.loads(body))
+            if found.loud:
+                print(f"{path}: {body.decode()}", flush=True)  # noqa: T201 - see above
         return Response(status_code=one.status, headers=one.headers)
 
-    with listening(app) as url:
+    return app
+
+
+@contextlib.contextmanager
+def hooks() -> Iterator[Hooks]:
+    """Serves them on a port of their own."""
+    found = Hooks("")
+    with listening(made(found)) as url:
         found.url = url
         yield found
+
+
+if __name__ == "__main__":
+    given = argparse.ArgumentParser()
+    given.add_argument("--port", type=int, default=8220)
+    given.add_argument("--secret", default="")
+    asked = given.parse_args()
+    uvicorn.run(made(Hooks("", secret=asked.secret, loud=True)), port=asked.port, log_level="warning")

@@ -64,6 +64,7 @@ def _leaves(given: dict[str, object], before: str = "") -> Iterator[str]:
             "secrets",
             "topics_in",
             "roles",
+            "rooms",
             "teams",
         }:
             yield from _leaves(value, f"{before}{name}.")
