@@ -30,11 +30,10 @@ _MARKDOWN = re.compile(r"([\\*_\[\]()`~#])")
 def slack(subject: str, text: str) -> Json:
     """The body of an incoming webhook."""
     sections = [f"*{_slack_text(subject)}*"]
-    for paragraph in _paragraphs(text):
-        for part in _cut(paragraph):
-            link = _LINK.match(part)
-            shown = f"<{_slack_text(link['url'])}|{_slack_text(link['words'])}>" if link else _slack_text(part)
-            sections.append(shown)
+    paragraphs, link = _parts(text)
+    sections += [_slack_text(part) for paragraph in paragraphs for part in _cut(paragraph)]
+    if link:
+        sections.append(f"<{_slack_text(link['url'])}|{_slack_text(link['words'])}>")
     if len(sections) > SECTIONS:
         sections = [*sections[:SECTIONS], MORE]
     blocks = [{"type": "section", "text": {"type": "mrkdwn", "text": one}} for one in sections]
@@ -44,17 +43,12 @@ def slack(subject: str, text: str) -> Json:
 def teams(subject: str, text: str) -> Json:
     """The body of a request to a workflow of Teams; what is too much for it is left out, and said so."""
     blocks: list[Json] = [_block(subject) | {"weight": "Bolder", "size": "Medium"}]
-    actions: list[Json] = []
-    for paragraph in _paragraphs(text):
-        link = _LINK.match(paragraph)
-        if link:
-            actions.append({"type": "Action.OpenUrl", "title": link["words"], "url": link["url"]})
-        else:
-            blocks += [_block(part) for part in _cut(paragraph)]
+    paragraphs, link = _parts(text)
+    blocks += [_block(part) for paragraph in paragraphs for part in _cut(paragraph)]
+    actions = [{"type": "Action.OpenUrl", "title": link["words"], "url": link["url"]}] if link else []
     message = _card(blocks, actions)
     while len(json.dumps(message).encode()) > CARD_BYTES:
         blocks = [*blocks[: 1 + (len(blocks) - 1) * 3 // 4], _block(MORE)] if len(blocks) > 3 else [_block(MORE)]
-        actions = actions[:1]
         message = _card(blocks, actions)
     return message
 
@@ -65,7 +59,7 @@ def _card(blocks: list[Json], actions: list[Json]) -> Json:
         "type": "AdaptiveCard",
         "version": "1.4",
         "body": blocks,
-        "actions": actions[:6],
+        "actions": actions,
     }
     content_type = "application/vnd.microsoft.card.adaptive"
     return {"type": "message", "attachments": [{"contentType": content_type, "contentUrl": None, "content": card}]}
@@ -85,8 +79,11 @@ def _unmarked(text: str) -> str:
     return _MARKDOWN.sub(r"\\\1", text)
 
 
-def _paragraphs(text: str) -> Iterator[str]:
-    yield from (one.strip("\n") for one in re.split(r"\n{2,}", text) if one.strip())
+def _parts(text: str) -> tuple[list[str], re.Match[str] | None]:
+    """The paragraphs of a letter, and the link at its end: nowhere else does an address hide behind words."""
+    paragraphs = [one.strip("\n") for one in re.split(r"\n{2,}", text) if one.strip()]
+    link = _LINK.match(paragraphs[-1]) if paragraphs else None
+    return paragraphs[:-1] if link else paragraphs, link
 
 
 def _cut(paragraph: str) -> Iterator[str]:
