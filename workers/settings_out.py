@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Literal, Self
 from urllib.parse import urlsplit
 
@@ -42,11 +43,23 @@ class RequestSecret(BaseModel):
     """It is sent to these and to no others, whatever a diagram says."""
 
 
+class SoapService(BaseModel):
+    """A SOAP service that diagrams may ask."""
+
+    wsdl: Path
+    """Its description, a file; schemas that it imports lie beside it. None is fetched: the contract does not change under
+    running processes."""
+    url: str | None = None
+    """Where it is; None: where the WSDL says."""
+
+
 class WebServices(BaseModel):
     """Requests that diagrams make of other systems; see docs/connect-anything.md."""
 
     secrets: dict[str, RequestSecret] = Field(default_factory=dict)
     """By the name that diagrams use."""
+    soap: dict[str, SoapService] = Field(default_factory=dict)
+    """SOAP services, by the name that diagrams use."""
     trusted_hosts: list[str] = Field(default_factory=list)
     """Hosts that may be asked although they are in our own network, or speak no TLS."""
 

@@ -8,6 +8,7 @@ from workers.connectors.outbound import GuardedTransport
 from workers.runtime.resources import Deliver, Resources
 from workers.runtime.work import Work
 from workers.web_services.adapters.http import HttpWeb
+from workers.web_services.adapters.soap import ZeepServices
 from workers.web_services.domain.request import Secret
 from workers.web_services.ports import WebServicesPorts
 
@@ -21,8 +22,10 @@ def ports(resources: Resources, work: Work) -> WebServicesPorts:
         secrets = {
             name: Secret(one.value.get_secret_value(), frozenset(one.hosts)) for name, one in settings.secrets.items()
         }
-        resources.cache[_WEB] = HttpWeb(GuardedTransport(trusted_hosts=settings.trusted_hosts), secrets)
-    return WebServicesPorts(web=resources.cache[_WEB], work=work)
+        web = HttpWeb(GuardedTransport(trusted_hosts=settings.trusted_hosts), secrets)
+        resources.cache[_WEB] = (web, ZeepServices(settings.soap, web))
+    web, soap = resources.cache[_WEB]
+    return WebServicesPorts(web=web, soap=soap, work=work)
 
 
 def deliveries(_resources: Resources) -> Mapping[str, Deliver]:
@@ -36,5 +39,6 @@ async def prepare(_resources: Resources, _tasks: Collection[str]) -> None:
 
 async def close(resources: Resources) -> None:
     """Close what this context keeps open; call it before the process ends."""
-    if web := resources.cache.pop(_WEB, None):
+    if made := resources.cache.pop(_WEB, None):
+        web, _ = made
         await web.close()

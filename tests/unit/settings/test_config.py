@@ -65,6 +65,7 @@ def _leaves(given: dict[str, object], before: str = "") -> Iterator[str]:
             "topics_in",
             "roles",
             "rooms",
+            "soap",
             "teams",
         }:
             yield from _leaves(value, f"{before}{name}.")

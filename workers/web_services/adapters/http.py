@@ -44,6 +44,15 @@ class HttpWeb:
             TransientError: it is away, or may answer the next time. It may have done what it was asked.
             PermanentError: it refuses, the answer can't be a variable, or the request can't be made.
         """
+        answer, used = await self.fetch(request, caught=caught)
+        return Answer(answer.status_code, _told(answer), _body(answer.request.url.host, answer, used))
+
+    async def fetch(self, request: Request, *, caught: frozenset[int]) -> tuple[httpx.Response, tuple[str, ...]]:
+        """The answer as it came, and the secrets that were sent.
+
+        Raises:
+            RateLimited, TransientError, PermanentError: as `ask` does.
+        """
         try:
             url = _address(request.url)
             headers, used = headers_of(request, url.host, self._secrets)
@@ -55,8 +64,7 @@ class HttpWeb:
                 "The request can't be made: its address, query or body has no form that can be sent. Correct it on the "
                 "diagram or the process instance, then retry this incident."
             ) from None
-        answer = await asked(url.host, self._sent(made, request.seconds), handled=caught)
-        return Answer(answer.status_code, _told(answer), _body(url.host, answer, used))
+        return await asked(url.host, self._sent(made, request.seconds), handled=caught), used
 
     def _made(self, request: Request, url: httpx.URL, headers: Mapping[str, str]) -> httpx.Request:
         sent = {"headers": dict(headers), "timeout": httpx.Timeout(request.seconds)}
@@ -118,13 +126,13 @@ def _body(host: str, answer: httpx.Response, used: tuple[str, ...]) -> object:
         text = text.replace(secret, MASK)
     if kind == "application/json" or kind.endswith("+json"):
         try:
-            return _kept(json.loads(text))
+            return kept(json.loads(text))
         except (ValueError, OverflowError, RecursionError):
             raise TransientError(f"{host} answers with half a JSON, or none; it is asked again.") from None
     return plain(text)
 
 
-def _kept(value: object) -> object:
+def kept(value: object) -> object:
     """The value as database and engine keep it: without NUL and half characters, whole numbers of 64 bits at most.
 
     Raises:
@@ -134,9 +142,9 @@ def _kept(value: object) -> object:
         case str():
             return plain(value)
         case dict():
-            return {plain(name): _kept(one) for name, one in value.items()}
+            return {plain(name): kept(one) for name, one in value.items()}
         case list():
-            return [_kept(one) for one in value]
+            return [kept(one) for one in value]
         case bool():
             return value
         case int() if not -(2**63) <= value < 2**63:

@@ -92,6 +92,27 @@ def headers_of(request: Request, host: str, secrets: Mapping[str, Secret]) -> tu
     return headers, tuple(used.values())
 
 
+@dataclass(frozen=True, slots=True)
+class SoapCall:
+    """An operation of a SOAP service; log-in and time are those of `request`, whose body comes from `values`."""
+
+    service: str
+    operation: str
+    values: Mapping[str, Any]  # Any: JSON
+    request: Request
+
+
+@dataclass(frozen=True, slots=True)
+class SoapFault:
+    """That a service refused."""
+
+    names: tuple[str, ...]
+    """What it is called, the most telling first: its detail's element, its subcodes, its code."""
+    message: str
+    theirs: bool
+    """Whether it is the service's own failure, which may go away."""
+
+
 def codes_of(given: Mapping[str, str]) -> dict[int, str]:
     """For each status that ends in a BPMN error, its code; ``4xx`` stands for those that are not named themselves.
 

@@ -7,11 +7,13 @@ from typing import Protocol
 
 from workers.runtime.errors import BusinessError
 from workers.runtime.work import Work
-from workers.web_services.domain.request import Answer, Request
+from workers.web_services.domain.request import Answer, Request, SoapCall, SoapFault
 
 
 class StatusCaught(BusinessError):
-    """The other side answered with a status that the diagram gave a code of its own; the boundary event gets `response`."""
+    """The other side answered with a status or fault that the diagram gave a code of its own; the boundary event gets
+    `response`.
+    """
 
     code = "http_error"
 
@@ -33,9 +35,23 @@ class Web(Protocol):
         ...
 
 
+class SoapServices(Protocol):
+    """SOAP services that the settings name."""
+
+    async def call(self, call: SoapCall) -> object | SoapFault:
+        """What the operation returns, as JSON, or its fault.
+
+        Raises:
+            RateLimited, TransientError: as `Web.ask` does.
+            PermanentError: the service or operation is unknown, the values do not fit it, or it refuses us.
+        """
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class WebServicesPorts:
     """What every task of this context gets as its second argument."""
 
     web: Web
+    soap: SoapServices
     work: Work
