@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.simulators.orders import TOKEN, Orders, orders
+from tests.simulators.orders import TOKEN, WSDL, Orders, orders
 from workers.engine.embedded import EmbeddedEngine
 from workers.settings import Settings, WebServices
 
@@ -23,7 +23,11 @@ def engine() -> Iterator[EmbeddedEngine]:
         yield started
 
 
-def allowed() -> Settings:
+def allowed(other: Orders) -> Settings:
     """Diagrams may ask this machine, with the token of the orders."""
-    given = {"secrets": {"ORDERS": {"value": TOKEN, "hosts": ["127.0.0.1"]}}, "trusted_hosts": ["127.0.0.1"]}
+    given = {
+        "secrets": {"ORDERS": {"value": TOKEN, "hosts": ["127.0.0.1"]}},
+        "soap": {"orders": {"wsdl": WSDL, "url": f"{other.url}/soap"}},
+        "trusted_hosts": ["127.0.0.1"],
+    }
     return Settings(web_services=WebServices.model_validate(given))

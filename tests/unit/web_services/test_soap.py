@@ -100,7 +100,7 @@ async def test_an_answer_that_is_no_soap_is_asked_for_again(content: bytes, stat
     ports = WebServicesPorts(
         web=web,
         soap=ZeepServices({"orders": SoapService(wsdl=WSDL)}, web),
-        work=SimpleNamespace(job=SimpleNamespace(element_id="soap_request")),  # type: ignore[arg-type]
+        work=SimpleNamespace(job=SimpleNamespace(element_id="soap_request")),
     )
     with pytest.raises(TransientError):
         await ask(ports, {"customer": "ana", "amount": 1}, request_auth="none")

@@ -111,7 +111,9 @@ def _transport() -> Transport:
     class Handed(Transport):
         """Hands over what would be posted, or gives back what came."""
 
-        reply: _Reply | None = None
+        def __init__(self) -> None:
+            super().__init__()
+            self.reply: _Reply | None = None
 
         def post_xml(self, address: str, envelope: object, headers: Mapping[str, str]) -> object:
             from zeep.wsdl.utils import etree_to_string  # noqa: PLC0415 - see `ZeepServices.call`
