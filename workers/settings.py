@@ -23,6 +23,7 @@ from pydantic_settings import (
 )
 
 from workers.settings_access import OpenId
+from workers.settings_out import Chat, WebhooksOut, WebServices
 from workers.settings_outside import HubSpot, Kafka, Salesforce, Sap, Webhooks
 from workers.settings_sections import (
     Camunda,
@@ -42,6 +43,7 @@ from workers.settings_workday import Workday
 
 __all__ = [
     "Camunda",
+    "Chat",
     "ControlRoom",
     "Gateway",
     "Healing",
@@ -57,7 +59,9 @@ __all__ = [
     "Settings",
     "Tracing",
     "Versions",
+    "WebServices",
     "Webhooks",
+    "WebhooksOut",
     "Workday",
     "WorkerLimits",
     "WrongSettings",
@@ -137,6 +141,9 @@ class Settings(BaseSettings):
     workday: Workday = Workday()
     sap: Sap = Sap()
     kafka: Kafka = Kafka()
+    webhooks_out: WebhooksOut = WebhooksOut()
+    web_services: WebServices = WebServices()
+    chat: Chat = Chat()
 
     @classmethod
     def settings_customise_sources(

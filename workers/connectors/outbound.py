@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import socket
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 import httpx
 
@@ -20,8 +20,63 @@ from workers.runtime.errors import PermanentError
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
+_PLAIN = "{} is to be asked without TLS. Write https://, or name it among the trusted hosts."
+
+
 class AddressRefused(PermanentError):
     """The address is not one that may be asked; the message says why, and how to allow it."""
+
+
+def well_formed(url: str, trusted_hosts: Collection[str]) -> httpx.URL:
+    """The address, if its form is one that may be asked: https, or http to a trusted host; no user or password in it.
+
+    Raises:
+        AddressRefused: it is not; the message repeats no part of it but the host.
+    """
+    try:
+        found = httpx.URL(url)
+    except (httpx.InvalidURL, TypeError, ValueError):
+        raise AddressRefused("The address is no URL; write https://host/path.") from None
+    if not found.host or found.scheme not in {"http", "https"}:
+        raise AddressRefused("The address is no URL; write https://host/path.")
+    if found.scheme == "http" and found.host not in trusted_hosts:
+        raise AddressRefused(_PLAIN.format(found.host))
+    if found.userinfo:
+        raise AddressRefused("The address holds a user or password; give secrets by the settings.")
+    return found
+
+
+async def judged(url: str, trusted_hosts: Collection[str]) -> httpx.URL:
+    """The address, if it may be asked as things are now; each connection is judged again.
+
+    Raises:
+        AddressRefused: its form is wrong, its host has no address, or one that is not public.
+    """
+    found = well_formed(url, trusted_hosts)
+    if found.host not in trusted_hosts:
+        try:
+            await public_address(found.host)
+        except OSError:
+            raise AddressRefused(f"{found.host} can't be resolved; is it written correctly?") from None
+    return found
+
+
+async def public_address(host: str) -> Address:
+    """An address of the host; all that it has are public.
+
+    Raises:
+        AddressRefused: one is not.
+        OSError: it has none.
+    """
+    found = await asyncio.get_running_loop().getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    addresses = [ipaddress.ip_address(str(entry[4][0]).partition("%")[0]) for entry in found]
+    for address in addresses:
+        if not is_public(address):
+            raise AddressRefused(
+                f"{host} is {address}, which is not on the public internet. If it should be asked, name it among "
+                "the trusted hosts."
+            )
+    return addresses[0]
 
 
 class GuardedTransport(httpx.AsyncBaseTransport):
@@ -35,11 +90,13 @@ class GuardedTransport(httpx.AsyncBaseTransport):
         """Send it to an address of its host that was judged.
 
         Raises:
-            AddressRefused: the host has an address that is not public.
+            AddressRefused: the host has an address that is not public, or is to be asked without TLS.
             httpx.ConnectError: the host has no address.
         """
         host = request.url.host
         if host not in self._trusted:
+            if request.url.scheme != "https":
+                raise AddressRefused(_PLAIN.format(host))
             address = await self._public(host, request)
             # The certificate must still be the host's, and the server must see whom we mean.
             request.extensions = {**request.extensions, "sni_hostname": host}
@@ -52,17 +109,9 @@ class GuardedTransport(httpx.AsyncBaseTransport):
 
     async def _public(self, host: str, request: httpx.Request) -> Address:
         try:
-            found = await asyncio.get_running_loop().getaddrinfo(host, None, type=socket.SOCK_STREAM)
+            return await public_address(host)
         except OSError as error:
             raise httpx.ConnectError(f"{host} can't be resolved", request=request) from error
-        addresses = [ipaddress.ip_address(str(entry[4][0]).partition("%")[0]) for entry in found]
-        for address in addresses:
-            if not is_public(address):
-                raise AddressRefused(
-                    f"{host} is {address}, which is not on the public internet. If it should be asked, name it among "
-                    "the trusted hosts."
-                )
-        return addresses[0]
 
 
 def is_public(address: Address) -> bool:

@@ -1,5 +1,5 @@
 """What a dispatcher does for connectors that belong to no process: it takes the new leads of other systems and keeps known
-ones equal with them, takes people over from a personnel system, and tells Kafka what happened.
+ones equal with them, takes people over from a personnel system, and tells Kafka and webhooks what happened.
 """
 
 from __future__ import annotations
@@ -12,11 +12,15 @@ import structlog
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
+from workers.connectors.chat.sending import CHANNEL as CHAT
+from workers.connectors.chat.sending import Posting
 from workers.connectors.hubspot import making as making_hubspot
 from workers.connectors.hubspot.contacts import ContactIntake
 from workers.connectors.hubspot.events import CHANNEL
 from workers.connectors.making import DELIVERING_SECONDS
 from workers.connectors.making import close as close_systems
+from workers.connectors.outgoing.sending import CHANNEL as WEBHOOKS
+from workers.connectors.outgoing.sending import Sending
 from workers.connectors.roster import making as making_roster
 from workers.connectors.sap import making as making_sap
 from workers.connectors.sap.ledger import CHANNEL as PARTNERS
@@ -36,6 +40,8 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 _TELLING = "connectors.kafka"
+_SENDING = "connectors.outgoing"
+_POSTING = "connectors.chat"
 
 SWITCH_SECONDS = 600.0
 """Between looks at whether conversions are told as the settings say; a dispatcher that starts looks at once."""
@@ -47,7 +53,14 @@ def ports(_resources: Resources, _work: Work) -> None:
 
 def deliveries(resources: Resources) -> Mapping[str, Deliver]:
     """Who carries the outbox rows of which channel."""
-    found: dict[str, Deliver] = {**making_roster.deliveries(resources)}
+    if _SENDING not in resources.cache:
+        resources.cache[_SENDING] = Sending(resources.settings, resources.pool)
+        resources.cache[_POSTING] = Posting(resources.settings.chat)
+    found: dict[str, Deliver] = {
+        WEBHOOKS: resources.cache[_SENDING],
+        CHAT: resources.cache[_POSTING],
+        **making_roster.deliveries(resources),
+    }
     if resources.settings.kafka.topic_out is not None:
         from workers.connectors.kafka.telling import CHANNEL as EVENTS  # noqa: PLC0415 - aiokafka is an extra
         from workers.connectors.kafka.telling import Telling  # noqa: PLC0415 - likewise
@@ -91,8 +104,9 @@ async def prepare(_resources: Resources, _tasks: Collection[str]) -> None:
 
 async def close(resources: Resources) -> None:
     """Close what is open."""
-    if telling := resources.cache.pop(_TELLING, None):
-        await telling.close()
+    for telling in (resources.cache.pop(name, None) for name in (_TELLING, _SENDING, _POSTING)):
+        if telling is not None:
+            await telling.close()
     await making_sap.close(resources)
     await close_systems(resources)
     await systems.close(resources)

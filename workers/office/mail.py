@@ -17,6 +17,7 @@ from email.utils import format_datetime, parseaddr
 from typing import Any
 
 from workers.office.letters import CHANNEL
+from workers.office.rooms import Rooms
 from workers.runtime.breaker import Breaker
 from workers.runtime.errors import PermanentError, TransientError
 from workers.runtime.outbox import Deliver, OutboxRow
@@ -30,7 +31,11 @@ def deliveries(resources: Resources) -> Mapping[str, Deliver]:
     """Mail's part of a context's `wiring.deliveries`; all contexts get the same one, with one breaker."""
     if _DELIVERY not in resources.cache:
         settings = resources.settings
-        resources.cache[_DELIVERY] = SmtpDelivery(settings.mail, port=settings.mail.port or settings.ports.smtp)
+        resources.cache[_DELIVERY] = SmtpDelivery(
+            settings.mail,
+            port=settings.mail.port or settings.ports.smtp,
+            rooms=Rooms(settings.chat.rooms, resources.pool),
+        )
     return {CHANNEL: resources.cache[_DELIVERY]}
 
 
@@ -41,11 +46,14 @@ class MailServerDown(TransientError):
 
 
 class SmtpDelivery:
-    """Sends the mails of the outbox; see the module's docstring for which way it errs."""
+    """Sends the mails of the outbox; see the module's docstring for which way it errs. What is written to somebody who
+    has a room is passed on to there first.
+    """
 
-    def __init__(self, mail: Mail, *, port: int) -> None:
+    def __init__(self, mail: Mail, *, port: int, rooms: Rooms | None = None) -> None:
         self._mail = mail
         self._port = port
+        self._rooms = rooms
         self._breaker = Breaker("mail")
 
     async def __call__(self, row: OutboxRow) -> None:
@@ -56,6 +64,11 @@ class SmtpDelivery:
             DependencyDown: it was away several times in a row; nothing was sent.
             PermanentError: the server refuses the mail, or the payload is not one of ours.
         """
+        if self._rooms is not None:
+            left = await self._rooms.share(row)
+            if left is None:
+                return
+            row = left
         with self._breaker.guard(MailServerDown):
             await self._send(row)
 

@@ -120,14 +120,14 @@ class Answers:
                 f"{spec.job_type} raised the business error {type(error).__name__}, which it doesn't declare. "
                 "Add it to the task's `errors` and to the diagram, deploy both, then retry this incident.",
             )
-        tracing.event("business error", {"code": error.code})
+        tracing.event("business error", {"code": error.thrown})
         variables: Mapping[str, object] = error.variables
-        log.info("business error", action="business_error", code=error.code)
+        log.info("business error", action="business_error", code=error.thrown)
         await self._answer(
             spec,
             job,
             lambda: self._client.throw(
-                job.key, code=error.code, message=plain(str(error))[:LONGEST_MESSAGE], variables=variables
+                job.key, code=error.thrown, message=plain(str(error))[:LONGEST_MESSAGE], variables=variables
             ),
         )
         return "business_error"

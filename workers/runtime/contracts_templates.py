@@ -2,7 +2,8 @@
 the tries and the inputs are there.
 
 A worker reads each input by its name, so an input needs a mapping only where no process variable has that name. An
-empty field therefore makes no mapping. Outputs become process variables of the same names, without a mapping.
+empty field therefore makes no mapping. Outputs become process variables of the same names, without a mapping; one whose
+schema says `x-mapped` can be given another name.
 Format: Camunda's Zeebe element templates, version 8.6 on.
 """
 
@@ -59,8 +60,13 @@ def _template(context: str, task: TaskContract, version: int) -> Template:
     words = title(name)
     undo = task["undoes"] is not None
     inputs = [_input(task, variable, schema) for variable, schema in task["input"].get("properties", {}).items()]
-    groups = {"task": "Task", "needs": "Needs", "may_use": "May use"}
-    used = {"task"} | {each["group"] for each in inputs}
+    outputs = [
+        _output(variable, schema)
+        for variable, schema in task["output"].get("properties", {}).items()
+        if schema.get("x-mapped")
+    ]
+    groups = {"task": "Task", "needs": "Needs", "may_use": "May use", "gives": "Gives"}
+    used = {"task"} | {each["group"] for each in [*inputs, *outputs]}
     return {
         "$schema": _SCHEMA,
         "id": f"fairlead.{task['job_type']}",
@@ -91,6 +97,7 @@ def _template(context: str, task: TaskContract, version: int) -> Template:
             _hidden(str(task["tries"]), {"type": "zeebe:taskDefinition", "property": "retries"}),
             *([_hidden(True, {"type": "property", "name": "isForCompensation"})] if undo else []),
             *inputs,
+            *outputs,
         ],
     }
 
@@ -134,6 +141,19 @@ def _input(task: TaskContract, variable: str, schema: Schema) -> Template:
         field |= {"type": "String", "feel": "optional" if types == {"string"} else "required"}
     description = " ".join(part for part in said if part)
     return field | ({"description": description} if description else {})
+
+
+def _output(variable: str, schema: Schema) -> Template:
+    said = [schema.get("description", ""), f"The process variable that gets it. Empty: {variable}."]
+    return {
+        "id": f"output_{variable}",
+        "label": variable,
+        "group": "gives",
+        "type": "String",
+        "optional": True,
+        "binding": {"type": "zeebe:output", "source": f"={variable}"},
+        "description": " ".join(part for part in said if part),
+    }
 
 
 def _kind(alternative: Side) -> str:

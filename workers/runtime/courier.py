@@ -16,7 +16,15 @@ import structlog
 from workers.runtime import metrics, runbooks, tracing
 from workers.runtime.answers import pause
 from workers.runtime.database import Pool
-from workers.runtime.errors import DependencyDown, PermanentError, RateLimited, TransientError, Unreachable, plain
+from workers.runtime.errors import (
+    DependencyDown,
+    PermanentError,
+    Postponed,
+    RateLimited,
+    TransientError,
+    Unreachable,
+    plain,
+)
 from workers.runtime.outbox import Deliver, OutboxRow
 from workers.runtime.task import Retry
 
@@ -139,6 +147,8 @@ class Courier:
             seconds = error.retry_after if isinstance(error, RateLimited | DependencyDown) else REST_SECONDS
             seconds *= random.uniform(1.0, 1.1)  # noqa: S311 - not all at the same moment
             self._resting[row.channel] = time.monotonic() + seconds
+        elif isinstance(error, Postponed):
+            seconds = error.retry_after
         elif row.tries + 1 >= self._retry.tries:
             page = error.runbook if isinstance(error, TransientError) else ""
             await self._bury(row, f"Gave up after {row.tries + 1} tries. {reason}", page)

@@ -14,7 +14,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import random
+import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -28,7 +30,7 @@ from workers.runtime import metrics
 from workers.runtime.courier import RETRY, Courier
 from workers.runtime.database import Pool, noticing
 from workers.runtime.housekeeping import ended, regularly
-from workers.runtime.outbox import WAKE_UP, Deliver
+from workers.runtime.outbox import FAMILY, WAKE_UP, Deliver
 from workers.runtime.task import Retry
 from workers.settings import get_settings
 
@@ -60,6 +62,16 @@ _CLAIM = f"""
     SELECT channel, business_id FROM heads WHERE pg_try_advisory_lock({_LOCK})
 """  # noqa: S608 - the only part put in is the constant above
 
+# Every channel of which rows wait, each by one look into the index.
+_CHANNELS = """
+    WITH RECURSIVE known AS (
+        (SELECT channel FROM runtime.outbox ORDER BY channel LIMIT 1)
+        UNION ALL
+        SELECT (SELECT o.channel FROM runtime.outbox o WHERE o.channel > known.channel ORDER BY o.channel LIMIT 1)
+        FROM known WHERE known.channel IS NOT NULL)
+    SELECT channel FROM known WHERE channel IS NOT NULL
+"""
+
 
 class Dispatcher:
     """Sends what is in the outbox of some channels, until it is stopped. Any number may run side by side."""
@@ -77,16 +89,19 @@ class Dispatcher:
         runbook: Callable[[str], str] | None = None,
     ) -> None:
         """`runbook` gives the address of a page of docs/runbooks; default: as the settings of this process say. A
-        dispatcher that the database has not heard of for `lost_seconds` loses its keys to the others.
+        dispatcher that the database has not heard of for `lost_seconds` loses its keys to the others. Channels of a
+        `FAMILY` are served from when a look for them, each `poll_seconds`, finds a row of theirs.
         """
         self._dsn = noticing(dsn)
         self._pool = pool
-        self._deliveries = deliveries
+        self._families = {name.removesuffix(FAMILY): one for name, one in deliveries.items() if name.endswith(FAMILY)}
+        self._deliveries = {name: one for name, one in deliveries.items() if not name.endswith(FAMILY)}
         self._per_channel = per_channel
         self._poll_seconds = poll_seconds
         self._lost_seconds = lost_seconds
-        self._courier = Courier(pool, deliveries, retry=retry, runbook=runbook or get_settings().runbook)
+        self._courier = Courier(pool, self._deliveries, retry=retry, runbook=runbook or get_settings().runbook)
         self._sending: dict[Key, asyncio.Task[None]] = {}
+        self._met_at = -math.inf
         self._wake = asyncio.Event()
         self._notices = 0
         self._stopping = False
@@ -124,6 +139,7 @@ class Dispatcher:
                 if listener.done():
                     await listener
                 self._wake.clear()
+                await self._meet(locks)
                 if not await self._claim(locks):
                     with contextlib.suppress(TimeoutError):
                         await asyncio.wait_for(self._wake.wait(), self._poll_seconds)
@@ -206,6 +222,19 @@ class Dispatcher:
             row = waiting.get(channel)
             metrics.OUTBOX_WAITING.labels(channel).set(row["rows"] if row else 0)
             metrics.OUTBOX_LAG.labels(channel).set(row["lag"] if row else 0)
-        if strangers := sorted(set(waiting) - set(self._deliveries)):
+        unserved = set(waiting) - set(self._deliveries)
+        if strangers := sorted(name for name in unserved if not name.startswith(tuple(self._families))):
             log.warning("rows nobody here sends", action="outbox_strangers", channels=", ".join(strangers))
         return 0
+
+    async def _meet(self, locks: AsyncConnection[DictRow]) -> None:
+        """Serve channels of families from now on, of which rows wait; looked for once in `poll_seconds`."""
+        if not self._families or time.monotonic() < self._met_at + self._poll_seconds:
+            return
+        self._met_at = time.monotonic()
+        found = [str(row["channel"]) for row in await (await locks.execute(_CHANNELS)).fetchall()]
+        for channel in set(found) - set(self._deliveries):
+            for beginning, deliver in self._families.items():
+                if channel.startswith(beginning):
+                    metrics.from_zero(metrics.OUTBOX_DEAD, [channel])
+                    self._deliveries[channel] = deliver

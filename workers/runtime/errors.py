@@ -4,6 +4,7 @@
     ├── BusinessError        an expected case that changes the path → a BPMN error with `code`, never retried
     ├── TransientError       may go away by itself → the job fails, retried with back-off
     │   ├── RateLimited      the other side said when (`retry_after`)
+    │   ├── Postponed        this one alone, until when its sender says; its channel goes on
     │   └── Unreachable      the other side is away as a whole
     │       └── DependencyDown   its circuit breaker is open: waits without using up tries
     └── PermanentError       will not go away → an incident at once; its message says what to do
@@ -40,9 +41,13 @@ class BusinessError(TaskError):
 
     code: ClassVar[str]
 
-    def __init__(self, message: str = "", *, variables: dict[str, object] | None = None) -> None:
+    def __init__(
+        self, message: str = "", *, variables: dict[str, object] | None = None, thrown: str | None = None
+    ) -> None:
         super().__init__(message)
         self.variables: dict[str, object] = variables or {}
+        self.thrown = thrown or self.code
+        """The code that the engine is told: `code`, unless the diagram gives the codes itself."""
 
 
 class TransientError(TaskError):
@@ -51,6 +56,15 @@ class TransientError(TaskError):
 
 class RateLimited(TransientError):
     """The other side asks for a pause; it is tried again after that."""
+
+    def __init__(self, message: str = "", *, retry_after: float) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+        """Seconds."""
+
+
+class Postponed(TransientError):
+    """It did not work this time. The delivery itself says when it is tried again, and gives up by a `PermanentError`."""
 
     def __init__(self, message: str = "", *, retry_after: float) -> None:
         super().__init__(message)

@@ -65,6 +65,11 @@ _CHOICES = """
         WHERE chosen_at < clock_timestamp() - make_interval(days => %(effects_days)s)
           AND NOT EXISTS (SELECT FROM runtime.effects e WHERE e.business_id = c.business_id) LIMIT %(batch)s)
 """
+_ATTEMPTS = """
+    DELETE FROM webhooks.attempts WHERE id IN (
+        SELECT id FROM webhooks.attempts
+        WHERE at < clock_timestamp() - make_interval(days => %(delivered_days)s) ORDER BY at LIMIT %(batch)s)
+"""
 _TABLES = {
     "effects": _EFFECTS,
     "closed_cases": _CLOSED,
@@ -74,6 +79,7 @@ _TABLES = {
     "events_seen": _SEEN,
     "healing_cases": _HEALED,
     "version_choices": _CHOICES,
+    "webhook_attempts": _ATTEMPTS,
 }
 
 

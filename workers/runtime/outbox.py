@@ -39,8 +39,11 @@ class OutboxRow:
 Deliver = Callable[[OutboxRow], Awaitable[None]]
 """Sends one outbox row to where its channel leads; must be safe to repeat for the same `external_id`.
 
-It raises TransientError or RateLimited to be tried again, PermanentError to put the row among the dead letters.
+It raises TransientError, Postponed or RateLimited to be tried again, PermanentError to put the row among the dead letters.
 """
+
+FAMILY = "*"
+"""A channel whose name ends so stands for all whose names begin like it: each rests, and keeps its rows, by itself."""
 
 
 async def put(

@@ -26,7 +26,7 @@ from workers.runtime.expiry import Expiry
 from workers.runtime.feed import Feed
 from workers.runtime.housekeeping import asked_to_stop, ended, regularly
 from workers.runtime.orphans import ElementStates, Orphans
-from workers.runtime.outbox import Deliver
+from workers.runtime.outbox import FAMILY, Deliver
 from workers.runtime.probes import Probes, State
 from workers.runtime.resources import Regular, Resources
 from workers.runtime.task import TaskSpec
@@ -122,7 +122,7 @@ async def serve_outbox(
             channels.update(discovery.wiring(context, root).deliveries(resources))
             regular += discovery.chores(context, resources, root)
         dispatcher = Dispatcher(settings.dsn, books, channels, runbook=settings.runbook)
-        metrics.from_zero(metrics.OUTBOX_DEAD, channels)
+        metrics.from_zero(metrics.OUTBOX_DEAD, [name for name in channels if not name.endswith(FAMILY)])
         orphans = Orphans(resources, view, root)
         metrics.from_zero(metrics.ORPHANS_FAILED, discovery.all_job_types(root))
         expiry = Expiry(pool, settings.retention)

@@ -66,6 +66,8 @@ def _leaves(given: dict[str, object], before: str = "") -> Iterator[str]:
             "workers_prompts",
             "absences_prompts",
             "roles",
+            "rooms",
+            "soap",
             "teams",
         }:
             yield from _leaves(value, f"{before}{name}.")

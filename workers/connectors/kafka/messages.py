@@ -6,7 +6,6 @@ https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/kafka-proto
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any, Protocol
 
 from cloudevents.core.bindings.kafka import KafkaMessage, from_kafka, to_binary, to_structured
@@ -14,6 +13,7 @@ from cloudevents.core.exceptions import CloudEventValidationError
 from cloudevents.core.formats.json import JSONFormat
 from cloudevents.core.v1.event import CloudEvent
 
+from workers.connectors.happenings import case_event
 from workers.gateway.told import Told
 
 MOST_BYTES = 1_000_000
@@ -21,12 +21,8 @@ MOST_BYTES = 1_000_000
 LONGEST_ID = 500
 """Of an event's ``id`` and ``source``, in characters."""
 
-OUR_SOURCE = "/fairlead"
-"""``source`` of the events that we tell."""
 SENDER_PREFIX = "kafka:"
 """Of senders among those of webhooks."""
-TYPE_PREFIX = "fairlead."
-"""Before a timeline's action: ``fairlead.assigned``."""
 
 
 class Unfit(Exception):
@@ -84,21 +80,8 @@ def event_again(told: Told) -> KafkaMessage:
     return to_structured(CloudEvent(attributes, dict(told.data)), JSONFormat())
 
 
-def case_event(external_id: str, case: str, payload: Mapping[str, Any]) -> KafkaMessage:
-    """The record that tells what happened in a case; keyed by the case, so that its events keep their order.
-
-    `payload` is what the database's trigger wrote: ``action``, ``at``, ``actor``, ``why``, ``facts``. The same
-    `external_id` gives the same event id.
+def case_record(external_id: str, case: str, payload: Mapping[str, Any]) -> KafkaMessage:
+    """The record that tells what happened in a case (`workers.connectors.happenings`); keyed by the case, so that its
+    events keep their order.
     """
-    attributes: dict[str, Any] = {
-        "specversion": "1.0",
-        "id": external_id,
-        "source": OUR_SOURCE,
-        "type": TYPE_PREFIX + payload["action"],
-        "subject": case,
-        "time": datetime.fromisoformat(payload["at"]),
-        "datacontenttype": "application/json",
-        "partitionkey": case,
-    }
-    data = {"case": case, **{name: payload[name] for name in ("action", "at", "actor", "why", "facts")}}
-    return to_binary(CloudEvent(attributes, data), JSONFormat())
+    return to_binary(case_event(external_id, case, payload), JSONFormat())

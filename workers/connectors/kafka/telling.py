@@ -14,7 +14,7 @@ from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
 from workers.connectors.kafka.brokers import meaning, producer
-from workers.connectors.kafka.messages import case_event
+from workers.connectors.kafka.messages import case_record
 from workers.runtime.errors import PermanentError
 from workers.runtime.outbox import OutboxRow
 from workers.settings import Kafka
@@ -39,7 +39,7 @@ class Telling:
             PermanentError: they never take this record, or the payload is not ours.
         """
         try:
-            message = case_event(row.external_id, row.business_id, row.payload)
+            message = case_record(row.external_id, row.business_id, row.payload)
         except (KeyError, TypeError, ValueError):
             raise PermanentError("This row holds no event of a case; drop it, or correct its payload.") from None
         try:

@@ -1,0 +1,1 @@
+"""Notices in Slack and Teams; see docs/notices.md."""

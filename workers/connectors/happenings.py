@@ -1,0 +1,37 @@
+"""What happened in a case, as a CloudEvent: the same whether Kafka or a webhook brings it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from cloudevents.core.v1.event import CloudEvent
+
+OUR_SOURCE = "/fairlead"
+"""``source`` of the events that we tell."""
+TYPE_PREFIX = "fairlead."
+"""Before a timeline's action: ``fairlead.assigned``."""
+
+
+def case_event(external_id: str, case: str, payload: Mapping[str, Any]) -> CloudEvent:
+    """The event that tells what happened in a case.
+
+    `payload` is what the database's trigger wrote: ``action``, ``at``, ``actor``, ``why``, ``facts``. The same
+    `external_id` gives the same event id.
+
+    Raises:
+        KeyError, TypeError, ValueError: the payload is none of those.
+    """
+    attributes: dict[str, Any] = {
+        "specversion": "1.0",
+        "id": external_id,
+        "source": OUR_SOURCE,
+        "type": TYPE_PREFIX + payload["action"],
+        "subject": case,
+        "time": datetime.fromisoformat(payload["at"]),
+        "datacontenttype": "application/json",
+        "partitionkey": case,
+    }
+    data = {"case": case, **{name: payload[name] for name in ("action", "at", "actor", "why", "facts")}}
+    return CloudEvent(attributes, data)

@@ -1,0 +1,1 @@
+"""Webhooks that we send, by Standard Webhooks; see docs/webhooks.md."""
