@@ -13,6 +13,7 @@ from fastapi.exceptions import RequestValidationError
 from psycopg import OperationalError
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
+from starlette.routing import Match, Route
 
 MEDIA_TYPE = "application/problem+json"
 PREFIX = "urn:problem-type:fairlead:"
@@ -93,12 +94,9 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def _http(request: Request, error: HTTPException) -> Response:
-        return Refusal(
-            error.status_code,
-            None,
-            _explain(request, error.status_code, error.detail),
-            headers=error.headers,
-        ).response()
+        headers = {"Allow": _allowed(request)} if error.status_code == 405 else error.headers
+        detail = _explain(request, error.status_code, error.detail)
+        return Refusal(error.status_code, None, detail, headers=headers).response()
 
     @app.exception_handler(RequestValidationError)
     async def _invalid(_request: Request, error: RequestValidationError) -> Response:
@@ -120,6 +118,15 @@ def install(app: FastAPI) -> None:
         )
         detail = f"This is a defect in Fairlead. Report it with the number {number}; the log holds more under it."
         return Refusal(500, None, detail, defect=number).response()
+
+
+def _allowed(request: Request) -> str:
+    """All methods of an address; the framework names those of the first route that has it."""
+    found: set[str] = set()
+    for route in request.app.routes:
+        if isinstance(route, Route) and route.matches(request.scope)[0] is not Match.NONE:
+            found |= route.methods or set()
+    return ", ".join(sorted(found))
 
 
 def _explain(request: Request, status: int, detail: str) -> str:
