@@ -47,7 +47,8 @@ def write_rows(file: Path, columns: Sequence[str], rows: Iterable[Sequence[objec
 
 def write_frame(file: Path, frame: DataFrame) -> None:
     """Write a table as CSV, without its index."""
-    frame.rename(columns=harmless).apply(_harmless_column).to_csv(file, index=False)
+    # By RFC 4180; with any other end of line a carriage return in a cell would not be quoted, and begin a row.
+    frame.rename(columns=harmless).apply(_harmless_column).to_csv(file, index=False, lineterminator="\r\n")
 
 
 def _harmless_column(column: Series) -> Series:

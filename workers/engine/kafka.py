@@ -103,4 +103,3 @@ group.initial.rebalance.delay.ms=0
                 [str(jvm.java()), "-Xmx384m", "-XX:+UseSerialGC", jvm.BRIEF, "-cp", self._classpath, *arguments],
                 cwd=self._folder, stdout=said, stderr=said,
             )  # fmt: skip
-

@@ -13,10 +13,11 @@ from fastapi.exceptions import RequestValidationError
 from psycopg import OperationalError
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
-from starlette.routing import Match, Route
+from starlette.routing import Match
 
 MEDIA_TYPE = "application/problem+json"
 PREFIX = "urn:problem-type:fairlead:"
+_METHODS = ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT")
 
 log = structlog.get_logger()
 
@@ -122,11 +123,12 @@ def install(app: FastAPI) -> None:
 
 def _allowed(request: Request) -> str:
     """All methods of an address; the framework names those of the first route that has it."""
-    found: set[str] = set()
-    for route in request.app.routes:
-        if isinstance(route, Route) and route.matches(request.scope)[0] is not Match.NONE:
-            found |= route.methods or set()
-    return ", ".join(sorted(found))
+    asked = {name: request.scope[name] for name in ("type", "path", "root_path", "headers") if name in request.scope}
+    return ", ".join(
+        method
+        for method in _METHODS
+        if any(route.matches({**asked, "method": method})[0] is Match.FULL for route in request.app.routes)
+    )
 
 
 def _explain(request: Request, status: int, detail: str) -> str:

@@ -131,9 +131,7 @@ class Answers:
         await self._answer(
             spec,
             job,
-            lambda: self._client.throw(
-                job.key, code=error.code, message=_shown(str(error)), variables=variables
-            ),
+            lambda: self._client.throw(job.key, code=error.code, message=_shown(str(error)), variables=variables),
         )
         return "business_error"
 

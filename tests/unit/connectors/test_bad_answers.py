@@ -55,9 +55,7 @@ def asks(url: str, *trusted: str) -> dict[str, Ask]:
     """Each connector's log-in, and a request that carries what it gave."""
     there = {"base_url": url, "trusted_hosts": list(trusted)}
     private = HubSpot.model_validate({**there, "access_token": SECRET})
-    app = HubSpot.model_validate(
-        {**there, "refresh_token": f"{SECRET}-r", "client_id": "app", "client_secret": SECRET}
-    )
+    app = HubSpot.model_validate({**there, "refresh_token": f"{SECRET}-r", "client_id": "app", "client_secret": SECRET})
     org = Salesforce.model_validate({**there, "client_id": "app", "client_secret": SECRET})
 
     def asked(settings: HubSpot) -> Ask:
@@ -65,7 +63,11 @@ def asks(url: str, *trusted: str) -> dict[str, Ask]:
         return lambda: client.update("contacts", {"1": {"city": "Vigo"}})
 
     there_too = salesforce.client(org, salesforce_login.Login(org), salesforce_pace.Pace(), seconds=5.0)
-    return {"token": asked(private), "refresh": asked(app), "salesforce": lambda: there_too.query("SELECT Id FROM Lead")}
+    return {
+        "token": asked(private),
+        "refresh": asked(app),
+        "salesforce": lambda: there_too.query("SELECT Id FROM Lead"),
+    }
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])

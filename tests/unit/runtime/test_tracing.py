@@ -258,7 +258,6 @@ async def test_failed_deliveries_are_seen_and_dead_letters_keep_their_trace(pool
     assert SECRET not in told
 
 
-
 LOGGING = """
 import structlog
 from tests.spans import context, recorded

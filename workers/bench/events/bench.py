@@ -210,7 +210,10 @@ async def _served(settings: Settings, plan: Plan) -> AsyncIterator[dict[str, int
     ports = settings.ports
     with running(settings, *commands) as processes:
         await answering(
-            [f"http://127.0.0.1:{port}/readyz" for port in (ports.gateway, ports.dispatcher_metrics, ports.events_metrics)]
+            [
+                f"http://127.0.0.1:{port}/readyz"
+                for port in (ports.gateway, ports.dispatcher_metrics, ports.events_metrics)
+            ]
         )
         yield {name: process.pid for name, process in zip(names, processes, strict=True)}
 

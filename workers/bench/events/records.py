@@ -16,7 +16,9 @@ MOST = 10_000
 STEP_SECONDS = 1.0
 
 
-async def started(records: ExportedRecords, lead_ids: Collection[str], since: float, seconds: float) -> dict[str, float]:
+async def started(
+    records: ExportedRecords, lead_ids: Collection[str], since: float, seconds: float
+) -> dict[str, float]:
     """Lead id → when the process of the lead was activated, in seconds since 1970, of processes that began after `since`.
 
     Waits `seconds` at most until all of them are there: the exporter writes in batches, and OpenSearch shows them later.

@@ -22,7 +22,10 @@ def as_json(report: Report, machine: Mapping[str, object], versions: Mapping[str
         "versions": dict(versions),
         "plan": asdict(report.plan),
         "runs": [asdict(run) | {"cpu_seconds_per_event": run.cpu_per_event} for run in report.runs],
-        "target": {"what": f"event → process start p99 < {TARGET_P99_SECONDS} s at {TARGET_RATE:g}/s", "met": report.met()},
+        "target": {
+            "what": f"event → process start p99 < {TARGET_P99_SECONDS} s at {TARGET_RATE:g}/s",
+            "met": report.met(),
+        },
     }
 
 
