@@ -60,7 +60,7 @@ def test_the_report_is_a_table_and_plain_json() -> None:
     out = io.StringIO()
     show(report, {"cpus": 2}, Console(file=out, width=150))
     assert "Fairlead, by Kafka, warm-up" in out.getvalue()
-    assert "50 of 50" in out.getvalue()
+    assert "50/50" in out.getvalue()
     assert "at 50/s: met" in out.getvalue()
 
 

@@ -8,7 +8,7 @@ import time
 from collections.abc import Collection
 from typing import Any
 
-from workers.control_room.exported import ExportedRecords
+from workers.control_room.exported import ExportedRecords, RecordsUnavailable
 
 PROCESS = "lead_routing"
 MOST = 10_000
@@ -29,7 +29,12 @@ async def started(
     deadline = time.monotonic() + seconds
     wanted = set(lead_ids)
     while True:
-        found = await _started(records, since)
+        found: dict[str, float] = {}
+        try:
+            found = await _started(records, since)
+        except RecordsUnavailable:  # an index that was only just made has no shard yet
+            if time.monotonic() > deadline:
+                raise
         if wanted <= found.keys() or time.monotonic() > deadline:
             return {lead_id: at for lead_id, at in found.items() if lead_id in wanted}
         await asyncio.sleep(STEP_SECONDS)

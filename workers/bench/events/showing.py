@@ -40,7 +40,7 @@ def show(report: Report, machine: Mapping[str, object], console: Console) -> Non
         "p95 ms",
         "p99 ms",
         "longest",
-        "to database p99",
+        "to DB p99",
         "to engine p99",
         "cpu ms",
         "others",
@@ -50,7 +50,7 @@ def show(report: Report, machine: Mapping[str, object], console: Console) -> Non
         table.add_row(*_cells(run))
     console.print(table)
     console.print(
-        "to database, to engine: the two legs of ours; cpu ms: processor time of all programs for an event; others: cores "
+        "to DB, to engine: the two legs of ours; cpu ms: processor time of all programs for an event; others: cores "
         "that something else kept busy.",
         style="dim",
     )
@@ -65,7 +65,7 @@ def _cells(run: Run) -> list[str]:
     return [
         run.side if run.purpose == FIXED else f"{run.side}, {run.purpose}",
         f"{run.rate:g}",
-        f"{run.started} of {run.sent}",
+        f"{run.started}/{run.sent}",
         *(NONE if value is None else f"{1000 * value:.0f}" for value in times),
         _tail(run.to_database),
         _tail(run.to_engine),
