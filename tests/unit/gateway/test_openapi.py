@@ -160,7 +160,7 @@ class Signing(AuthBase):
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         parts, body = urlsplit(str(request.url)), request.body or b""
-        content = body.encode() if isinstance(body, str) else body
+        content = body if isinstance(body, bytes) else str(body).encode()
         if parts.path.endswith("/hubspot"):
             at = str(int(time.time() * 1000))
             uri = PUBLIC + parts.path + (f"?{parts.query}" if parts.query else "")
