@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -13,11 +13,9 @@ from fastapi.exceptions import RequestValidationError
 from psycopg import OperationalError
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
-from starlette.routing import Match
 
 MEDIA_TYPE = "application/problem+json"
 PREFIX = "urn:problem-type:fairlead:"
-_METHODS = ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT")
 
 log = structlog.get_logger()
 
@@ -86,8 +84,8 @@ def busy(kind: str, detail: str, *, status: int, retry_after: float) -> Refusal:
     return Refusal(status, kind, detail, headers={"Retry-After": str(max(1, -int(-retry_after // 1)))})
 
 
-def install(app: FastAPI) -> None:
-    """Make the app answer every error, the framework's own too, with a problem detail."""
+def install(app: FastAPI, routes: Collection[str]) -> None:
+    """Make the app answer every error, the framework's own too, with a problem detail; `routes` are its own, as ``GET /x``."""
 
     @app.exception_handler(Refusal)
     async def _refused(_request: Request, error: Refusal) -> Response:
@@ -95,7 +93,7 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def _http(request: Request, error: HTTPException) -> Response:
-        headers = {"Allow": _allowed(request)} if error.status_code == 405 else error.headers
+        headers = _allowed(request, routes) if error.status_code == 405 else error.headers
         detail = _explain(request, error.status_code, error.detail)
         return Refusal(error.status_code, None, detail, headers=headers).response()
 
@@ -121,14 +119,14 @@ def install(app: FastAPI) -> None:
         return Refusal(500, None, detail, defect=number).response()
 
 
-def _allowed(request: Request) -> str:
-    """All methods of an address; the framework names those of the first route that has it."""
-    asked = {name: request.scope[name] for name in ("type", "path", "root_path", "headers") if name in request.scope}
-    return ", ".join(
-        method
-        for method in _METHODS
-        if any(route.matches({**asked, "method": method})[0] is Match.FULL for route in request.app.routes)
-    )
+def _allowed(request: Request, routes: Collection[str]) -> dict[str, str]:
+    """All methods of the address that was found; the framework names those of its first route alone."""
+    path = getattr(request.scope.get("route"), "path", None)
+    return {
+        "Allow": ", ".join(
+            sorted(method for method, _, other in (one.partition(" ") for one in routes) if other == path)
+        )
+    }
 
 
 def _explain(request: Request, status: int, detail: str) -> str:
