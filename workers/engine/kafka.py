@@ -7,6 +7,7 @@ import subprocess
 import time
 import uuid
 from base64 import urlsafe_b64encode
+from itertools import count
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -58,7 +59,9 @@ transaction.state.log.replication.factor=1
 transaction.state.log.min.isr=1
 group.initial.rebalance.delay.ms=0
 """)
-        cluster = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+        # As Kafka's own: one that begins with a dash would be taken for an option.
+        drawn = (urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=") for _ in count())
+        cluster = next(one for one in drawn if not one.startswith("-"))
         self._run(
             "kafka.tools.StorageTool", "format", "--cluster-id", cluster, "--config", str(self._properties)
         ).wait()
