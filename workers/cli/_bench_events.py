@@ -12,7 +12,7 @@ def events(
     rate: Annotated[float, typer.Option(min=0.1, max=300, help="Events a second, sent at fixed times.")] = 50.0,
     seconds: Annotated[float, typer.Option(min=1, max=30, help="Length of a run.")] = 20.0,
     rounds: Annotated[int, typer.Option(min=1, help="Runs of each side, in turns.")] = 2,
-    warm_ups: Annotated[int, typer.Option(min=1, help="At most so many, until Java has compiled what is hot.")] = 4,
+    warm_ups: Annotated[int, typer.Option(min=1, help="At most so many, until Java has compiled what is hot.")] = 3,
     no_alternatives: Annotated[bool, typer.Option("--no-alternatives", help="Leave the plain ways out.")] = False,
     poll_seconds: Annotated[float, typer.Option(min=0.5, max=60, help="Between looks of the one that polls.")] = 30.0,
     out: Annotated[Path | None, typer.Option(help="Write the whole report there as JSON.")] = None,

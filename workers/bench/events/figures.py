@@ -28,7 +28,7 @@ class Plan:
     seconds: float = 20.0
     """Of a run."""
     rounds: int = 2
-    warm_ups: int = 4
+    warm_ups: int = 3
     """At most so many."""
     alternatives: bool = True
     poll_seconds: float = 30.0

@@ -34,14 +34,13 @@ def show(report: Report, machine: Mapping[str, object], console: Console) -> Non
     table = Table(title="Event → process start", title_justify="left")
     for name in (
         "side",
-        "events/s",
+        "rate",
         "started",
         "p50 ms",
         "p95 ms",
         "p99 ms",
-        "longest",
-        "to DB p99",
-        "to engine p99",
+        "DB p99",
+        "engine p99",
         "cpu ms",
         "others",
     ):
@@ -50,7 +49,7 @@ def show(report: Report, machine: Mapping[str, object], console: Console) -> Non
         table.add_row(*_cells(run))
     console.print(table)
     console.print(
-        "to DB, to engine: the two legs of ours; cpu ms: processor time of all programs for an event; others: cores "
+        "DB, engine: the two legs of ours, to the database and from there to the engine; cpu ms: processor time of all programs for an event; others: cores "
         "that something else kept busy.",
         style="dim",
     )
@@ -61,7 +60,7 @@ def show(report: Report, machine: Mapping[str, object], console: Console) -> Non
 
 def _cells(run: Run) -> list[str]:
     latency = run.latency
-    times = (latency.p50, latency.p95, latency.p99, latency.longest) if latency else (None,) * 4
+    times = (latency.p50, latency.p95, latency.p99) if latency else (None,) * 3
     return [
         run.side if run.purpose == FIXED else f"{run.side}, {run.purpose}",
         f"{run.rate:g}",
