@@ -9,14 +9,16 @@ from collections.abc import Iterator
 from typing import Any
 
 import uvicorn
-from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 
 @contextlib.contextmanager
-def listening(app: FastAPI, **options: Any) -> Iterator[str]:
-    """The address where the app answers; `options` are uvicorn's."""
+def listening(app: ASGIApp, **options: Any) -> Iterator[str]:
+    """The address where the app answers; `options` are uvicorn's, `lifespan` among them."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        config = uvicorn.Config(app, log_config=None, lifespan="off", timeout_graceful_shutdown=1, **options)
+        config = uvicorn.Config(
+            app, **{"log_config": None, "lifespan": "off", "timeout_graceful_shutdown": 1, **options}
+        )
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
         thread.start()

@@ -24,15 +24,16 @@ class StackFailed(Exception):
 
 
 @contextlib.contextmanager
-def own_stack(*, engine_only: bool = False) -> Iterator[Settings]:
+def own_stack(*, engine_only: bool = False, **more: str) -> Iterator[Settings]:
     """Start a stack, give its settings, take it down and remove its folder.
 
     With `engine_only` none of our processes runs in it and there is no sample organisation; the database has its tables.
+    `more` are environment variables.
 
     Raises:
         StackFailed: it did not start.
     """
-    with own_place("fairlead-bench-") as settings:
+    with own_place("fairlead-bench-", **more) as settings:
         _fairlead("up", "--detach", "--engine-only" if engine_only else "--no-sample")
         try:
             _fairlead(*(("db", "upgrade") if engine_only else ("sample", "load")))

@@ -91,7 +91,15 @@ async def ready(settings: Settings, names: Iterable[str] = OURS) -> None:
     Raises:
         NotServed: not within three minutes.
     """
-    urls = [f"http://127.0.0.1:{getattr(settings.ports, f'{name}_metrics')}/readyz" for name in names]
+    await answering([f"http://127.0.0.1:{getattr(settings.ports, f'{name}_metrics')}/readyz" for name in names])
+
+
+async def answering(urls: Sequence[str]) -> None:
+    """Wait until programs say at these addresses that they are ready.
+
+    Raises:
+        NotServed: not within three minutes.
+    """
     deadline = time.monotonic() + READY_SECONDS
     async with httpx.AsyncClient(timeout=2, trust_env=False) as http:
         while True:
@@ -99,7 +107,7 @@ async def ready(settings: Settings, names: Iterable[str] = OURS) -> None:
             if not late:
                 return
             if time.monotonic() > deadline:
-                raise NotServed(f"The workers are not ready: {', '.join(late)}. `fairlead status` says more.")
+                raise NotServed(f"Not ready: {', '.join(late)}. `fairlead status` says more.")
             await asyncio.sleep(0.25)
 
 

@@ -17,7 +17,10 @@ CONNECT_SECONDS = 10.0
 
 
 class Link:
-    """Listens on a loopback port of its own and passes bytes to one server, as its condition says."""
+    """Listens on a loopback port of its own and passes bytes to one server, as its condition says.
+
+    A `host` that begins with ``/`` is the file of a socket; then there is no port.
+    """
 
     def __init__(self, name: str, host: str, port: int) -> None:
         self.name = name
@@ -73,7 +76,7 @@ class Link:
                 return
             await self._passing.wait()
             async with asyncio.timeout(CONNECT_SECONDS):
-                to_reader, to_writer = await asyncio.open_connection(*self._to)
+                to_reader, to_writer = await self._connected()
             self._open.add(to_writer)
             try:
                 await self._both(reader, writer, to_reader, to_writer)
@@ -86,6 +89,12 @@ class Link:
             self._open.discard(writer)
             self._tasks.discard(task)
             writer.close()
+
+    async def _connected(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        host, port = self._to
+        return await (
+            asyncio.open_unix_connection(host) if host.startswith("/") else asyncio.open_connection(host, port)
+        )
 
     async def _both(
         self,

@@ -15,6 +15,7 @@ import typer
 
 from workers.cli._support import database, plainly, print_table
 from workers.cli._versions import LATEST, Shelf, print_problems
+from workers.spreadsheets import write_frame
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -182,7 +183,7 @@ def print_findings(forecast: Forecast, *, rows: int, segments: Sequence[str] | N
     if segments:
         found = found[found["series"].isin(segments)]
     if csv is not None:
-        found.to_csv(csv, index=False)
+        write_frame(csv, found)
         typer.echo(f"Written to {csv}.", err=True)
     if found.empty:
         typer.echo(f"{forecast.version}: nothing was found.")
@@ -226,7 +227,7 @@ def export(
     from workers.forecast_review.forecasting.errors import PlanError
 
     if csv is not None:
-        forecast.points.to_csv(csv, index=False)
+        write_frame(csv, forecast.points)
     if parquet is not None:
         forecast.points.to_parquet(parquet, index=False)
     if chart is not None:

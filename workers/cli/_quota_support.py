@@ -11,6 +11,7 @@ import typer
 
 from workers.cli._support import plainly, print_table
 from workers.cli._versions import Shelf
+from workers.spreadsheets import write_frame
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -158,5 +159,5 @@ def export(plan: QuotaPlan, csv: Path | None) -> None:
             text(int(cents)).replace(",", "") if there else ""
             for cents, there in zip(frame[column], known, strict=True)
         ]
-    frame.to_csv(csv, index=False)
+    write_frame(csv, frame)
     typer.echo(f"Written to {csv}.", err=True)

@@ -14,6 +14,7 @@ import typer
 
 from workers.cli._support import database, plainly, print_table
 from workers.cli._versions import LATEST, Shelf
+from workers.spreadsheets import write_frame
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -199,7 +200,7 @@ def show(plan: Plan, *, rows: int, rep: Sequence[str] | None) -> None:
 def export(plan: Plan, *, csv: Path | None, chart: Path | None, others: Sequence[Plan] = ()) -> None:
     """Write the files that were asked for."""
     if csv is not None:
-        plan.accounts.to_csv(csv, index=False)
+        write_frame(csv, plan.accounts)
     if chart is not None:
         from workers.territory_alignment.solving import charts
 

@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from workers.cli import _bench_healing, _bench_planning, _bench_prediction, _bench_viewers, _bench_what_if
+from workers.cli import (
+    _bench_events,
+    _bench_healing,
+    _bench_planning,
+    _bench_prediction,
+    _bench_viewers,
+    _bench_what_if,
+)
 from workers.cli._support import versions
 
 if TYPE_CHECKING:
@@ -31,6 +38,7 @@ app.command()(_bench_what_if.what_if)
 app.command()(_bench_prediction.prediction)
 app.command()(_bench_healing.healing)
 app.command()(_bench_viewers.viewers)
+app.command()(_bench_events.events)
 
 
 @app.command("lead-routing")

@@ -11,6 +11,7 @@ import typer
 from workers.cli import _quota_review
 from workers.cli import _quota_support as support
 from workers.cli._versions import print_problems
+from workers.spreadsheets import write_frame
 
 app = typer.Typer(no_args_is_help=True, help="Plan quotas, explain, compare and change them, and have them approved.")
 app.command()(_quota_review.load)
@@ -122,7 +123,7 @@ def compare(
     with support.plain_errors():
         found = support.show_comparison(support.find(older), support.find(newer), rows)
         if csv is not None:
-            found.to_csv(csv, index=False)
+            write_frame(csv, found)
             typer.echo(f"Written to {csv}.", err=True)
 
 

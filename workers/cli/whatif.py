@@ -53,14 +53,10 @@ def whatif(
 
 
 def _write(found: WhatIf, out: Path) -> None:
-    import csv
-
+    from workers.spreadsheets import write_rows
     from workers.what_if.showing import COLUMNS, case_row
 
-    with out.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(COLUMNS)
-        writer.writerows(case_row(case) for case in found.cases)
+    write_rows(out, COLUMNS, (case_row(case) for case in found.cases))
 
 
 def _print(found: WhatIf) -> None:

@@ -25,6 +25,13 @@ NAME = re.compile(r"[A-Za-z0-9_.-]{1,100}")
 """What may be shown of an answer: codes, and names of fields and rights. Never its own words: they repeat the values."""
 
 
+REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
+"""Of U+0000, and of half of a surrogate pair: PostgreSQL and gRPC take neither."""
+_NO_CHARACTER = re.compile("[\x00\ud800-\udfff]")
+_UNSTORABLE = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])|\x00|\xed[\xa0-\xbf]")
+"""How they come in JSON; whole pairs are found too, and stay."""
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """An answer over HTTP."""
@@ -71,11 +78,22 @@ class SystemConflict(TransientError):
 
 
 def parsed(content: bytes) -> object:
-    """The JSON of an answer; None: it is none."""
+    """The JSON of an answer; None: it is none. Characters that no database can hold are replaced by `REPLACEMENT`."""
     try:
         found: object = json.loads(content)
+        return _storable(found) if _UNSTORABLE.search(content) else found
     except (ValueError, RecursionError):
         return None
+
+
+def _storable(found: object) -> object:
+    match found:
+        case str():
+            return _NO_CHARACTER.sub(REPLACEMENT, found)
+        case list():
+            return [_storable(one) for one in found]
+        case dict():
+            return {_storable(name): _storable(value) for name, value in found.items()}
     return found
 
 

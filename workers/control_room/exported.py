@@ -110,6 +110,11 @@ class ExportedRecords:
         hits = answer["hits"]["hits"]
         return int(hits[0]["_source"]["sequence"]) if hits else None
 
+    async def search(self, index: str, query: Mapping[str, Any], fields: Sequence[str], most: int) -> list[Record]:
+        """Up to `most` records of an index for which a query holds, in no order. Raises `RecordsUnavailable`."""
+        (answer,) = await self._ask([(index, {"size": most, "_source": list(fields), "query": query})])
+        return [one["_source"] for one in answer["hits"]["hits"]]
+
     async def _ask(self, searches: Sequence[tuple[str, Mapping[str, Any]]]) -> list[dict[str, Any]]:
         if not searches:
             return []

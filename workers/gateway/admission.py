@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 
 from fastapi import Request, Response
@@ -12,10 +13,16 @@ from workers.gateway.access import Access, Client
 from workers.gateway.access_rules import RULES
 from workers.gateway.control_pages import shown
 from workers.gateway.parts import Parts, TheParts
-from workers.gateway.problems import Refusal
+from workers.gateway.problems import Fault, Refusal
 
 PAGES = "/control"
 """Below it a browser's session counts; the API takes bearer tokens only, which no foreign web page can make a browser send."""
+
+
+API = "/v1/"
+REPEATED = frozenset({"segment"})
+"""Parameters that may come several times. Of any other it would be a guess which of them counts, here and in whatever
+stands before us."""
 
 
 class Closed(Exception):
@@ -28,9 +35,12 @@ async def admit(request: Request, parts: TheParts) -> None:
     Raises:
         SignInFirst: a browser asks for a page without a session.
         Closed: it asks for one that is not for them.
-        Refusal: 401, no or a wrong token; 403, not for the roles or teams that they have; 421 and 429 as `Guard.client`.
+        Refusal: 401, no or a wrong token; 403, not for the roles or teams that they have; 421 and 429 as `Guard.client`;
+            422, a parameter comes twice.
     """
     path = request.scope["route"].path
+    if path.startswith(API):
+        _each_once(request)
     rule = RULES.get(f"{request.method} {path}")
     if rule is None:
         raise Refusal(403, "not-your-role", "Nobody may do this: workers/gateway/access_rules.py has no line for it.")
@@ -47,6 +57,13 @@ async def admit(request: Request, parts: TheParts) -> None:
         if path.startswith(PAGES) and "text/html" in request.headers.get("accept", ""):
             raise Closed(refusal.problem.detail) from None
         raise
+
+
+def _each_once(request: Request) -> None:
+    times = Counter(name for name, _ in request.query_params.multi_items() if name not in REPEATED)
+    if twice := [name for name, number in times.items() if number > 1]:
+        faults = [Fault(pointer=f"query {name}"[:100], detail="comes more than once") for name in twice]
+        raise Refusal(422, "invalid-request", "A parameter comes once; see errors.", errors=faults)
 
 
 async def to_closed(_request: Request, error: Exception) -> Response:

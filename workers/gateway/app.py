@@ -37,6 +37,7 @@ from workers.gateway import (
     routes_webhooks,
     routes_what_if,
 )
+from workers.gateway.access_rules import RULES
 from workers.gateway.admission import Closed, admit, to_closed
 from workers.gateway.backlog import EngineQueue
 from workers.gateway.contracts import LeadIn, Outcome, Withdrawal
@@ -135,7 +136,7 @@ def create_app(settings: Settings, pool: Pool, board: TaskBoard, desk: OpenDesk 
         exporting=asyncio.Semaphore(routes_control_paths.LOGS),
         people=people,
     )
-    problems.install(app)
+    problems.install(app, RULES)
     app.add_exception_handler(SignInFirst, to_sign_in)
     app.add_exception_handler(Closed, to_closed)
     for module in ROUTES:

@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 import math
-from datetime import datetime
+import re
+from datetime import date, datetime
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidator, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    ValidationError,
+)
 
 from workers.gateway.problems import Fault
 
 MAX_ATTRIBUTES = 100
 _LARGEST_INTEGER = 2**63 - 1
+_WRITTEN_OUT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_YEARS = range(1900, 2200)
 
 
 def _storable(text: str) -> str:
@@ -53,6 +64,30 @@ def _flat(value: object) -> object:
     raise ValueError("must be text, a number, true, false or null; attributes are flat")
 
 
+def _written_out(value: object) -> object:
+    """Else pydantic takes a number, also one that is written as text, for seconds since 1970."""
+    if not isinstance(value, date) and not (isinstance(value, str) and _WRITTEN_OUT.match(value)):
+        raise ValueError("must be written out, for instance 2026-03-01 or 2026-03-01T09:30:00+01:00")
+    return value
+
+
+def _thinkable(day: date) -> date:
+    """At the ends of the calendar another offset from UTC is a year that neither Python nor PostgreSQL has."""
+    if day.year not in _YEARS:
+        raise ValueError(f"must lie in the years {_YEARS.start} to {_YEARS.stop - 1}")
+    return day
+
+
+def _aware(moment: datetime) -> datetime:
+    if moment.tzinfo is None:
+        raise ValueError("needs an offset from UTC, for instance 2026-03-01T09:30:00+01:00")
+    return moment
+
+
+Day = Annotated[date, BeforeValidator(_written_out), AfterValidator(_thinkable)]
+Moment = Annotated[datetime, BeforeValidator(_written_out), AfterValidator(_thinkable)]
+"""A time, with or without an offset from UTC."""
+AwareMoment = Annotated[Moment, AfterValidator(_aware)]
 Identity = Annotated[str, Field(strict=True, max_length=200), _storable_text, AfterValidator(_identity)]
 _Key = Annotated[str, Field(strict=True, min_length=1, max_length=100), _storable_text]
 _Value = Annotated[
@@ -103,13 +138,9 @@ class Outcome(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     converted: Annotated[bool, Field(strict=True)]
-    at: datetime | None = Field(default=None, description="When it was known; default: now. With an offset from UTC.")
-
-    @model_validator(mode="after")
-    def _with_offset(self) -> Outcome:
-        if self.at is not None and self.at.tzinfo is None:
-            raise ValueError("at needs an offset from UTC, for instance 2026-03-01T09:30:00+01:00")
-        return self
+    at: AwareMoment | None = Field(
+        default=None, description="When it was known; default: now. With an offset from UTC."
+    )
 
 
 def faults(error: ValidationError) -> list[Fault]:

@@ -5,18 +5,12 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
-from workers.gateway.contracts import Text200, Text500
+from workers.gateway.contracts import AwareMoment, Text200, Text500
 
 Channel = Literal["call", "mail", "meeting", "visit"]
 FollowUpState = Literal["open", "done", "late", "dropped", "missed", "cancelled"]
-
-
-def _aware(moment: datetime) -> datetime:
-    if moment.tzinfo is None:
-        raise ValueError("needs an offset from UTC, for instance 2026-03-01T09:30:00+01:00")
-    return moment
 
 
 _Name = Annotated[Text200, Field(min_length=1)]
@@ -32,7 +26,7 @@ class FollowUpIn(BaseModel):
     rep_id: _Name = Field(description="Who promised it.")
     contact: _Name = Field(description="Whom: a person or a company.")
     channel: Channel = "call"
-    promised_for: Annotated[datetime, AfterValidator(_aware)] = Field(description="By when; with an offset from UTC.")
+    promised_for: AwareMoment = Field(description="By when; with an offset from UTC.")
     note: Text500 = ""
 
 

@@ -14,11 +14,12 @@ from workers.gateway.contracts import Text200, Text500
 MAX_SALES = 10_000
 """Figures in a batch."""
 
-_MONTH = re.compile(r"(\d{4})-(0[1-9]|1[0-2])")
+MONTH = r"^[12][0-9]{3}-(0[1-9]|1[0-2])$"
+"""As ``2026-01``."""
 
 
 def _month(text: str) -> str:
-    if not _MONTH.fullmatch(text):
+    if not re.fullmatch(MONTH, text):
         raise ValueError("must be a month such as 2026-01")
     return text
 
@@ -38,7 +39,9 @@ class SaleIn(BaseModel):
     segment: Annotated[Text200, AfterValidator(_path)] = Field(
         description="Its path, `/` between the levels, for instance `north/shop 1`."
     )
-    month: Annotated[str, Field(strict=True), AfterValidator(_month)] = Field(description="As `2026-01`.")
+    month: Annotated[str, Field(strict=True), AfterValidator(_month)] = Field(
+        description="As `2026-01`.", json_schema_extra={"pattern": MONTH}
+    )
     value: Annotated[float, Field(strict=True, ge=-1e15, le=1e15, allow_inf_nan=False)] = Field(
         description="In the organisation's unit."
     )

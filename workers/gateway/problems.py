@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -84,8 +84,8 @@ def busy(kind: str, detail: str, *, status: int, retry_after: float) -> Refusal:
     return Refusal(status, kind, detail, headers={"Retry-After": str(max(1, -int(-retry_after // 1)))})
 
 
-def install(app: FastAPI) -> None:
-    """Make the app answer every error, the framework's own too, with a problem detail."""
+def install(app: FastAPI, routes: Collection[str]) -> None:
+    """Make the app answer every error, the framework's own too, with a problem detail; `routes` are its own, as ``GET /x``."""
 
     @app.exception_handler(Refusal)
     async def _refused(_request: Request, error: Refusal) -> Response:
@@ -93,12 +93,9 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def _http(request: Request, error: HTTPException) -> Response:
-        return Refusal(
-            error.status_code,
-            None,
-            _explain(request, error.status_code, error.detail),
-            headers=error.headers,
-        ).response()
+        headers = _allowed(request, routes) if error.status_code == 405 else error.headers
+        detail = _explain(request, error.status_code, error.detail)
+        return Refusal(error.status_code, None, detail, headers=headers).response()
 
     @app.exception_handler(RequestValidationError)
     async def _invalid(_request: Request, error: RequestValidationError) -> Response:
@@ -120,6 +117,16 @@ def install(app: FastAPI) -> None:
         )
         detail = f"This is a defect in Fairlead. Report it with the number {number}; the log holds more under it."
         return Refusal(500, None, detail, defect=number).response()
+
+
+def _allowed(request: Request, routes: Collection[str]) -> dict[str, str]:
+    """All methods of the address that was found; the framework names those of its first route alone."""
+    path = getattr(request.scope.get("route"), "path", None)
+    return {
+        "Allow": ", ".join(
+            sorted(method for method, _, other in (one.partition(" ") for one in routes) if other == path)
+        )
+    }
 
 
 def _explain(request: Request, status: int, detail: str) -> str:

@@ -29,7 +29,11 @@ class AdjustmentIn(BaseModel):
         description="Reps and units whose quotas may move; all others keep theirs."
     )
     change_percent: float = Field(
-        ge=-1000, le=1000, description="By how much their forecast or territory moved; a table decides by it."
+        strict=True,
+        ge=-1000,
+        le=1000,
+        allow_inf_nan=False,
+        description="By how much their forecast or territory moved; a table decides by it.",
     )
 
 

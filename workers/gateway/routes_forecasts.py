@@ -29,7 +29,7 @@ from workers.gateway.forecast_answers import (
     SaleRefused,
     SalesTaken,
 )
-from workers.gateway.forecast_contracts import MAX_SALES, ForecastWithdrawal, ReviewIn, SaleIn
+from workers.gateway.forecast_contracts import MAX_SALES, MONTH, ForecastWithdrawal, ReviewIn, SaleIn
 from workers.gateway.parts import Parts, TheClient, TheParts, fitted, read_json, read_model
 from workers.gateway.problems import Fault, Refusal, invalid
 from workers.gateway.routes_leads import PROBLEMS, body_of
@@ -122,7 +122,9 @@ async def get_forecast(
     version: Version,
     parts: TheParts,
     client: TheClient,
-    segment: Annotated[list[str] | None, Query(description="Only these; may be repeated.", max_length=100)] = None,
+    segment: Annotated[
+        list[Text], Query(default_factory=list, description="Only these; may be repeated.", max_length=100)
+    ],
     level: Annotated[Text | None, Query(description="Only segments of this level, or `total`.")] = None,
     limit: Annotated[int, Query(ge=1, le=2_000)] = 200,
     cursor: Annotated[int, Query(ge=0, le=10**6, description="From `next_cursor`.")] = 0,
@@ -130,7 +132,7 @@ async def get_forecast(
     """Facts, card, release, targets, and for each segment what the models say, what was published, and intervals."""
     async with _read(parts) as connection:
         return await reading.read_forecast(
-            connection, version, _picture(parts), segments=segment, level=level, limit=limit, cursor=cursor,
+            connection, version, _picture(parts), segments=segment or None, level=level, limit=limit, cursor=cursor,
             teams=client.teams,
         )  # fmt: skip
 
@@ -140,7 +142,7 @@ async def get_accuracy(
     version: Version,
     parts: TheParts,
     client: TheClient,
-    until: Annotated[str | None, Query(pattern=r"^\d{4}-\d{2}$", description="As it was after this month.")] = None,
+    until: Annotated[str | None, Query(pattern=MONTH, description="As it was after this month.")] = None,
 ) -> AccuracyView:
     """WAPE, MASE, bias, coverage and forecast value added by step, by model and by person; means of the segments."""
     async with _read(parts) as connection:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from workers.gateway import commands, idempotency, intake, timeline
 from workers.gateway.answers import Accepted, BatchAnswer, LeadPage, LeadView, Noted, Refused, State
-from workers.gateway.contracts import LeadIn, Outcome, Withdrawal, faults
+from workers.gateway.contracts import LeadIn, Moment, Outcome, Withdrawal, faults
 from workers.gateway.human_tasks import tasks_of
 from workers.gateway.parts import LeadId, Parts, TheClient, TheParts, no_such_lead, read_json, read_model
 from workers.gateway.problems import MEDIA_TYPE, Problem, Refusal, invalid
@@ -117,7 +117,7 @@ async def list_leads(
     client: TheClient,
     state: State | None = None,
     owner: Annotated[str | None, Query(pattern=r"^[^\x00]{1,200}$", description="A rep's id.")] = None,
-    since: Annotated[datetime | None, Query(description="Received at or after; UTC unless it says otherwise.")] = None,
+    since: Annotated[Moment | None, Query(description="Received at or after; UTC unless it says otherwise.")] = None,
     limit: Annotated[int, Query(ge=1, le=500)] = 50,
     cursor: Annotated[str | None, Query(max_length=500, description="From `next_cursor`.")] = None,
 ) -> LeadPage:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import date
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from workers.gateway.contracts import Text200, Text500
+from workers.gateway.contracts import Day, Text200, Text500
 from workers.territory_alignment.domain.organisation import Reason
 
 Rep = Annotated[Text200, Field(pattern=r"^[^\s,]+$")]
@@ -25,7 +24,7 @@ class AlignmentIn(BaseModel):
     )
     leaving: list[Rep] = Field(default=[], max_length=100, description="Reps who leave, by id.")
     joining: list[Rep] = Field(default=[], max_length=100, description="Reps who join, by id; they are loaded.")
-    effective_from: date | None = Field(default=None, description="A day; null: at once.")
+    effective_from: Day | None = Field(default=None, description="A day; null: at once.")
 
 
 class TerritoryWithdrawal(BaseModel):

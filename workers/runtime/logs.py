@@ -73,6 +73,11 @@ def configure(settings: Settings) -> None:
     logging.basicConfig(level=max(level, logging.WARNING), handlers=[handler], force=True)
 
 
+def without_secrets(text: str) -> str:
+    """A message for people (an incident, a dead letter) without the secrets of this process's settings."""
+    return _mask.known(text)
+
+
 class _Spare:
     """A file whose failing fails nobody: with a full disk, lines are lost, not jobs."""
 

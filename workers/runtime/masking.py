@@ -34,12 +34,18 @@ class Mask:
         self._known = sorted((one for one in spelled if len(one) >= SHORTEST), key=len, reverse=True)
 
     def __call__(self, text: str) -> str:
-        """The text without secrets."""
+        """The text without secrets, and without what looks like one."""
+        text = _PAIR.sub(rf"\1{MASK}", self.known(text))
+        return _AUTHORIZATION.sub(rf"\1 {MASK}", text)
+
+    def known(self, text: str) -> str:
+        """The text without the secrets that the settings hold, and without passwords inside of addresses.
+
+        For messages that people read: a word that only looks like a secret stays.
+        """
         for secret in self._known:
             text = text.replace(secret, MASK)
-        text = _URL_PASSWORD.sub(rf"\1{MASK}@", text)
-        text = _PAIR.sub(rf"\1{MASK}", text)
-        return _AUTHORIZATION.sub(rf"\1 {MASK}", text)
+        return _URL_PASSWORD.sub(rf"\1{MASK}@", text)
 
 
 def secrets_of(settings: Settings) -> Iterator[str]:

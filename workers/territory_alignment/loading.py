@@ -13,6 +13,7 @@ from psycopg.rows import DictRow
 from psycopg.types.json import Jsonb
 
 from workers.office.calendar import CalendarError, office_calendar
+from workers.spreadsheets import meant
 from workers.territory_alignment.adapters.organisations import COLUMNS, Row, organisations, put_organisation, put_rows
 from workers.territory_alignment.domain.organisation import Organisation, Region
 from workers.territory_alignment.solving.errors import InputError
@@ -64,7 +65,7 @@ def read_rows(path: Path, table: str) -> list[Row]:
     head = text.partition("\n")[0]
     found: list[Row] = []
     for number, row in enumerate(csv.DictReader(text.splitlines(), delimiter=max(",;\t", key=head.count)), start=2):
-        cells = {(name or "").strip(): (cell or "").strip() for name, cell in row.items() if isinstance(cell, str)}
+        cells = {(name or "").strip(): meant(cell.strip()) for name, cell in row.items() if isinstance(cell, str)}
         found.append(
             {name: _value(path, number, table, name, cell) for name, cell in cells.items() if name in COLUMNS[table]}
         )

@@ -25,6 +25,7 @@ Fault = Literal[
     "502",  # with a page
     "503_later",  # a page, with Retry-After
     "503",  # SERVER_UNAVAILABLE
+    "429_bare",  # a page, without Retry-After
     "daily",  # REQUEST_LIMIT_EXCEEDED
     "concurrent",  # the same code for another limit
     "401",  # the session is refused, though it holds
@@ -157,6 +158,7 @@ async def faulty(fault: Fault) -> Response:
         "half": Response('{"attributes": {"type": "Lead"}, "Id": "00Q', media_type="application/json"),
         "text": JSONResponse("maintenance"),
         "503_later": HTMLResponse(_PAGE, 503, {"Retry-After": "20"}),
+        "429_bare": HTMLResponse(_PAGE, 429),
         "silent": Response(status_code=504),
         "lost": HTMLResponse(_PAGE, 502),
     }

@@ -119,13 +119,16 @@ async def test_a_contact_that_is_gone_starts_nothing_but_one_that_may_still_come
 async def test_a_contact_with_odd_values_and_five_hundred_more_fields_is_taken(
     case: Casework, simulated: Simulated
 ) -> None:
-    contact = simulated.account.create("contacts", {**CONTACT, "company": "C" * 20_000, "message": "=HYPERLINK(1)"})
+    contact = simulated.account.create(
+        "contacts", {**CONTACT, "company": "C" * 20_000, "message": "=HYPERLINK(1)", "firstname": "\u202eA\0na"}
+    )
     contact.properties |= {f"custom_{number}": "x" for number in range(500)}
     await told(case, contact.id)
     await take_in(case)
     [lead] = await case.sql("SELECT raw FROM routing.leads")
     assert "company" not in lead["raw"]  # no company has such a name; a person is asked if it matters
     assert lead["raw"]["message"] == "=HYPERLINK(1)"
+    assert lead["raw"]["name"].startswith("\u202eA\N{REPLACEMENT CHARACTER}na")
     assert len(lead["raw"]) < 12
 
 

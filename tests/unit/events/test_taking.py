@@ -64,6 +64,24 @@ async def test_leads_come_in_both_modes_and_a_repeat_starts_nothing(
     assert {row["source"] for row in await rows(pool, "SELECT source FROM runtime.events_seen")} == {"kafka:/crm/eu"}
 
 
+async def test_a_record_that_is_held_up_holds_up_none_of_another_partition(
+    configured: Settings, topic: str, sender: AIOKafkaProducer, pool: Pool
+) -> None:
+    for partition, name in enumerate(("held", "free")):
+        await sender.send_and_wait(topic, event(name, {"external_id": name}), partition=partition)
+    async with pool.connection() as other:
+        # Somebody is just writing the same lead: whoever brings it waits for what becomes of that.
+        await other.execute(
+            "INSERT INTO routing.leads (lead_id, source, external_id, raw, received_at, state_at)"
+            " VALUES ('x', 'partner', 'held', '{}', now(), now())"
+        )
+        async with taking(configured, pool):
+            await until(lambda: count(pool, 1), "the record of the other partition")
+            assert set(await leads(pool)) == {"free"}
+            await other.rollback()
+            await until(lambda: count(pool, 2), "the one that was held up")
+
+
 @pytest.mark.parametrize(
     ("value", "headers", "reason"),
     [

@@ -42,6 +42,7 @@ def assert_problem(answer: httpx.Response, status: int) -> None:
         ("GET", "/v1/leads?state=odd", b"", {}, 422),
         ("GET", "/v1/leads?owner=%00", b"", {}, 422),
         ("GET", "/v1/leads?since=then", b"", {}, 422),
+        ("GET", "/v1/leads?since=0", b"", {}, 422),
         ("GET", "/v1/leads?cursor=odd", b"", {}, 422),
         ("GET", "/v1/leads?cursor=W1tdLCBbXV0=", b"", {}, 422),
         ("POST", "/v1/leads", b'{"source": "x"}', {}, 415),
@@ -61,6 +62,8 @@ def assert_problem(answer: httpx.Response, status: int) -> None:
         ("POST", "/v1/leads/unknown/withdraw", b'{"why": ""}', JSON, 422),
         ("POST", "/v1/leads/unknown/outcome", b'{"converted": 1}', JSON, 422),
         ("POST", "/v1/leads/unknown/outcome", b'{"converted": true, "at": "2026-01-01T00:00:00"}', JSON, 422),
+        ("POST", "/v1/leads/unknown/outcome", b'{"converted": true, "at": 1772355600}', JSON, 422),
+        ("POST", "/v1/leads/unknown/outcome", b'{"converted": true, "at": "9999-12-31T23:59:59-12:00"}', JSON, 422),
         ("POST", "/v1/leads/unknown/outcome", b'{"converted": true}', JSON, 404),
     ],
 )
@@ -68,6 +71,16 @@ async def test_every_refusal_is_a_problem_detail(
     client: Client, method: str, path: str, content: bytes, headers: dict[str, str], status: int
 ) -> None:
     assert_problem(await client.request(method, path, content=content, headers=headers), status)
+
+
+@pytest.mark.parametrize(
+    ("path", "allowed"),
+    [("/v1/leads", "GET, POST"), ("/v1/quotas/adjustments", "POST"), ("/v1/leads/x/withdraw", "POST")],
+)
+async def test_all_methods_that_an_address_takes_are_named(client: Client, path: str, allowed: str) -> None:
+    answer = await client.delete(path)
+    assert_problem(answer, 405)
+    assert answer.headers["Allow"] == allowed
 
 
 async def test_a_token_is_asked_for(make_client: MakeClient) -> None:

@@ -65,14 +65,19 @@ async def publish(
     return version
 
 
-@pytest.fixture
-async def shops(pool: Pool) -> Pool:
-    """A database with an organisation."""
+async def found(pool: Pool) -> None:
+    """An organisation."""
     await sql(
         pool,
         "INSERT INTO forecasting.organisations (id, name, levels, unit, currency) VALUES ('shops', 'Shops',"
         " '{region,shop}', 'EUR', 'EUR')",
     )
+
+
+@pytest.fixture
+async def shops(pool: Pool) -> Pool:
+    """A database with an organisation."""
+    await found(pool)
     return pool
 
 

@@ -9,13 +9,18 @@ from tests.unit.gateway.helpers import Client
 from workers.runtime.database import Pool
 
 
-@pytest.fixture
-async def floor(pool: Pool) -> Pool:
-    """A database with an organisation."""
+async def found(pool: Pool) -> None:
+    """An organisation."""
     async with pool.connection() as connection:
         await connection.execute(
             "INSERT INTO selling.organisations (id, name, territories) VALUES ('floor', 'F', '{dach}')"
         )
+
+
+@pytest.fixture
+async def floor(pool: Pool) -> Pool:
+    """A database with an organisation."""
+    await found(pool)
     return pool
 
 

@@ -22,6 +22,12 @@ async def sql(pool: Pool, query: str, *values: object) -> list[dict[str, Any]]:
 
 @pytest.fixture
 async def north(pool: Pool) -> Pool:
+    """See `found`."""
+    await found(pool)
+    return pool
+
+
+async def found(pool: Pool) -> None:
     """An organisation with a published version, and an alignment that is open."""
     await sql(pool, "INSERT INTO territories.organisations (id, name) VALUES ('north', 'North'), ('south', 'South')")
     for place, rep in enumerate(("R1", "R2")):
@@ -65,7 +71,6 @@ async def north(pool: Pool) -> Pool:
         pool,
         "INSERT INTO territories.looks VALUES ('a', '1/x/1', 'x', 'plan', 'refuse', 'sam', 'Two are ill.', now())",
     )
-    return pool
 
 
 async def test_alignments_are_listed_latest_first_with_what_came_of_them(client: Client, north: Pool) -> None:

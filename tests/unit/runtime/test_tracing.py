@@ -26,7 +26,7 @@ from tests.unit.runtime.demo.served import Serve
 from tests.unit.runtime.demo.waiting import until
 from workers.engine.embedded import EmbeddedEngine
 from workers.engine.ports import free_port
-from workers.runtime import outbox, tracing, tracing_sdk
+from workers.runtime import logs, outbox, tracing, tracing_sdk
 from workers.runtime.database import Pool
 from workers.runtime.deliveries import MESSAGES, messages
 from workers.runtime.dispatcher import Dispatcher
@@ -38,6 +38,7 @@ from workers.runtime.zeebe import ZeebeClient
 from workers.settings import Settings, Tracing
 
 PROJECT = Path(__file__).parents[3]
+SECRET = "Pl4nted-secret"
 Serving = Callable[..., AbstractAsyncContextManager[Feed]]
 
 
@@ -222,8 +223,16 @@ async def test_what_is_not_sampled_is_carried_all_the_same(pool: Pool) -> None:
     assert spans.one("of a sampled one")
 
 
+@pytest.fixture
+def _with_a_secret() -> Iterator[None]:
+    logs.configure(Settings.model_validate({"mail": {"password": SECRET}}))
+    yield
+    logs.configure(Settings())
+
+
+@pytest.mark.usefixtures("_with_a_secret")
 async def test_failed_deliveries_are_seen_and_dead_letters_keep_their_trace(pool: Pool, dsn: str, spans: Spans) -> None:
-    misses = [TransientError("Away, ana@example.com."), PermanentError("No such address: ana@example.com")]
+    misses = [TransientError(f"Away, ana@example.com, {SECRET}."), PermanentError(f"No: ana@example.com with {SECRET}")]
 
     async def deliver(_: OutboxRow) -> None:
         raise misses.pop(0)
@@ -240,9 +249,13 @@ async def test_failed_deliveries_are_seen_and_dead_letters_keep_their_trace(pool
     assert not second.status.is_ok
     assert is_below(spans.one("wait test"), spans.one("request"))
     async with pool.connection() as connection:
-        row = await (await connection.execute("SELECT traceparent FROM runtime.dead_letters")).fetchone()
-    assert row == {"traceparent": given}
-    assert "ana@example.com" not in "".join(span.to_json() for span in spans.all())
+        row = await (await connection.execute("SELECT traceparent, reason FROM runtime.dead_letters")).fetchone()
+    assert row is not None
+    assert row["traceparent"] == given
+    assert row["reason"].startswith("No: ana@example.com with ***")
+    told = "".join(span.to_json() for span in spans.all())
+    assert "ana@example.com" not in told
+    assert SECRET not in told
 
 
 LOGGING = """

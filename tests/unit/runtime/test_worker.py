@@ -17,6 +17,7 @@ from tests.unit.runtime.demo.cases import Cases
 from tests.unit.runtime.demo.diagram import one_task
 from tests.unit.runtime.demo.waiting import until
 from workers.engine.embedded import EmbeddedEngine
+from workers.runtime import logs
 from workers.runtime.answers import database_away, pause
 from workers.runtime.feed import Feed
 from workers.runtime.task import Retry
@@ -109,6 +110,23 @@ async def test_incident_at_once_with_what_to_do(
     assert "retry" in message
     assert "ana@example.com" not in message
     assert message.endswith(" Runbook: http://127.0.0.1:8000/runbooks/incident.md")
+    await client.cancel(instance)
+
+
+async def test_no_incident_tells_of_a_secret(
+    engine: EmbeddedEngine, client: ZeebeClient, serving: Serving, book: str
+) -> None:
+    said = "The account is closed."
+    logs.configure(Settings.model_validate({"mail": {"password": said}}))
+    try:
+        async with serving("book"):
+            instance = await client.start(book, {"case_id": "c1", "mode": "permanent"})
+            await until(lambda: engine.incidents(instance), "an incident")
+    finally:
+        logs.configure(Settings())
+    message = engine.incidents(instance)[0]["value"]["errorMessage"]
+    assert said not in message
+    assert "***" in message
     await client.cancel(instance)
 
 

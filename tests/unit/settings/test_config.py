@@ -5,15 +5,19 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
-from pydantic import SecretStr
+from pydantic import BaseModel, SecretStr
 from typer.testing import CliRunner
 
 from workers.__main__ import main
 from workers.cli.config import app
 from workers.runtime.masking import MASK, Mask, masked_dsn
 from workers.settings import Settings, Zeebe, get_settings
+from workers.settings_access import ApiToken
+
+Model = TypeVar("Model", bound=BaseModel)
 
 
 @pytest.fixture(autouse=True)
@@ -90,6 +94,44 @@ def test_secrets_are_masked_also_inside_of_addresses(monkeypatch: pytest.MonkeyP
     assert isinstance(tokens, list)
     assert [one["token"] for one in tokens] == [MASK, MASK]
     assert found["zeebe.rest_address"]["value"] == "https://ana:***@camunda.example/x"
+
+
+def planted(model: Model, seen: list[str]) -> Model:
+    """The settings with a secret wherever there may be one."""
+
+    def secret() -> SecretStr:
+        seen.append(f"Pl4nted-{len(seen)}-{'x' * 32}")
+        return SecretStr(seen[-1])
+
+    found: dict[str, object] = {}
+    for name, field in type(model).model_fields.items():
+        value, kind = getattr(model, name), str(field.annotation)
+        if isinstance(value, BaseModel):
+            found[name] = planted(value, seen)
+        elif name == "database_url":
+            found[name] = SecretStr(f"postgresql://ana:{secret().get_secret_value()}@db.example/fairlead")
+        elif "dict" in kind and "SecretStr" in kind:
+            found[name] = {"crm": [secret(), secret()]}
+        elif "ApiToken" in kind:
+            found[name] = [ApiToken.model_validate(secret())]
+        elif "SecretStr" in kind:
+            found[name] = secret()
+    return model.model_copy(update=found)
+
+
+def test_no_secret_of_any_section_is_shown_and_each_is_masked_in_logs(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[str] = []
+    settings = planted(Settings(), seen)
+    assert len(seen) > 15
+    monkeypatch.setattr("workers.settings.get_settings", lambda: settings)
+    for options in (["show"], ["show", "--json"]):
+        answer = CliRunner().invoke(app, options)
+        assert answer.exit_code == 0, answer.output
+        assert "db.example" in answer.stdout
+        assert "Pl4nted" not in answer.stdout
+    mask = Mask(settings)
+    for secret in seen:
+        assert mask(f"It said {secret}.") == mask.known(f"It said {secret}.") == f"It said {MASK}."
 
 
 def test_a_dsn_is_shown_without_its_secrets() -> None:

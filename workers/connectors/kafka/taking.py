@@ -1,4 +1,4 @@
-"""Events that Kafka brings, one after the other of each partition; each has its effect once.
+"""Events that Kafka brings, one after the other of each partition and partitions side by side; each has its effect once.
 
 An offset is committed when the event's effect, the message to the engine included, is in the database, whose outbox brings
 it to the engine whatever dies meanwhile. A record that comes again is known by its event's id. One that can't be used is put
@@ -143,19 +143,25 @@ class Taking:
 
     async def _round(self, source: AIOKafkaConsumer) -> None:
         found: Mapping[TopicPartition, Sequence[Record]] = await source.getmany(timeout_ms=WAIT_MS, max_records=AT_ONCE)
-        for place, records in found.items():
-            last = None
-            try:
-                for record in records:
-                    await self._take(record)
-                    last = record
-            except Stopping:
-                log.info("stopping in the middle of a batch", action="events_stopping")
-            if last is not None:
-                await self._commit(source, place, last.offset + 1)
+        # Side by side, as more processes would take them: only within a partition is there an order.
+        done = await asyncio.gather(*(self._partition(source, *one) for one in found.items()), return_exceptions=True)
+        for failed in done:
+            if failed is not None:
+                raise failed
         for place in source.assignment():
             if (top := source.highwater(place)) is not None:
                 LAG.labels(place.topic, place.partition).set(max(top - await source.position(place), 0))
+
+    async def _partition(self, source: AIOKafkaConsumer, place: TopicPartition, records: Sequence[Record]) -> None:
+        last = None
+        try:
+            for record in records:
+                await self._take(record)
+                last = record
+        except Stopping:
+            log.info("stopping in the middle of a batch", action="events_stopping")
+        if last is not None:
+            await self._commit(source, place, last.offset + 1)
 
     async def _take(self, record: Record) -> None:
         """Let a record have its effect, or put it among the dead letters. Raises `Stopping`."""

@@ -28,6 +28,7 @@ from workers.quota_approval.planning.inputs import (
     Unit,
     sorted_rows,
 )
+from workers.spreadsheets import meant
 
 Cells = Mapping[str, str]
 
@@ -86,7 +87,7 @@ def _rows(path: Path) -> list[tuple[int, Cells]]:
     reader = csv.reader(io.StringIO(text), delimiter=max(",;\t", key=head.count))
     columns = tuple(name.strip() for name in next(reader, []))
     rows: list[tuple[int, Cells]] = [
-        (reader.line_num, dict(zip(columns, row, strict=False))) for row in reader if any(row)
+        (reader.line_num, dict(zip(columns, map(meant, row), strict=False))) for row in reader if any(row)
     ]
     needed = [name for name, field in TABLES[path.stem].model_fields.items() if field.is_required()]
     missing = [name for name in needed if name not in columns]

@@ -19,7 +19,6 @@ Stated assumptions (nothing here is real):
 
 from __future__ import annotations
 
-import csv
 import datetime as dt
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -30,6 +29,7 @@ import numpy as np
 from workers.quota_approval.planning.expecting import NORMAL_80
 from workers.quota_approval.planning.inputs import TABLES, TOTAL
 from workers.quota_approval.planning.market import Floats
+from workers.spreadsheets import write_rows
 
 YEARS = (2023, 2024, 2025, 2026, 2027)
 """The last one is planned."""
@@ -260,10 +260,8 @@ def _planned(rows: Iterable[dict[str, object]]) -> Iterable[dict[str, object]]:
 
 
 def _write(path: Path, name: str, rows: Sequence[dict[str, object]]) -> None:
-    with path.open("w", encoding="utf-8", newline="") as file:
-        out = csv.DictWriter(file, list(TABLES[name].model_fields))
-        out.writeheader()
-        out.writerows(rows)
+    columns = list(TABLES[name].model_fields)
+    write_rows(path, columns, ([row.get(column, "") for column in columns] for row in rows))
 
 
 _RULES = """\

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from workers.spreadsheets import write_frame
 from workers.territory_alignment.solving.organisation import Account, Organisation, Rep, Rules
 
 
@@ -113,7 +114,7 @@ def write_files(organisation: Organisation, folder: Path) -> None:
         ("reps", rep_frame(organisation)),
         ("rules", rule_frame(organisation)),
     ):
-        frame.to_csv(folder / f"{name}.csv", index=False)
+        write_frame(folder / f"{name}.csv", frame)
 
 
 def _joined(words: AbstractSet[str]) -> str:

@@ -12,6 +12,7 @@ from typing import TypeVar
 
 import pandas as pd
 
+from workers.spreadsheets import meant
 from workers.territory_alignment.solving.errors import InputError
 from workers.territory_alignment.solving.organisation import Account, Organisation, Rep, Rules
 
@@ -125,7 +126,7 @@ def _table(path: Path, needed: Sequence[str]) -> pd.DataFrame:
 def _rows(frame: pd.DataFrame) -> Iterator[tuple[int, dict[str, str]]]:
     """Lines (the header is 1) and their cells."""
     for line, row in enumerate(frame.to_dict("records"), start=2):
-        yield line, {str(name): str(cell).strip() for name, cell in row.items() if isinstance(cell, str)}
+        yield line, {str(name): meant(str(cell).strip()) for name, cell in row.items() if isinstance(cell, str)}
 
 
 @contextmanager

@@ -62,7 +62,7 @@ async def test_an_answer_that_is_lost_makes_no_second_lead(client: SalesforceCli
 
 @pytest.mark.parametrize(
     ("broken", "seconds"),
-    [("daily", DAILY_SECONDS), ("concurrent", UNTOLD_SECONDS), ("503_later", 20.0)],
+    [("daily", DAILY_SECONDS), ("concurrent", UNTOLD_SECONDS), ("429_bare", UNTOLD_SECONDS), ("503_later", 20.0)],
 )
 async def test_a_pause_is_kept_without_asking_again(
     make_client: MakeClient, simulated: Simulated, broken: Broken, seconds: float

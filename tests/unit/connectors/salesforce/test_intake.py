@@ -186,13 +186,20 @@ async def test_a_pause_is_the_chores_own_and_a_refusal_is_logged(watching: Casew
         await look(watching)
 
 
-async def test_odd_values_are_taken(watching: Casework, simulated: Simulated) -> None:
-    simulated.org.put("Lead", **{**NEW, "Company": "C" * 20_000, "Description": "=HYPERLINK(1)"})
+async def test_odd_values_and_five_hundred_unknown_fields_are_taken(
+    watching: Casework, simulated: Simulated, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown, unknown = simulated.org.shown, {f"Custom_{number}__c": "x" for number in range(500)}
+    monkeypatch.setattr(simulated.org, "shown", lambda *given: {**shown(*given), **unknown})
+    odd = {"Company": "C" * 20_000, "Description": "=HYPERLINK(1)", "FirstName": "Zo\0e\N{COMBINING DIAERESIS} 🦊"}
+    simulated.org.put("Lead", **{**NEW, **odd})
     assert await look(watching) == 1
     [row] = await watching.sql("SELECT raw FROM routing.leads")
     raw: dict[str, Any] = row["raw"]
     assert "company" not in raw  # no company has such a name; a person is asked if it matters
     assert raw["message"] == "=HYPERLINK(1)"
+    assert raw["name"] == "Zo\N{REPLACEMENT CHARACTER}e\N{COMBINING DIAERESIS} 🦊 Stone"
+    assert len(raw) < 15
 
 
 async def test_nothing_is_looked_for_by_who_is_not_connected(case: Casework, simulated: Simulated) -> None:

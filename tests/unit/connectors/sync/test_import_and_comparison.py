@@ -119,7 +119,7 @@ async def test_imported_leads_take_no_reps_place_and_start_nothing(world: World)
 
 
 async def test_odd_records_stop_no_import(world: World) -> None:
-    world.put("ana", email="a@b.es", lastname="=HYPERLINK(1)", company="株式会社 ﷽ 🦊")
+    world.put("ana", email="a@b.es", lastname="=HYPERLINK(1)\0", company="株式会社 ﷽ 🦊")
     world.put("ana", lastname="Nowhere")  # no way to reach it
     run = await world.imported()
     assert (run.counts["taken"], run.counts["unusable"]) == (1, 1)

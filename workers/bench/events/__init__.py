@@ -1,0 +1,1 @@
+"""`fairlead bench events`: how soon a process starts for an event."""
