@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Mapping
+from collections.abc import AsyncIterator, Collection, Iterator, Mapping
 from typing import Any
 
 from workers.connectors import checking
@@ -23,6 +23,15 @@ RIGHTS: Mapping[Kind, tuple[tuple[str, str], ...]] = {
     "User": (("queryable", "knows who is who"),),
 }
 """What our user must be able to do with which records, as a description says it, and what for."""
+
+LIMITS: Mapping[str, str] = {
+    "DailyApiRequests": "requests a day",
+    "DailyBulkV2QueryJobs": "Bulk 2.0 query jobs a day",
+    "DailyBulkV2QueryFileStorageMB": "MB of Bulk 2.0 results a day",
+    "DailyBulkApiBatches": "Bulk batches a day",
+    "DailyDeliveredPlatformEvents": "events delivered a day",
+}
+"""What Salesforce says of its limits, and what that is; an edition may lack some."""
 
 
 async def check(
@@ -52,7 +61,8 @@ async def check(
         yield finding
     if mapping.queue is not None:
         yield await _queue(client, mapping.queue)
-    yield await _day(client)
+    for finding in _limits(await client.ask("GET", "/limits", "read the limits")):
+        yield finding
 
 
 def _rights(record: Kind, described: Json, rights: tuple[tuple[str, str], ...]) -> list[Finding]:
@@ -92,12 +102,14 @@ async def _queue(client: SalesforceClient, name: str) -> Finding:
     return Finding("people", "ok", name, "The queue of leads that nobody owns.")
 
 
-async def _day(client: SalesforceClient) -> Finding:
-    body = await client.ask("GET", "/limits", "read the limits")
-    day: Any = body.get("DailyApiRequests") if isinstance(body, dict) else None
-    if not isinstance(day, dict) or not isinstance(day.get("Max"), int) or not isinstance(day.get("Remaining"), int):
-        return Finding("limits", "note", "requests a day", "Salesforce said nothing of its limits.")
-    return checking.day(day["Remaining"], day["Max"])
+def _limits(body: object) -> Iterator[Finding]:
+    for name, what in LIMITS.items():
+        limit: Any = body.get(name) if isinstance(body, dict) else None
+        most, left = (limit.get("Max"), limit.get("Remaining")) if isinstance(limit, dict) else (None, None)
+        if isinstance(most, int) and isinstance(left, int):
+            yield checking.day(left, most, what)
+        elif name == "DailyApiRequests":
+            yield Finding("limits", "note", what, "Salesforce said nothing of its limits.")
 
 
 async def _described(client: SalesforceClient, record: Kind) -> Json:

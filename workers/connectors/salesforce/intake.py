@@ -21,8 +21,7 @@ from workers.connectors.records import Record
 from workers.connectors.salesforce import soql
 from workers.connectors.salesforce.client import Read
 from workers.connectors.salesforce.crm import Salesforce
-from workers.connectors.salesforce.making import SOURCE
-from workers.connectors.salesforce.side import CONVERTED, DELETED
+from workers.connectors.salesforce.side import CONVERTED, DELETED, SOURCE
 from workers.connectors.sync import ledger
 from workers.connectors.sync.following import Follower
 from workers.lead_routing.ports.crm import CrmDown, CrmResting

@@ -6,21 +6,19 @@ from workers.connectors import mapping
 from workers.connectors.making import NotConnected, shared
 from workers.connectors.outbound import GuardedTransport
 from workers.connectors.people import Book
+from workers.connectors.salesforce.bulk import BULK_SECONDS, Bulk
 from workers.connectors.salesforce.client import SalesforceClient
 from workers.connectors.salesforce.crm import Salesforce
 from workers.connectors.salesforce.login import Login
 from workers.connectors.salesforce.mapping import FieldMapping
 from workers.connectors.salesforce.owners import Owners
 from workers.connectors.salesforce.pace import Pace
+from workers.connectors.salesforce.side import SOURCE, Jobs
 from workers.lead_routing.ports.crm import CrmResting
 from workers.runtime.breaker import Breaker
 from workers.runtime.outside import OutsideDatabase
 from workers.runtime.resources import Resources
 from workers.settings import Salesforce as SalesforceSettings
-
-SOURCE = "salesforce"
-"""Of leads that were made there."""
-
 
 def client(settings: SalesforceSettings, login: Login, pace: Pace, *, seconds: float) -> SalesforceClient:
     """A client of its own; the caller closes it.
@@ -57,3 +55,13 @@ def salesforce(resources: Resources, database: OutsideDatabase, *, seconds: floa
         return client(settings, other.client.login, other.client.pace, seconds=seconds)
 
     return shared(resources, SOURCE, seconds, first, again)
+
+
+def jobs(resources: Resources, database: OutsideDatabase) -> Jobs | None:
+    """How very many records are read and written at once; None: never by Bulk API 2.0.
+
+    Raises:
+        NotConnected, WrongMapping: as `salesforce`.
+    """
+    most = resources.settings.salesforce.bulk_records
+    return None if most is None else Jobs(Bulk(salesforce(resources, database, seconds=BULK_SECONDS).client), most)

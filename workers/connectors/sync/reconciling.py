@@ -71,7 +71,14 @@ class Reconciliation:
             elif not self._side.ended(record):
                 loose.append(record)
         run.count("records there", len(page.records))
-        self._counted(run, await self._keeper.keep(held.values(), write=repair))
+        kept = await self._keeper.keep(held.values(), write=repair, snapshot=page.snapshot)
+        if kept.stale:
+            # What is gone by now is found among the leads that were not seen.
+            read = await patiently(partial(self._side.read, kept.stale))
+            anew = {record_id: one for record_id, one in read.items() if one.id == record_id}
+            held = {lead_id: one for lead_id, one in held.items() if one.id not in kept.stale or one.id in anew}
+            kept.add(await self._keeper.keep(anew.values(), write=repair))
+        self._counted(run, kept)
         async with self._pool.connection() as connection:
             seen = await connection.execute(
                 "UPDATE sync.records SET seen_run = %s WHERE lead_id = ANY(%s) AND system = %s RETURNING lead_id",

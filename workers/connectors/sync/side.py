@@ -27,6 +27,8 @@ class Page:
     records: Sequence[Record]
     after: str | None
     """Where to go on; None: that was all."""
+    snapshot: bool = False
+    """Whether the records were read long ago, so that one that differs has to be read anew before anything is done."""
 
 
 class Side(ABC):
@@ -41,7 +43,7 @@ class Side(ABC):
 
     @abstractmethod
     async def page(self, after: str | None) -> Page:
-        """Records of leads that are there now, some after those of the page that said `after`."""
+        """Records of leads that are there now, some after those of the page that said `after`; perhaps none yet."""
 
     @abstractmethod
     async def read(self, record_ids: Collection[str]) -> Mapping[str, Record]:
