@@ -40,7 +40,10 @@ class GuardedTransport(httpx.AsyncBaseTransport):
         """
         host = request.url.host
         if host not in self._trusted:
-            address = await self._public(host, request)
+            try:
+                address = await judged(host)
+            except OSError as error:
+                raise httpx.ConnectError(f"{host} can't be resolved", request=request) from error
             # The certificate must still be the host's, and the server must see whom we mean.
             request.extensions = {**request.extensions, "sni_hostname": host}
             request.url = request.url.copy_with(host=str(address))
@@ -50,19 +53,23 @@ class GuardedTransport(httpx.AsyncBaseTransport):
         """Close the connections."""
         await self._inner.aclose()
 
-    async def _public(self, host: str, request: httpx.Request) -> Address:
-        try:
-            found = await asyncio.get_running_loop().getaddrinfo(host, None, type=socket.SOCK_STREAM)
-        except OSError as error:
-            raise httpx.ConnectError(f"{host} can't be resolved", request=request) from error
-        addresses = [ipaddress.ip_address(str(entry[4][0]).partition("%")[0]) for entry in found]
-        for address in addresses:
-            if not is_public(address):
-                raise AddressRefused(
-                    f"{host} is {address}, which is not on the public internet. If it should be asked, name it among "
-                    "the trusted hosts."
-                )
-        return addresses[0]
+
+async def judged(host: str) -> Address:
+    """An address of a host, all of whose addresses are public.
+
+    Raises:
+        AddressRefused: one is not.
+        OSError: it has none.
+    """
+    found = await asyncio.get_running_loop().getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    addresses = [ipaddress.ip_address(str(entry[4][0]).partition("%")[0]) for entry in found]
+    for address in addresses:
+        if not is_public(address):
+            raise AddressRefused(
+                f"{host} is {address}, which is not on the public internet. If it should be asked, name it among "
+                "the trusted hosts."
+            )
+    return addresses[0]
 
 
 def is_public(address: Address) -> bool:
