@@ -73,11 +73,11 @@ def chores(resources: Resources) -> Sequence[Regular]:
     leads = intake.LeadIntake(salesforce, resources.pool, take, _note, follower, poll_seconds=seconds)
     if settings.changes == "polling":
         return [Regular("salesforce leads", seconds, leads.look), *found]
-    from workers.connectors.salesforce import listening, pubsub  # noqa: PLC0415 - fastavro is an extra
+    from workers.connectors.salesforce import listening  # noqa: PLC0415 - fastavro is an extra
 
-    bus = pubsub.PubSub(settings.pubsub_address, salesforce.client, trusted_hosts=settings.trusted_hosts)
+    bus, places = making.bus(settings, salesforce.client), salesforce.mapping
     listener = listening.Listener(
-        bus, leads, salesforce.mapping, resources.pool, topic=settings.topic, poll_seconds=seconds
+        bus, leads, places, resources.pool, topic=settings.topic, poll_seconds=seconds
     )
     return [Regular("salesforce events", seconds, listener.listen), *found]
 

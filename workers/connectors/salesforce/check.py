@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Collection, Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from workers.connectors import checking
 from workers.connectors.answers import Json, SystemRefused, dicts
 from workers.connectors.checking import Finding
+from workers.connectors.outbound import AddressRefused
 from workers.connectors.salesforce import owners, soql
 from workers.connectors.salesforce.client import Kind, SalesforceClient
 from workers.connectors.salesforce.mapping import FieldMapping
+
+if TYPE_CHECKING:
+    from workers.connectors.salesforce.pubsub import PubSub
 
 RIGHTS: Mapping[Kind, tuple[tuple[str, str], ...]] = {
     "Lead": (
@@ -63,6 +67,20 @@ async def check(
         yield await _queue(client, mapping.queue)
     for finding in _limits(await client.ask("GET", "/limits", "read the limits")):
         yield finding
+
+
+async def check_events(bus: PubSub, topic: str) -> Finding:
+    """Whether Salesforce would tell us what changes.
+
+    Raises:
+        SystemDown, SystemPause: the event bus can't be asked at all.
+    """
+    try:
+        if await bus.can_subscribe(topic):
+            return Finding("rights", "ok", topic, "is told of what changes (Change Data Capture)")
+    except (SystemRefused, AddressRefused) as error:
+        return Finding("rights", "wrong", topic, str(error))
+    return Finding("rights", "wrong", topic, "Our user may not subscribe to it: give it View All on Lead.")
 
 
 def _rights(record: Kind, described: Json, rights: tuple[tuple[str, str], ...]) -> list[Finding]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from workers.connectors import mapping
 from workers.connectors.making import NotConnected, shared
 from workers.connectors.outbound import GuardedTransport
@@ -20,6 +22,8 @@ from workers.runtime.outside import OutsideDatabase
 from workers.runtime.resources import Resources
 from workers.settings import Salesforce as SalesforceSettings
 
+if TYPE_CHECKING:
+    from workers.connectors.salesforce.pubsub import PubSub
 def client(settings: SalesforceSettings, login: Login, pace: Pace, *, seconds: float) -> SalesforceClient:
     """A client of its own; the caller closes it.
 
@@ -30,6 +34,13 @@ def client(settings: SalesforceSettings, login: Login, pace: Pace, *, seconds: f
         raise NotConnected("No address is set: set FAIRLEAD_SALESFORCE__BASE_URL (docs/connect-salesforce.md).")
     transport = GuardedTransport(trusted_hosts=settings.trusted_hosts)
     return SalesforceClient(settings.base_url, login, pace, transport, seconds=seconds)
+
+
+def bus(settings: SalesforceSettings, client: SalesforceClient) -> PubSub:
+    """The organisation's event bus; the caller closes it. Needs the packages of the extra `events`."""
+    from workers.connectors.salesforce.pubsub import PubSub  # noqa: PLC0415 - gRPC, for who listens alone
+
+    return PubSub(settings.pubsub_address, client, trusted_hosts=settings.trusted_hosts)
 
 
 def salesforce(resources: Resources, database: OutsideDatabase, *, seconds: float) -> Salesforce:
