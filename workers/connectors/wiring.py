@@ -76,9 +76,7 @@ def chores(resources: Resources) -> Sequence[Regular]:
     from workers.connectors.salesforce import listening  # noqa: PLC0415 - fastavro is an extra
 
     bus, places = making.bus(settings, salesforce.client), salesforce.mapping
-    listener = listening.Listener(
-        bus, leads, places, resources.pool, topic=settings.topic, poll_seconds=seconds
-    )
+    listener = listening.Listener(bus, leads, places, resources.pool, topic=settings.topic, poll_seconds=seconds)
     return [Regular("salesforce events", seconds, listener.listen), *found]
 
 

@@ -119,25 +119,29 @@ class Jobs:
                 job.state, job.error, job.left = "Failed", "InternalServerError : it failed", rows[place:]
                 return
             try:
-                given = {name: value for name, value in row.items() if value and name != "Id"}
-                values = {name: typed(fields[name]["type"], value) for name, value in given.items()}
-                record = self.org.find(kind, key, row.get(key, ""))
-                if record is None and key == "Id":
-                    raise Problem(404, "ENTITY_IS_DELETED", "entity is deleted", [])
-                # Rules of assignment are left alone by who names none; no header passes a rule of duplicates.
-                made = self.org.write(kind, record, values, {"sforce-auto-assign": "FALSE"})
-                job.done.append({"sf__Id": made["Id"], "sf__Created": str(record is None).lower(), **row})
+                made, created = self.one(kind, key, row)
+                job.done.append({"sf__Id": made["Id"], "sf__Created": str(created).lower(), **row})
             except Problem as problem:
                 said = f"{problem.code}:{problem.message}:{','.join(problem.fields or [])} --"
                 job.failed.append({"sf__Id": row.get("Id", ""), "sf__Error": said, **row})
+
+    def one(self, kind: str, key: str, row: Json) -> tuple[Json, bool]:
+        fields = self.org.visible(kind)
+        given = {name: value for name, value in row.items() if value and name != "Id"}
+        values = {name: typed(fields[name]["type"], value) for name, value in given.items()}
+        record = self.org.find(kind, key, row.get(key, ""))
+        if record is None and key == "Id":
+            raise Problem(404, "ENTITY_IS_DELETED", "entity is deleted", [])
+        # Rules of assignment are left alone by who names none; no header passes a rule of duplicates.
+        return self.org.write(kind, record, values, {"sforce-auto-assign": "FALSE"}), record is None
 
 
 def typed(kind: str, value: str) -> Any:
     if value == EMPTIES:
         return None
-    return {"boolean": lambda text: text == "true", "int": int, "double": float, "currency": float}.get(kind, str)(
-        value
-    )
+    if kind == "boolean":
+        return value == "true"
+    return int(value) if kind == "int" else float(value) if kind in {"double", "currency"} else value
 
 
 def rows_of(table: bytes) -> Iterator[Json]:

@@ -33,7 +33,17 @@ _AVRO = {"boolean": "boolean", "int": "int", "double": "double", "currency": "do
 _PARTS = {"Name": ("FirstName", "LastName"), "Address": ("City", "Country")}
 """Fields that are parts of another one, in events."""
 _TEXTS = {"type": "array", "items": "string"}
-_KINDS = ["CREATE", "UPDATE", "DELETE", "UNDELETE", "GAP_CREATE", "GAP_UPDATE", "GAP_DELETE", "GAP_UNDELETE", "GAP_OVERFLOW"]
+_KINDS = [
+    "CREATE",
+    "UPDATE",
+    "DELETE",
+    "UNDELETE",
+    "GAP_CREATE",
+    "GAP_UPDATE",
+    "GAP_DELETE",
+    "GAP_UNDELETE",
+    "GAP_OVERFLOW",
+]
 _HEADER = {
     "type": "record",
     "name": "ChangeEventHeader",
@@ -94,9 +104,7 @@ class Bus:
     def serve(self, address: str = "127.0.0.1:0") -> str:
         """Answer there; the address."""
         answers = {
-            name: grpc.unary_unary_rpc_method_handler(
-                self._answering(do), asked.FromString, answer.SerializeToString
-            )
+            name: grpc.unary_unary_rpc_method_handler(self._answering(do), asked.FromString, answer.SerializeToString)
             for name, do, asked, answer in (
                 ("GetTopic", self._topic, eventbus.TopicRequest, eventbus.TopicInfo),
                 ("GetSchema", self._schema, eventbus.SchemaRequest, eventbus.SchemaInfo),
@@ -239,7 +247,8 @@ class Bus:
         heard = time.monotonic()
         while context.is_active():
             with self._changed:
-                self._changed.wait_for(lambda: after < self._number and wanted[0] > 0, self.keepalive_seconds / 4)
+                if after >= self._number or wanted[0] <= 0:
+                    self._changed.wait(self.keepalive_seconds / 4)
                 # An event and the request that made it are one transaction: what is kept is there.
                 news = [(number, one) for number, one in self._kept.items() if number > after and one.kind in kinds]
             if trouble:

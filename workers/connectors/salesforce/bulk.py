@@ -131,19 +131,22 @@ class Bulk:
     async def _sent(self, kind: Kind, table: bytes) -> str:
         """A job that has its table. A table can be sent once, so what fails in between is begun anew."""
         job = await self._make("ingest", {"object": kind, "operation": "update"})
-        path, what = f"/jobs/ingest/{job}", "send a job's records"
         try:
-            sent = await self._client.exchange(
-                "PUT", f"{path}/batches", headers={"Content-Type": "text/csv"}, content=table
-            )
-            if sent.status != 201:
-                self._client.read(sent, what)
-                raise SystemDown(f"Salesforce could not {what} ({sent.form}).")
-            await self._client.ask("PATCH", path, what, json={"state": "UploadComplete"})
+            await self._filled(job, table)
         except BaseException:  # also if we are to end: it would lie there for a week
             await asyncio.shield(self.forget("ingest", job))
             raise
         return job
+
+    async def _filled(self, job: str, table: bytes) -> None:
+        path, what = f"/jobs/ingest/{job}", "send a job's records"
+        sent = await self._client.exchange(
+            "PUT", f"{path}/batches", headers={"Content-Type": "text/csv"}, content=table
+        )
+        if sent.status != 201:
+            self._client.read(sent, what)
+            raise SystemDown(f"Salesforce could not {what} ({sent.form}).")
+        await self._client.ask("PATCH", path, what, json={"state": "UploadComplete"})
 
     async def _until_ended(self, which: Which, job: str, within: float) -> Json | None:
         """What a job says at its end; None: it has not ended after so many seconds."""

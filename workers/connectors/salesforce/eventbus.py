@@ -8,9 +8,10 @@ left alone by Protocol Buffers' own rules.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+from google.protobuf.message import Message
 
 PACKAGE: Final = "eventbus.v1"
 SERVICE: Final = f"/{PACKAGE}.PubSub/"
@@ -56,7 +57,7 @@ _SIMPLE = {
 }
 
 
-def _described() -> Any:  # Any: protobuf ships no types
+def _described() -> descriptor_pb2.FileDescriptorProto:
     file = descriptor_pb2.FileDescriptorProto(name="fairlead/eventbus.proto", package=PACKAGE, syntax="proto3")
     presets = file.enum_type.add(name="ReplayPreset")
     for name, number in (("LATEST", LATEST), ("EARLIEST", EARLIEST), ("CUSTOM", CUSTOM)):
@@ -75,7 +76,7 @@ def _described() -> Any:  # Any: protobuf ships no types
     return file
 
 
-def _classes() -> Mapping[str, Any]:
+def _classes() -> Mapping[str, type[Message]]:
     pool = descriptor_pool.DescriptorPool()
     pool.Add(_described())
     return {

@@ -24,6 +24,8 @@ from workers.settings import Salesforce as SalesforceSettings
 
 if TYPE_CHECKING:
     from workers.connectors.salesforce.pubsub import PubSub
+
+
 def client(settings: SalesforceSettings, login: Login, pace: Pace, *, seconds: float) -> SalesforceClient:
     """A client of its own; the caller closes it.
 

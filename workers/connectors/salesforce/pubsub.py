@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import grpc
+from google.protobuf.message import Message
 
 from workers.connectors.answers import NAME, SystemDown, SystemRefused
 from workers.connectors.outbound import judged
@@ -68,7 +69,7 @@ class Batch:
 class Subscription:
     """A stream of one topic's events."""
 
-    def __init__(self, call: Any) -> None:  # Any: grpc ships no types
+    def __init__(self, call: grpc.aio.StreamStreamCall) -> None:
         self._call = call
         self._reading: asyncio.Future[Any] | None = None
 
@@ -120,7 +121,7 @@ class Subscription:
             with contextlib.suppress(grpc.aio.AioRpcError, asyncio.CancelledError):
                 await self._reading
 
-    async def _write(self, request: Any) -> None:
+    async def _write(self, request: Message) -> None:
         try:
             await self._call.write(request)
         except grpc.aio.AioRpcError as error:
@@ -137,7 +138,7 @@ class PubSub:
         self._address = address
         self._client = client
         self._trusted = frozenset(trusted_hosts)
-        self._channel: Any = None
+        self._channel: grpc.aio.Channel | None = None
         self._session: Session | None = None
 
     async def close(self) -> None:
@@ -181,7 +182,7 @@ class PubSub:
         """Log in anew: the session was refused."""
         self._session = await self._client.session(instead_of=self._session)
 
-    async def _ask(self, method: str, request: Any, answer: Any) -> Any:
+    async def _ask(self, method: str, request: Message, answer: type[Message]) -> Message:
         asked = (await self._connected()).unary_unary(
             f"{eventbus.SERVICE}{method}",
             request_serializer=type(request).SerializeToString,
@@ -205,7 +206,7 @@ class PubSub:
             ("tenantid", session.org_id),
         )
 
-    async def _connected(self) -> Any:
+    async def _connected(self) -> grpc.aio.Channel:
         """The channel, to an address that was judged; see `connectors.outbound`."""
         if self._channel is None:
             host, _, port = self._address.rpartition(":")
@@ -223,7 +224,7 @@ class PubSub:
         return self._channel
 
 
-def translated(error: Any) -> StreamBroken | SystemRefused:
+def translated(error: grpc.aio.AioRpcError) -> StreamBroken | SystemRefused:
     """What an error of gRPC means; Salesforce's own code stands among its trailing metadata."""
     told = {str(key): value for key, value in error.trailing_metadata() or ()}.get("error-code", "")
     code = told if isinstance(told, str) and NAME.fullmatch(told) else error.code().name

@@ -126,9 +126,7 @@ class Keeper:
                     if entry.under_way or (entry.lead is None and entry.open):
                         kept.unsettled.add(lead_id)
                     continue
-                verdict, noted = await self._judged(
-                    connection, one, kept, write=write, only=only, snapshot=snapshot
-                )
+                verdict, noted = await self._judged(connection, one, kept, write=write, only=only, snapshot=snapshot)
                 if noted is not None:
                     agreed.append(noted)
                 owner = one.owner_is_ours_to_give and one.record.id not in kept.stale
