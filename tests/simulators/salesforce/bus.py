@@ -166,6 +166,11 @@ class Bus:
             self._kept.clear()
             self._number += 1
 
+    @property
+    def newest(self) -> bytes:
+        """The place of the newest event."""
+        return self._place(self._number)
+
     def schema_of(self, kind: str) -> tuple[str, Json]:
         parts = {name for names in _PARTS.values() for name in names} if kind == "Lead" else set()
         fields: list[Json] = [{"name": "ChangeEventHeader", "type": _HEADER}]

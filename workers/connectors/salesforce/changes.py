@@ -60,16 +60,19 @@ def read(schema: dict[str, Any], payload: bytes) -> Change:
     """What an event says.
 
     Raises:
-        Unreadable: it does not fit its schema, or has no header.
+        Unreadable: it does not fit its schema, or its header names no record.
     """
     try:
         event: Any = fastavro.schemaless_reader(io.BytesIO(payload), schema, None)
         header = event["ChangeEventHeader"]
         entity, kind, ids = header["entityName"], header["changeType"], header["recordIds"]
         named = _fields(schema, header.get("changedFields") or ())
-        return Change(str(entity), str(kind), tuple(str(one) for one in ids), named)
+        change = Change(str(entity), str(kind), tuple(str(one) for one in ids), named)
     except _ODD as error:
         raise Unreadable("an event of Salesforce does not fit its schema") from error
+    if not change.entity or not change.record_ids:
+        raise Unreadable("an event of Salesforce names no record")
+    return change
 
 
 def _fields(schema: Schema, bitmaps: Sequence[str]) -> frozenset[str] | None:

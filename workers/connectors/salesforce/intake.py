@@ -71,14 +71,14 @@ class LeadIntake:
         self._follower = follower
         self._seconds = poll_seconds
 
-    async def look(self) -> int:
-        """Take what is new; how many leads and outcomes. 0 also if it is another dispatcher's turn.
+    async def look(self, *, anyway: bool = False) -> int:
+        """Take what is new; how many leads and outcomes. 0 also if it is another dispatcher's turn, unless `anyway`.
 
         Raises:
             CrmResting: Salesforce asked for a pause, or failed several times in a row.
         """
         try:
-            return await self._look()
+            return await self._look(anyway=anyway)
         except CrmResting:
             raise
         except (CrmDown, PermanentError) as error:  # it is asked again by and by
@@ -106,9 +106,9 @@ class LeadIntake:
         async with self._salesforce.asked() as client:
             return await client.query(self._query(since, among), deleted=True)
 
-    async def _look(self) -> int:
+    async def _look(self, *, anyway: bool) -> int:
         source = await self.source()
-        started = await self._claimed(source)
+        started = await self._claimed(source, anyway=anyway)
         if started is None:
             return 0
         since, seen_until = started
@@ -135,18 +135,19 @@ class LeadIntake:
         fields = mapping.of_lead() | {STAMP, STATUS, CONVERTED, DELETED}
         return soql.select(fields, "Lead", where, order=f"{STAMP}, Id")
 
-    async def _claimed(self, source: str) -> tuple[datetime, datetime] | None:
+    async def _claimed(self, source: str, *, anyway: bool) -> tuple[datetime, datetime] | None:
         """Since when and until when the account was read, if it is our turn."""
         held = timedelta(seconds=HELD_SECONDS)
         rows = await self._sql(
             """
             INSERT INTO runtime.polled AS p (source, since, seen_until, not_before)
             VALUES (%s, date_trunc('second', now()), date_trunc('second', now()), now() + %s)
-            ON CONFLICT (source) DO UPDATE SET not_before = excluded.not_before WHERE p.not_before <= now()
+            ON CONFLICT (source) DO UPDATE SET not_before = excluded.not_before WHERE p.not_before <= now() OR %s
             RETURNING since, seen_until
             """,
             source,
             held,
+            anyway,
         )
         return (rows[0]["since"], rows[0]["seen_until"]) if rows else None
 

@@ -22,6 +22,7 @@ from workers.connectors.answers import SystemConflict, SystemDown, SystemPause, 
 from workers.connectors.outbound import AddressRefused
 from workers.connectors.salesforce import changes
 from workers.connectors.salesforce.changes import Change, Unreadable
+from workers.connectors.salesforce.client import CHANGED
 from workers.connectors.salesforce.intake import STATUS, LeadIntake
 from workers.connectors.salesforce.mapping import FieldMapping
 from workers.connectors.salesforce.pubsub import Batch, Event, PubSub, ReplayLost, SessionEnded
@@ -54,7 +55,9 @@ class Listener:
         self._pool = pool
         self._topic = topic
         self._seconds = poll_seconds
-        self._relevant = frozenset((mapping.of_lead() | {STATUS, CONVERTED}) - set(mapping.keeps.model_dump().values()))
+        # Each change has a stamp, and what is ours alone changes by us.
+        own = mapping.own | {"Id", CHANGED}
+        self._relevant = frozenset((mapping.of_lead() | {STATUS, CONVERTED}) - own)
         self._schemas: dict[str, dict[str, object]] = {}
         self._looked = float("-inf")
         self._failed = 0
@@ -79,8 +82,7 @@ class Listener:
         self._failed += 1
         seconds = min(LONGEST_SECONDS, FIRST_SECONDS * 2.0 ** (self._failed - 1))
         try:
-            # Also what came while nobody listened, so that the first event finds all that came before it.
-            await self._look(0.0)
+            await self._look(0.0)  # what came while nobody listened
             stream = await self._intake.source() + self._topic
             await self._stream(stream)
         except SessionEnded as error:
@@ -113,12 +115,12 @@ class Listener:
     async def _look(self, every: float) -> None:
         if time.monotonic() - self._looked >= every:
             self._looked = time.monotonic()
-            await self._intake.look()
+            await self._intake.look(anyway=True)  # the turn is ours as long as we listen
 
     async def _stream(self, stream: str) -> None:
         source, after = stream.removesuffix(self._topic), await self._position(stream)
         async with self._bus.subscribed(self._topic, after) as subscription:
-            heard = time.monotonic()
+            heard, bridged = time.monotonic(), after is not None
             while True:
                 batch = await subscription.next(max(0.0, min(
                     self._looked + BEHIND_SECONDS, heard + SILENT_SECONDS
@@ -126,6 +128,9 @@ class Listener:
                 if batch is not None:
                     heard, self._failed = time.monotonic(), 0
                     await self._take(stream, source, batch)
+                    if not bridged:  # nothing tells of what came after the look and before the first place
+                        bridged = True
+                        await self._look(0.0)
                     if batch.events:
                         await subscription.more(len(batch.events))
                 elif time.monotonic() - heard >= SILENT_SECONDS:
