@@ -94,7 +94,7 @@ class Bus:
     subscriptions: list[Json] = field(default_factory=list)
     """The first request of each."""
     address: str = ""
-    _kept: dict[int, Kept] = field(default_factory=dict)
+    kept: dict[int, Kept] = field(default_factory=dict)
     _number: int = 0
     _salt: bytes = field(default_factory=lambda: secrets.token_bytes(4))
     _schemas: dict[str, str] = field(default_factory=dict)
@@ -157,13 +157,13 @@ class Bus:
     def keep(self, kind: str, schema_id: str, payload: bytes, at: float) -> None:
         with self._changed:
             self._number += 1
-            self._kept[self._number] = Kept(at, kind, schema_id, payload)
+            self.kept[self._number] = Kept(at, kind, schema_id, payload)
             self._changed.notify_all()
 
     def forget(self) -> None:
         """As if 72 hours had passed."""
         with self._changed:
-            self._kept.clear()
+            self.kept.clear()
             self._number += 1
 
     @property
@@ -255,7 +255,7 @@ class Bus:
                 if after >= self._number or wanted[0] <= 0:
                     self._changed.wait(self.keepalive_seconds / 4)
                 # An event and the request that made it are one transaction: what is kept is there.
-                news = [(number, one) for number, one in self._kept.items() if number > after and one.kind in kinds]
+                news = [(number, one) for number, one in self.kept.items() if number > after and one.kind in kinds]
             if trouble:
                 raise trouble[0]
             self._admit(context)
@@ -284,11 +284,11 @@ class Bus:
         if first.replay_preset == eventbus.LATEST:
             return self._number
         if first.replay_preset == eventbus.EARLIEST:
-            return min(self._kept, default=self._number + 1) - 1
+            return min(self.kept, default=self._number + 1) - 1
         if len(first.replay_id) != 12 or first.replay_id[:4] != self._salt:
             raise Trouble(grpc.StatusCode.INVALID_ARGUMENT, "subscription.fetch.replayid.corrupted")
         number = int(struct.unpack(">Q", first.replay_id[4:])[0])
-        if number < min(self._kept, default=self._number + 1) - 1 and number != self._number:
+        if number < min(self.kept, default=self._number + 1) - 1 and number != self._number:
             raise Trouble(grpc.StatusCode.INVALID_ARGUMENT, "subscription.fetch.replayid.validation.failed")
         return number
 

@@ -72,15 +72,18 @@ class Org:
             self.put("FieldPermissions", ParentId=opening, SobjectType="Lead", Field=f"Lead.{name}",
                      PermissionsRead=True, PermissionsEdit=True)  # fmt: skip
 
-    def put(self, kind: str, *, told: bool = True, **values: Any) -> Json:
-        """A record that somebody made in Salesforce itself; `told`: as an event."""
+    def put(self, kind: str, **values: Any) -> Json:
+        """A record that somebody made in Salesforce itself."""
+        return self._put(kind, values, "CREATE")
+
+    def _put(self, kind: str, values: Json, change: str | None) -> Json:
         made: Json = dict.fromkeys(self.fields[kind])
         made |= {"Id": schema.identifier(schema.PREFIXES[kind], next(self._numbers)), "IsDeleted": False}
         made |= {"OwnerId": getattr(self, "user", None)} if "OwnerId" in made else {}
         made |= {"IsConverted": False, "Status": "Open - Not Contacted"} if kind == "Lead" else {}
         by = getattr(self, "user", made["Id"])
         self.records[kind][made["Id"]] = made | {"CreatedDate": int(self.clock()), "CreatedById": by}
-        return self.edit(kind, made["Id"], change="CREATE" if told else None, **values)
+        return self.edit(kind, made["Id"], change=change, **values)
 
     def edit(
         self, kind: str, record_id: str, *, by: str | None = None, change: str | None = "UPDATE", **values: Any
@@ -176,7 +179,7 @@ class Org:
         self._judged(kind, record, values)
         self._unlocked(record, values)
         self._not_twice(kind, record, values, headers)
-        made = self.put(kind, told=False) if record is None else record
+        made = self._put(kind, {}, None) if record is None else record
         self.edit(kind, made["Id"], by=self.user, change="CREATE" if record is None else "UPDATE", **values)
         if kind == "Lead" and self.assigns_to and headers.get("sforce-auto-assign", "TRUE").upper() != "FALSE":
             made["OwnerId"] = self.assigns_to

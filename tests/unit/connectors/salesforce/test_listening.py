@@ -203,7 +203,7 @@ async def test_a_gap_is_read_anew_and_what_is_not_told_is_compared(
 
     async def company(record: str, wanted: str) -> bool:
         row = await case.one("SELECT lead FROM routing.leads WHERE external_id = %s", record)
-        return row["lead"]["company"] == wanted
+        return bool(row["lead"]["company"] == wanted)
 
     await case.sql("UPDATE runtime.polled SET seen_until = now() + interval '1 day'")  # only events tell
     async with listening_to(case, bus):
