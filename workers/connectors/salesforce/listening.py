@@ -28,6 +28,7 @@ from workers.connectors.salesforce.mapping import FieldMapping
 from workers.connectors.salesforce.pubsub import Batch, Event, PubSub, ReplayLost, SessionEnded
 from workers.connectors.salesforce.side import CONVERTED, PAGE, SOURCE
 from workers.lead_routing.ports.crm import CrmDown, CrmResting
+from workers.runtime import metrics
 from workers.runtime.database import Pool, alone
 
 log = structlog.get_logger()
@@ -61,6 +62,7 @@ class Listener:
         self._schemas: dict[str, dict[str, object]] = {}
         self._looked = float("-inf")
         self._failed = 0
+        metrics.from_zero(metrics.EVENTS_MISSED, [SOURCE])
 
     async def listen(self) -> int:
         """Listen until cancelled, if it is our turn; 0: another dispatcher does.
@@ -146,7 +148,7 @@ class Listener:
             await _note(connection, stream, place or None, missed)
 
         if missed:
-            log.warning("events are missing", action="salesforce_events_missed", stream=stream, reason=missed)
+            _tell(stream, missed)
         ordered = sorted(ids)
         taken = 0
         for start in range(0, len(ordered), PAGE):
@@ -190,10 +192,15 @@ class Listener:
 
     async def _missed(self, stream: str, why: str) -> None:
         """The place is no place any more: what comes is taken from now on, and what is missing is found by comparing."""
-        log.warning("events are missing", action="salesforce_events_missed", stream=stream, reason=why)
+        _tell(stream, why)
         async with self._pool.connection() as connection:
             await _note(connection, stream, None, why)
             await connection.execute("UPDATE sync.streams SET replay_id = NULL WHERE stream = %s", (stream,))
+
+
+def _tell(stream: str, why: str) -> None:
+    metrics.EVENTS_MISSED.labels(SOURCE).inc()
+    log.warning("events are missing", action="salesforce_events_missed", stream=stream, reason=why)
 
 
 async def _nothing(_connection: AsyncConnection[DictRow]) -> None:
