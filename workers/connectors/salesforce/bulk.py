@@ -85,15 +85,19 @@ class Bulk:
         found = [Read(row["Id"], {name: value or None for name, value in row.items()}, None) for row in table.rows]
         return found, None if following in {"null", ""} else following
 
-    async def update(self, kind: Kind, records: Mapping[str, Mapping[str, str]]) -> dict[str, str | Fault]:
-        """Write records by their ids; the outcome of each. Of one that is left out it is not known, or it was not tried.
+    async def write(
+        self, kind: Kind, records: Mapping[str, Mapping[str, str]], *, key: str = "Id"
+    ) -> dict[str, str | Fault]:
+        """Write records by their ids, or by a field that is an external id: then one that is not there is made.
+
+        The id of each there, or what was wrong with it; of one that is left out it is not known, or it was not tried.
 
         Raises:
             SystemRefused: somebody aborted the job; what was written by then stays.
         """
         done: dict[str, str | Fault] = {}
-        for ids, table in tables.written(records, "Id"):
-            job = await patiently(partial(self._sent, kind, table))
+        for ids, table in tables.written(records, key):
+            job = await patiently(partial(self._sent, kind, key, table))
             try:
                 state = await self._until_ended("ingest", job, INGEST_SECONDS)
                 if state is None or state["state"] == "Aborted":
@@ -103,7 +107,7 @@ class Bulk:
                     )
                 if state["state"] == "Failed":
                     log.warning("job failed", action="salesforce_job_failed", job=job, reason=_ended(state))
-                done |= await self._outcomes(job)
+                done |= await self._outcomes(job, key)
             except JobGone:
                 raise SystemDown(f"Salesforce's job {job} is gone before it ended; it is sent again.") from None
             finally:
@@ -128,9 +132,10 @@ class Bulk:
             raise SystemDown("Salesforce's answer does not name the job that it made.")
         return job
 
-    async def _sent(self, kind: Kind, table: bytes) -> str:
+    async def _sent(self, kind: Kind, key: str, table: bytes) -> str:
         """A job that has its table. A table can be sent once, so what fails in between is begun anew."""
-        job = await self._make("ingest", {"object": kind, "operation": "update"})
+        how = {"operation": "update"} if key == "Id" else {"operation": "upsert", "externalIdFieldName": key}
+        job = await self._make("ingest", {"object": kind, **how})
         try:
             await self._filled(job, table)
         except BaseException:  # also if we are to end: it would lie there for a week
@@ -164,15 +169,16 @@ class Bulk:
             await asyncio.sleep(pause * random.uniform(0.8, 1.2))  # noqa: S311 - not all at once
             pause = min(pause * 1.5, SLOWEST_SECONDS)
 
-    async def _outcomes(self, job: str) -> dict[str, str | Fault]:
+    async def _outcomes(self, job: str, key: str) -> dict[str, str | Fault]:
         done: dict[str, str | Fault] = {}
         for name in ("successfulResults", "failedResults"):
             asked = partial(self._table, f"/jobs/ingest/{job}/{name}", {}, "read what became of a job's records")
             _, table = await patiently(asked)
             for row in table.rows:
-                if not (one := row.get("Id") or row.get("sf__Id")):
+                if not (one := row.get(key)):
                     raise SystemDown("Salesforce's answer does not say of which records it tells.")
-                done[one] = one if name == "successfulResults" else answers.job_fault(row.get("sf__Error", ""))
+                made = name == "successfulResults" and row.get("sf__Id")
+                done[one] = made or answers.job_fault(row.get("sf__Error", ""))
         return done
 
     async def _table(self, path: str, params: Mapping[str, str], what: str) -> tuple[Mapping[str, str], Table]:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
-from workers.connectors.answers import SystemDown
+from workers.connectors.answers import Json, SystemDown
+from workers.connectors.people import NoOwner
 from workers.connectors.records import Record
 from workers.connectors.salesforce import soql
 from workers.connectors.salesforce.answers import Fault
@@ -16,6 +18,7 @@ from workers.connectors.salesforce.bulk import Bulk, JobGone
 from workers.connectors.salesforce.client import CHANGED, Read
 from workers.connectors.salesforce.crm import Salesforce
 from workers.connectors.salesforce.tables import EMPTIES
+from workers.connectors.sync.patience import patiently
 from workers.connectors.sync.side import Page, Side
 
 SOURCE = "salesforce"
@@ -60,6 +63,9 @@ class SalesforceSide(Side):
         super().__init__(salesforce)
         self._client = salesforce.client
         self._jobs = jobs
+        if jobs is not None:
+            self.batch = JOB_PAGE
+        self._keeps = salesforce.mapping.keeps
         self._fields = salesforce.mapping.of_lead() | {CREATED, CHANGED, CONVERTED}
 
     async def page(self, after: str | None) -> Page:
@@ -100,7 +106,7 @@ class SalesforceSide(Side):
         if jobs is not None and len(values) >= jobs.records:
             # A table has no way to say that a text is just this.
             fit = {one: given for one, given in values.items() if EMPTIES not in given.values()}
-            outcomes = await jobs.bulk.update("Lead", fit) if fit else {}
+            outcomes = await jobs.bulk.write("Lead", fit) if fit else {}
         rest = {
             one: given
             for one, given in values.items()
@@ -112,6 +118,34 @@ class SalesforceSide(Side):
                 f"Salesforce's answer does not say what became of {len(untold)} leads; they are sent again."
             )
         return {one: fault for one, fault in outcomes.items() if isinstance(fault, Fault)}
+
+    async def add(self, changes: Sequence[Json], run: int) -> Mapping[str, Record]:
+        """See `Side.add`. A lead whose address a record there has is not made: it may have to take that one over."""
+        if self._jobs is None or len(changes) < self._jobs.records:
+            return {}
+        taken = await self._addresses({str(change["fields"].get("email") or "") for change in changes} - {""})
+        made: dict[str, dict[str, str]] = {}
+        for change in changes:
+            lead_id, email = str(change["lead_id"]), str(change["fields"].get("email") or "").lower()
+            try:
+                values = await self.system.properties(None, change, f"reconcile:{run}:{lead_id}")
+            except NoOwner:  # who sends it alone says so
+                continue
+            if account := str(change.get("account_id") or ""):
+                values[self._keeps.account] = account
+            if email not in taken and EMPTIES not in values.values():
+                made[lead_id] = values
+        outcomes = await self._jobs.bulk.write("Lead", made, key=self._keeps.lead_id) if made else {}
+        return {one: Record(there, made[one]) for one, there in outcomes.items() if isinstance(there, str)}
+
+    async def _addresses(self, emails: Collection[str]) -> set[str]:
+        """Which of these addresses leads there have, in small letters."""
+        found, ordered = set[str](), sorted(emails)
+        for start in range(0, len(ordered), PAGE):
+            among = ", ".join(soql.text(one) for one in ordered[start : start + PAGE])
+            query = soql.select({"Id", "Email"}, "Lead", f"Email IN ({among})")
+            found |= {(one.get("Email") or "").lower() for one in await patiently(partial(self._client.query, query))}
+        return found
 
     def created(self, record: Record) -> datetime | None:
         """See `Side.created`."""

@@ -82,6 +82,12 @@ class Book:
         taken = await intake.take(connection, [intake.fitting(lead) for lead in leads], ttl_seconds=self.ttl_seconds)
         return sum(not one.duplicate for one in taken)
 
+    async def outgoing(self, connection: Connection, lead_ids: Sequence[str]) -> Sequence[Mapping[str, Any]]:
+        """See `reconciling.Outgoing`."""
+        from workers.gateway import following  # noqa: PLC0415 - see the class
+
+        return await following.outgoing(connection, lead_ids)
+
     async def resend(self, connection: Connection, lead_ids: Sequence[str], run: int) -> set[str]:
         """See `reconciling.Resend`."""
         from workers.gateway import following  # noqa: PLC0415 - see the class
@@ -136,7 +142,9 @@ def reconciliation(resources: Resources, system: System) -> Reconciliation:
         NotConnected, WrongMapping: as `side`.
     """
     book = _book(resources, system)
-    return Reconciliation(follower(resources, system, many=True), resources.pool, book.route, book.resend)
+    return Reconciliation(
+        follower(resources, system, many=True), resources.pool, book.route, book.outgoing, book.resend
+    )
 
 
 def _book(resources: Resources, system: System) -> Book:

@@ -203,3 +203,35 @@ async def test_few_are_read_and_written_by_rest(world: SalesforceWorld) -> None:
     fill(world, FROM - 1)
     assert (await world.imported()).counts["taken"] == FROM - 1
     assert world.asked("/jobs/") == 0
+
+
+async def test_leads_that_salesforce_never_had_are_made_by_a_job_each_once(world: SalesforceWorld) -> None:
+    """Who worked with Fairlead first: thousands would be two or three requests each."""
+    case = world.case
+    await case.sql(
+        """INSERT INTO routing.leads (lead_id, source, external_id, raw, lead, owner_id, state)
+           SELECT 'ours-' || n, 'web_form', n::text, '{}',
+               jsonb_build_object('email', 'p' || n || '@acme.es', 'name', 'Pat =' || n, 'company', 'Acme',
+                   'domain', 'acme.es'), 'ana', 'accepted'
+           FROM generate_series(1, %s) AS n""",
+        FROM + 3,
+    )
+    there = world.put(None, email="P1@acme.es", lastname="Somebody's")  # of the first one: it is to be taken over
+    await case.sql("UPDATE routing.leads SET owner_id = 'nobody' WHERE lead_id = 'ours-2'")
+    world.simulated.jobs.fates = [FROM - 1]  # two are left
+    run = await world.reconciled()
+    assert run.counts["only here"] == FROM + 3
+    made = [one for one in world.simulated.leads if one["Fairlead_Lead_Id__c"]]
+    assert len(made) == FROM - 1
+    assert {world.value(one["Id"], "owner") for one in made} == {"ana"}
+    assert made[0]["LastName"].startswith("=")  # for Salesforce, and no spreadsheet
+    rows = await case.sql("SELECT business_id FROM runtime.outbox WHERE channel = 'crm.lead'")
+    left = {row["business_id"] for row in rows}
+    assert {"ours-1", "ours-2"} < left
+    assert len(left) == 4
+    await case.sql("DELETE FROM runtime.outbox WHERE business_id = 'ours-2'")
+    await world.deliver("crm.lead")
+    assert world.value(there, "lead_id") == "ours-1"
+    again = await world.reconciled()
+    assert (again.counts["equal"], again.counts["only here"]) == (FROM + 2, 1)
+    assert len(world.simulated.leads) == FROM + 2
