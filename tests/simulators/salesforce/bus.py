@@ -6,7 +6,6 @@ https://developer.salesforce.com/docs/platform/pub-sub-api/guide and the Change 
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import secrets
 import struct
@@ -17,9 +16,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
-import fastavro
 import grpc
 
+from tests.simulators.salesforce import avro
 from tests.simulators.salesforce.door import Door
 from tests.simulators.salesforce.org import Org
 from tests.simulators.salesforce.schema import Json
@@ -28,38 +27,6 @@ from workers.connectors.salesforce import eventbus
 KEPT_SECONDS = 72 * 3600
 MOST_EVENTS = 100
 ERRORS = "sfdc.platform.eventbus.grpc."
-
-_AVRO = {"boolean": "boolean", "int": "int", "double": "double", "currency": "double", "datetime": "long"}
-_PARTS = {"Name": ("FirstName", "LastName"), "Address": ("City", "Country")}
-"""Fields that are parts of another one, in events."""
-_TEXTS = {"type": "array", "items": "string"}
-_KINDS = [
-    "CREATE",
-    "UPDATE",
-    "DELETE",
-    "UNDELETE",
-    "GAP_CREATE",
-    "GAP_UPDATE",
-    "GAP_DELETE",
-    "GAP_UNDELETE",
-    "GAP_OVERFLOW",
-]
-_HEADER = {
-    "type": "record",
-    "name": "ChangeEventHeader",
-    "fields": [
-        {"name": "entityName", "type": "string"},
-        {"name": "recordIds", "type": _TEXTS},
-        {"name": "changeType", "type": {"type": "enum", "name": "ChangeType", "symbols": _KINDS}},
-        {"name": "changeOrigin", "type": "string"},
-        {"name": "transactionKey", "type": "string"},
-        {"name": "sequenceNumber", "type": "int"},
-        {"name": "commitTimestamp", "type": "long"},
-        {"name": "commitNumber", "type": "long"},
-        {"name": "commitUser", "type": "string"},
-        *({"name": name, "type": _TEXTS} for name in ("nulledFields", "diffFields", "changedFields")),
-    ],
-}
 
 
 class Trouble(Exception):
@@ -141,18 +108,13 @@ class Bus:
         schema_id, schema = self.schema_of(kind)
         now = at or self.org.clock()
         told = changed if change == "UPDATE" else set() if change.startswith(("GAP", "DELETE")) else set(record)
-        body: Json = {
-            "ChangeEventHeader": {
-                "entityName": kind, "recordIds": ids, "changeType": change, "changeOrigin": origin,
-                "transactionKey": secrets.token_hex(16), "sequenceNumber": 1, "commitTimestamp": int(now * 1_000),
-                "commitNumber": self._number, "commitUser": record.get("LastModifiedById") or self.org.user,
-                "nulledFields": [], "diffFields": [], "changedFields": bitmaps(schema, changed),
-            },
-            **{name: value_of(one, record, told) for one in schema["fields"][1:] for name in [one["name"]]},
+        header: Json = {
+            "entityName": kind, "recordIds": ids, "changeType": change, "changeOrigin": origin,
+            "transactionKey": secrets.token_hex(16), "sequenceNumber": 1, "commitTimestamp": int(now * 1_000),
+            "commitNumber": self._number, "commitUser": record.get("LastModifiedById") or self.org.user,
+            "nulledFields": [], "diffFields": [], "changedFields": avro.bitmaps(schema, changed),
         }  # fmt: skip
-        made = io.BytesIO()
-        fastavro.schemaless_writer(made, fastavro.parse_schema(schema), body)
-        self.keep(kind, schema_id, made.getvalue(), now)
+        self.keep(kind, schema_id, avro.event(schema, header, record, told), now)
 
     def keep(self, kind: str, schema_id: str, payload: bytes, at: float) -> None:
         with self._changed:
@@ -172,18 +134,7 @@ class Bus:
         return self._place(self._number)
 
     def schema_of(self, kind: str) -> tuple[str, Json]:
-        parts = {name for names in _PARTS.values() for name in names} if kind == "Lead" else set()
-        fields: list[Json] = [{"name": "ChangeEventHeader", "type": _HEADER}]
-        for name, names in (_PARTS if kind == "Lead" else {}).items():
-            made = [{"name": one, "type": ["null", "string"]} for one in names]
-            record = {"type": "record", "name": f"Parts_{name}", "fields": made}
-            fields.append({"name": name, "type": ["null", *(["string"] if name == "Name" else []), record]})
-        fields += [
-            {"name": name, "type": ["null", _AVRO.get(one["type"], "string")]}
-            for name, one in self.org.fields[kind].items()
-            if name not in parts | {"Id", "Name", "IsDeleted", "SystemModstamp"}
-        ]
-        schema = {"type": "record", "name": f"{kind}ChangeEvent", "namespace": "com.sforce.eventbus", "fields": fields}
+        schema = avro.schema_of(kind, self.org.fields[kind])
         text = json.dumps(schema)
         schema_id = hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()[:22]
         self._schemas[schema_id] = text
@@ -305,28 +256,3 @@ def asked_for(request: Any) -> int:
 def ended(context: Any, trouble: Trouble) -> None:
     context.set_trailing_metadata((("error-code", trouble.code), ("rpc-id", secrets.token_hex(8))))
     context.abort(trouble.status, "rpcId: simulated")
-
-
-def bitmaps(schema: Json, changed: set[str]) -> list[str]:
-    """The lowest bit is the first field; parts of a field have a bitmap of their own."""
-    own, nested = 0, list[str]()
-    for place, one in enumerate(schema["fields"]):
-        names = _PARTS.get(one["name"], ())
-        bits = sum(1 << number for number, name in enumerate(names) if name in changed)
-        if bits:
-            nested.append(f"{place}-0x{bits:02X}")
-        elif one["name"] in changed and not names:
-            own |= 1 << place
-    return [f"0x{own:X}"] * bool(own) + nested
-
-
-def value_of(field_: Json, record: Json, told: set[str]) -> Any:
-    """What an event says of a field: nothing, if it did not change."""
-    name = field_["name"]
-    if name in _PARTS and len(field_["type"]) > 1 and any(isinstance(one, dict) for one in field_["type"]):
-        parts = {one: record.get(one) for one in _PARTS[name] if one in told}
-        return {one: parts.get(one) for one in _PARTS[name]} if parts else None
-    value = record.get(name) if name in told else None
-    if value is not None and "long" in field_["type"]:
-        return int(value * 1_000)
-    return value
