@@ -23,7 +23,7 @@ from pydantic_settings import (
 )
 
 from workers.settings_access import OpenId
-from workers.settings_outside import HubSpot, Kafka, Salesforce, Webhooks
+from workers.settings_outside import HubSpot, Kafka, Salesforce, Sap, Webhooks
 from workers.settings_sections import (
     Camunda,
     ControlRoom,
@@ -52,6 +52,7 @@ __all__ = [
     "Ports",
     "Retention",
     "Salesforce",
+    "Sap",
     "Settings",
     "Tracing",
     "Versions",
@@ -131,6 +132,7 @@ class Settings(BaseSettings):
     webhooks: Webhooks = Webhooks()
     hubspot: HubSpot = HubSpot()
     salesforce: Salesforce = Salesforce()
+    sap: Sap = Sap()
     kafka: Kafka = Kafka()
 
     @classmethod

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any
 
 import httpx
@@ -29,6 +30,8 @@ class Line:
             follow_redirects=False,
             timeout=httpx.Timeout(seconds),
             headers={"User-Agent": f"fairlead/{__version__}"},
+            # The transport asks a judged address, under which a cookie would be filed instead of its host.
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
         )
 
     async def close(self) -> None:
@@ -60,7 +63,7 @@ class Line:
         content: bytes | None = None,
         sink: Callable[[bytes], None] | None = None,
     ) -> Answer:
-        """Send a request, inside of `within`.
+        """Send a request, inside of `within`. No cookies are kept: who needs them sends them, see `Answer.cookies`.
 
         `sink`: gets what a 200 brings as it comes, however much that is; the answer has no content then.
 
@@ -78,4 +81,5 @@ class Line:
                 read += part
                 if len(read) > MOST_BYTES:
                     raise SystemDown(f"{self.title}'s answer has more than {MOST_BYTES} bytes.")
-        return Answer(response.status_code, response.headers, bytes(read), retry_after(response))
+        cookies = tuple(response.headers.get_list("set-cookie"))
+        return Answer(response.status_code, response.headers, bytes(read), retry_after(response), cookies)

@@ -3,7 +3,7 @@
 from alembic import op
 
 revision = "0330"
-down_revision = "0297"
+down_revision = "0300"
 
 
 def upgrade() -> None:
