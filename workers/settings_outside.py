@@ -154,6 +154,15 @@ class Salesforce(OutsideCrm):
     """With `private_key`: whom the log-in is meant for; of a sandbox ``https://test.salesforce.com``."""
     poll_seconds: float = Field(default=15.0, ge=1.0)
     """Between looks for new leads. Each is one of the day's requests."""
+    bulk_records: int | None = Field(default=2_000, ge=1)
+    """From so many records on imports and comparisons read and write by Bulk API 2.0; None: never."""
+    changes: Literal["polling", "events"] = "polling"
+    """How it is known what changes there: it is looked for every `poll_seconds`, or Salesforce tells at once, by Change Data
+    Capture. Then it is looked for every 5 min all the same, and every `poll_seconds` while Salesforce can't tell."""
+    pubsub_address: str = Field(default="api.pubsub.salesforce.com:443", pattern=r"^[A-Za-z0-9.-]{1,253}:[0-9]{1,5}$")
+    """With `events`: where Salesforce's Pub/Sub API is; without TLS only if its host is one of `trusted_hosts`."""
+    topic: str = Field(default="/data/LeadChangeEvent", pattern=r"^/data/[A-Za-z0-9_]{1,100}$")
+    """With `events`: the channel that tells of leads; ``/data/ChangeEvents`` or one of your own tells of other records too."""
 
     @property
     def connected(self) -> bool:

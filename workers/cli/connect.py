@@ -126,7 +126,14 @@ async def _salesforce(settings: Settings, create: bool) -> tuple[list[str], Sequ
     client = making.client(settings.salesforce, Login(settings.salesforce), Pace(), seconds=SECONDS)
     try:
         made = await fields.create_fields(client, places) if create else []
-        return made, [one async for one in check.check(client, places, await _reps(settings))]
+        found = [one async for one in check.check(client, places, await _reps(settings))]
+        if settings.salesforce.changes == "events":
+            bus = making.bus(settings.salesforce, client)
+            try:
+                found.append(await check.check_events(bus, settings.salesforce.topic))
+            finally:
+                await bus.close()
+        return made, found
     finally:
         await client.close()
 

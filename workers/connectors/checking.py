@@ -36,7 +36,7 @@ def people(title: str, owners: Collection[str], reps: Collection[str] | None) ->
     yield Finding("people", "ok", "reps", f"{both} of {len(reps)} active reps are among the {len(owners)} owners.")
 
 
-def day(left: int, most: int) -> Finding:
-    """How many requests of a day are left."""
+def day(left: int, most: int, what: str = "requests a day") -> Finding:
+    """How much of a day's limit is left."""
     said = f"{left:,} of {most:,} left today"
-    return Finding("limits", "ok" if left > most / 10 else "note", "requests a day", said)
+    return Finding("limits", "ok" if left > most / 10 else "note", what, said)

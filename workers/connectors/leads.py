@@ -103,6 +103,21 @@ class System(ABC, Generic[C, M]):
             open_opportunities=open_opportunities,
         )
 
+    async def properties(self, record: Record | None, change: Json, change_id: str) -> dict[str, str]:
+        """What a record, None: a new one, gets by a change.
+
+        Raises:
+            NoOwner: the new owner is not known there.
+        """
+        kept = self.mapping.kept
+        found = self.mapping.properties(change.get("fields", {}), record)
+        found[kept.change] = change_id
+        if "status" in change:
+            found[kept.status] = str(change["status"])
+        if "owner_id" in change:
+            found[self.mapping.owner] = await self.owners.owner_id(self.client, change["owner_id"])
+        return found
+
     async def owner(self, record: Record | None) -> str | None:
         """Whose a record is, as lead routing knows the person."""
         found = await self.owners.person(self.client, record.get(self.mapping.owner)) if record else None
@@ -181,16 +196,9 @@ class LeadDelivery:
         return (owner,) if owner == change["owner_id"] else None
 
     async def _properties(self, record: Record | None, change: Json, change_id: str) -> dict[str, str]:
-        leads, kept = self._leads, self._leads.mapping.kept
         fields: Mapping[str, Any] = change.get("fields", {})
         if fields:
             # The process says what it began with; what was changed since, here or there, must not be undone.
-            now = await leads.book.fields(change["lead_id"])
-            fields = {name: now.get(name, value) for name, value in fields.items()}
-        properties: dict[str, str] = leads.mapping.properties(fields, record)
-        properties[kept.change] = change_id
-        if "status" in change:
-            properties[kept.status] = str(change["status"])
-        if "owner_id" in change:
-            properties[leads.mapping.owner] = await leads.owners.owner_id(leads.client, change["owner_id"])
-        return properties
+            now = await self._leads.book.fields(change["lead_id"])
+            change = {**change, "fields": {name: now.get(name, value) for name, value in fields.items()}}
+        return await self._leads.properties(record, change, change_id)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any
@@ -69,18 +69,23 @@ class Line:
         json: object = None,
         data: Mapping[str, Any] | None = None,
         content: bytes | None = None,
+        sink: Callable[[bytes], None] | None = None,
     ) -> Answer:
         """Send a request, inside of `within`. No cookies are kept: who needs them sends them, see `Answer.cookies`.
+
+        `sink`: gets what a 200 brings as it comes, however much that is; the answer has no content then.
 
         Raises:
             SystemDown: the answer is larger than any could be.
         """
-        asked = self._http.stream(
-            method, path, headers=dict(headers), params=params, json=json, data=data, content=content
-        )
+        sent: dict[str, Any] = {"params": params, "json": json, "data": data, "content": content}
+        asked = self._http.stream(method, path, headers=dict(headers), **sent)
         async with asked as response:
             read = bytearray()
             async for part in response.aiter_bytes():
+                if sink is not None and response.status_code == 200:
+                    sink(part)
+                    continue
                 read += part
                 if len(read) > MOST_BYTES:
                     raise SystemDown(f"{self.title}'s answer has more than {MOST_BYTES} bytes.")

@@ -97,7 +97,10 @@ class GuardedTransport(httpx.AsyncBaseTransport):
         if host not in self._trusted:
             if request.url.scheme != "https":
                 raise AddressRefused(_PLAIN.format(host))
-            address = await self._public(host, request)
+            try:
+                address = await public_address(host)
+            except OSError as error:
+                raise httpx.ConnectError(f"{host} can't be resolved", request=request) from error
             # The certificate must still be the host's, and the server must see whom we mean.
             request.extensions = {**request.extensions, "sni_hostname": host}
             request.url = request.url.copy_with(host=str(address))
@@ -106,12 +109,6 @@ class GuardedTransport(httpx.AsyncBaseTransport):
     async def aclose(self) -> None:
         """Close the connections."""
         await self._inner.aclose()
-
-    async def _public(self, host: str, request: httpx.Request) -> Address:
-        try:
-            return await public_address(host)
-        except OSError as error:
-            raise httpx.ConnectError(f"{host} can't be resolved", request=request) from error
 
 
 def is_public(address: Address) -> bool:

@@ -94,8 +94,14 @@ def chores(resources: Resources) -> Sequence[Regular]:
     salesforce = making.salesforce(resources, systems.crm(resources), seconds=DELIVERING_SECONDS)
     seconds, take = settings.poll_seconds, partial(_take, resources)
     follower = making_sync.follower(resources, "salesforce", ask=at_once)
-    look = intake.LeadIntake(salesforce, resources.pool, take, _note, follower, poll_seconds=seconds).look
-    return [Regular("salesforce leads", seconds, look), *found]
+    leads = intake.LeadIntake(salesforce, resources.pool, take, _note, follower, poll_seconds=seconds)
+    if settings.changes == "polling":
+        return [Regular("salesforce leads", seconds, leads.look), *found]
+    from workers.connectors.salesforce import listening  # noqa: PLC0415 - fastavro is an extra
+
+    bus, places = making.bus(settings, salesforce.client), salesforce.mapping
+    listener = listening.Listener(bus, leads, places, resources.pool, topic=settings.topic, poll_seconds=seconds)
+    return [Regular("salesforce events", seconds, listener.listen), *found]
 
 
 async def prepare(_resources: Resources, _tasks: Collection[str]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
+from typing import Any
 
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
@@ -119,9 +120,9 @@ async def take_known(connection: AsyncConnection[DictRow], leads: Sequence[Known
     return {str(row["external_id"]): str(row["lead_id"]) for row in await cursor.fetchall()}
 
 
-async def resend(connection: AsyncConnection[DictRow], lead_ids: Sequence[str], run: int) -> set[str]:
-    """Send leads that have an owner to the CRM as they stand in the book; which ones were sent. One of which a change is
-    among the dead letters is not: that is to be mended first.
+async def outgoing(connection: AsyncConnection[DictRow], lead_ids: Sequence[str]) -> list[dict[str, Any]]:
+    """Leads that have an owner as the CRM would be told of them now. One of which a change is among the dead letters is
+    left out: that is to be mended first.
     """
     cursor = await connection.execute(
         """
@@ -133,16 +134,21 @@ async def resend(connection: AsyncConnection[DictRow], lead_ids: Sequence[str], 
         """,
         {"lead_ids": list(lead_ids), "channel": CHANNEL},
     )
-    sent = set()
-    for row in await cursor.fetchall():
-        fields = {name: row["lead"][name] for name in TOLD if row["lead"].get(name) is not None}
-        payload = {
+    return [
+        {
             "lead_id": row["lead_id"],
             "owner_id": row["owner_id"],
             "status": row["state"],
             "account_id": row["account_id"],
-            "fields": fields,
+            "fields": {name: row["lead"][name] for name in TOLD if row["lead"].get(name) is not None},
         }
-        await outbox.put(connection, CHANNEL, row["lead_id"], f"reconcile:{run}:{row['lead_id']}", payload)
-        sent.add(row["lead_id"])
-    return sent
+        for row in await cursor.fetchall()
+    ]
+
+
+async def resend(connection: AsyncConnection[DictRow], lead_ids: Sequence[str], run: int) -> set[str]:
+    """Send leads to the CRM as they stand in the book; which ones were sent, as `outgoing`."""
+    sent = await outgoing(connection, lead_ids)
+    for one in sent:
+        await outbox.put(connection, CHANNEL, one["lead_id"], f"reconcile:{run}:{one['lead_id']}", one)
+    return {str(one["lead_id"]) for one in sent}

@@ -55,6 +55,9 @@ STREAM_BREAKS = Counter("fairlead_stream_breaks", "Job streams that broke and we
 
 ROWS_EXPIRED = Counter("fairlead_rows_expired", "Rows of the runtime that had had their time.", ["table"])
 CHORES_FAILED = Counter("fairlead_chores_failed", "Defects in what a dispatcher does beside sending.", ["chore"])
+EVENTS_MISSED = Counter(
+    "fairlead_events_missed", "Times at which events of another system were found missing.", ["system"]
+)
 
 BREAKER_STATE = Gauge("fairlead_breaker_state", "0 closed, 1 half-open (one call tries), 2 open.", ["dependency"])
 BREAKER_REFUSED = Counter("fairlead_breaker_refused", "Calls not made, as the breaker was open.", ["dependency"])

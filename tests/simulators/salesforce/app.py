@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import re
 from collections import Counter
 from collections.abc import Awaitable, Callable
@@ -15,15 +14,14 @@ from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 
-from tests.simulators.salesforce import schema
+from tests.simulators.salesforce import bulk, schema
+from tests.simulators.salesforce.asking import ROOT, body_of, known
 from tests.simulators.salesforce.door import Door, Refused, faulty
 from tests.simulators.salesforce.org import Org
 from tests.simulators.salesforce.problems import Problem
 from tests.simulators.salesforce.schema import Json
 
-VERSIONS = range(46, 69)
 MOST_RECORDS = 200
-ROOT = "/services/data/{version}"
 
 
 class Pages:
@@ -43,7 +41,7 @@ class Pages:
         return body
 
 
-def create_app(org: Org, door: Door) -> FastAPI:
+def create_app(org: Org, door: Door, jobs: bulk.Jobs) -> FastAPI:
     app = FastAPI(openapi_url=None)
     pages = Pages(door)
     held: Counter[str] = Counter()
@@ -98,7 +96,20 @@ def create_app(org: Org, door: Door) -> FastAPI:
     @app.get(ROOT + "/limits")
     async def limits(version: str) -> Json:
         known(version)
-        return {"DailyApiRequests": {"Max": door.daily, "Remaining": door.daily - door.used}}
+        return {
+            "DailyApiRequests": {"Max": door.daily, "Remaining": door.daily - door.used},
+            "DailyBulkApiBatches": {"Max": 15_000, "Remaining": 15_000},
+            "DailyBulkV2QueryFileStorageMB": {"Max": 976_562, "Remaining": 976_562},
+            "DailyBulkV2QueryJobs": {"Max": jobs.daily, "Remaining": jobs.daily - len(jobs.made)},
+            "DailyDeliveredPlatformEvents": {"Max": 25_000, "Remaining": 25_000},
+        }
+
+    @app.get(ROOT + "/limits/recordCount")
+    async def record_count(request: Request, version: str) -> Json:
+        known(version)
+        kinds = request.query_params.get("sObjects", "").split(",")
+        kept = {kind: sum(not one["IsDeleted"] for one in org.records.get(kind, {}).values()) for kind in kinds}
+        return {"sObjects": [{"count": number, "name": kind} for kind, number in kept.items() if number]}
 
     @app.get(ROOT + "/query")
     @app.get(ROOT + "/query/")
@@ -285,6 +296,7 @@ def create_app(org: Org, door: Door) -> FastAPI:
             "infos": [],
         }
 
+    bulk.add(app, jobs)
     return app
 
 
@@ -299,29 +311,11 @@ def defined(name: str, metadata: Json) -> Json:
     return made | {flag: bool(metadata.get(flag)) for flag in ("unique", "externalId", "caseSensitive")}
 
 
-def known(version: str) -> str:
-    if not re.fullmatch(r"v\d\d\.0", version) or int(version[1:3]) not in VERSIONS:
-        raise Problem(404, "NOT_FOUND", "The requested resource does not exist")
-    return version
-
-
 def http_date(text: str) -> float:
     try:
         return parsedate_to_datetime(text).timestamp()
     except ValueError:
         raise Problem(400, "INVALID_HEADER", "the date is none") from None
-
-
-async def body_of(request: Request, kind: type) -> Any:
-    if request.headers.get("content-type", "").partition(";")[0] != "application/json":
-        raise Problem(415, "UNSUPPORTED_MEDIA_TYPE", "Content type not supported")
-    try:
-        body = json.loads(await request.body())
-    except ValueError:
-        raise Problem(400, "JSON_PARSER_ERROR", "Unexpected character") from None
-    if not isinstance(body, kind):
-        raise Problem(400, "JSON_PARSER_ERROR", "Unexpected token")
-    return body
 
 
 async def records_of(request: Request) -> list[Any]:

@@ -42,6 +42,8 @@ class Org:
     """For ids of records: how often others still have them in hand."""
     writes: list[tuple[str, str, Json]] = field(default_factory=list)
     """Kind, id and values of each write through the door."""
+    tell: Callable[[str, str, Json, set[str], bool], None] | None = None
+    """Who is told of a kind of record, what happened, the record, the changed fields, and whether by the API."""
     _numbers: Any = field(default_factory=lambda: count(101))
     _by_value: dict[tuple[str, str, str], set[str]] = field(default_factory=dict)
     """Which records ever got a value."""
@@ -72,17 +74,23 @@ class Org:
 
     def put(self, kind: str, **values: Any) -> Json:
         """A record that somebody made in Salesforce itself."""
+        return self._put(kind, values, "CREATE")
+
+    def _put(self, kind: str, values: Json, change: str | None) -> Json:
         made: Json = dict.fromkeys(self.fields[kind])
         made |= {"Id": schema.identifier(schema.PREFIXES[kind], next(self._numbers)), "IsDeleted": False}
         made |= {"OwnerId": getattr(self, "user", None)} if "OwnerId" in made else {}
         made |= {"IsConverted": False, "Status": "Open - Not Contacted"} if kind == "Lead" else {}
         by = getattr(self, "user", made["Id"])
         self.records[kind][made["Id"]] = made | {"CreatedDate": int(self.clock()), "CreatedById": by}
-        return self.edit(kind, made["Id"], **values)
+        return self.edit(kind, made["Id"], change=change, **values)
 
-    def edit(self, kind: str, record_id: str, *, by: str | None = None, **values: Any) -> Json:
-        """Somebody changes a record in Salesforce itself."""
+    def edit(
+        self, kind: str, record_id: str, *, by: str | None = None, change: str | None = "UPDATE", **values: Any
+    ) -> Json:
+        """Somebody changes a record in Salesforce itself; `change` None: no event tells of it."""
         record = self.records[kind][record_id]
+        changed = {name for name, value in values.items() if record.get(name) != value}
         record |= values
         for name, value in values.items():
             if isinstance(value, str):
@@ -93,6 +101,8 @@ class Org:
             record["Name"] = " ".join(part for part in (record["FirstName"], record["LastName"]) if part)
         now = int(self.clock())
         record |= {"LastModifiedDate": now, "SystemModstamp": now, "LastModifiedById": by or record["CreatedById"]}
+        if change is not None and self.tell is not None and (changed or change != "UPDATE"):
+            self.tell(kind, change, record, changed | {"LastModifiedDate"}, by is not None)
         return record
 
     def _holder(self, kind: str, name: str, value: str) -> list[Json]:
@@ -135,7 +145,7 @@ class Org:
     def delete(self, kind: str, record_id: str, *, master: str | None = None) -> None:
         """Somebody deletes a record, or merges it into another one; it stays in the recycle bin."""
         more = {"MasterRecordId": master} if master else {}
-        self.edit(kind, record_id, IsDeleted=True, **more)
+        self.edit(kind, record_id, change="DELETE", IsDeleted=True, **more)
 
     def query(self, text: str, *, deleted: bool = False) -> tuple[soql.Query, list[Json]]:
         """A query, and what it finds; `deleted`: in the recycle bin too."""
@@ -169,8 +179,8 @@ class Org:
         self._judged(kind, record, values)
         self._unlocked(record, values)
         self._not_twice(kind, record, values, headers)
-        made = self.put(kind) if record is None else record
-        self.edit(kind, made["Id"], by=self.user, **values)
+        made = self._put(kind, {}, None) if record is None else record
+        self.edit(kind, made["Id"], by=self.user, change="CREATE" if record is None else "UPDATE", **values)
         if kind == "Lead" and self.assigns_to and headers.get("sforce-auto-assign", "TRUE").upper() != "FALSE":
             made["OwnerId"] = self.assigns_to
         self.writes.append((kind, made["Id"], dict(values)))

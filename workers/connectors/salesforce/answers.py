@@ -52,6 +52,13 @@ _DEFAULT_ADVICE = (
     "Mend the value, the field in Salesforce or the mapping; `fairlead connect check salesforce` compares them."
 )
 
+# Of Bulk API 2.0: the day's jobs, or what they may hold, are used up.
+_QUOTAS = {"EXCEEDEDQUOTA", "EXCEEDED_QUOTA"}
+
+# Of a record that a job of many could not write, and a request of its own may: others of the job had its parent in hand,
+# or a duplicate rule that only alerts, which no job can be told to pass.
+_ALONE = {"UNABLE_TO_LOCK_ROW", "DUPLICATES_DETECTED"}
+
 # Of codes that name the field in their words alone.
 _NO_COLUMN = re.compile(r"No such column '([A-Za-z][A-Za-z0-9_]{0,79})' on (?:sobject|entity)")
 
@@ -62,6 +69,16 @@ class Fault:
 
     code: str
     fields: tuple[str, ...]
+
+    @property
+    def locked(self) -> bool:
+        """Whether somebody else had the record in hand."""
+        return self.code == "UNABLE_TO_LOCK_ROW"
+
+    @property
+    def of_the_job(self) -> bool:
+        """Whether the record may be written if it is not one of a job's many."""
+        return self.code in _ALONE
 
     def raised(self, what: str) -> Exception:
         """The exception that this fault is for who has only this record."""
@@ -91,6 +108,8 @@ def read(answer: Answer, what: str) -> object:
     codes = {str(one.get("errorCode")) for one in faults}
     if "REQUEST_LIMIT_EXCEEDED" in codes:
         raise _limited(faults[0])
+    if {code.upper() for code in codes} & _QUOTAS:
+        raise SystemPause("The day's jobs of Bulk API 2.0 are used up; it is asked again now and then.", DAILY_SECONDS)
     if status == 429 or (status >= 500 and answer.pause):
         seconds = UNTOLD_SECONDS if answer.pause is None else max(answer.pause, 1.0)
         raise SystemPause(f"Salesforce asks for a pause (status {status}).", seconds)
@@ -129,6 +148,13 @@ def fault_of(error: Mapping[str, Any]) -> Fault:
     if not names:
         names = _NO_COLUMN.findall(str(error.get("message")))
     return Fault(code_in(error.get("errorCode") or error.get("statusCode")), names_in(names))
+
+
+def job_fault(said: str) -> Fault:
+    """A fault, from what a job says of one record: ``CODE:its own words:Field,Field --``."""
+    code, _, rest = said.partition(":")
+    named = rest.strip().removesuffix("--").rpartition(":")[2]
+    return Fault(code_in(code.strip()), names_in(name.strip() for name in named.split(",")))
 
 
 def gone() -> Fault:

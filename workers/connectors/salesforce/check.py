@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Mapping
-from typing import Any
+from collections.abc import AsyncIterator, Collection, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 
 from workers.connectors import checking
 from workers.connectors.answers import Json, SystemRefused, dicts
 from workers.connectors.checking import Finding
+from workers.connectors.outbound import AddressRefused
 from workers.connectors.salesforce import owners, soql
 from workers.connectors.salesforce.client import Kind, SalesforceClient
 from workers.connectors.salesforce.mapping import FieldMapping
+
+if TYPE_CHECKING:
+    from workers.connectors.salesforce.pubsub import PubSub
 
 RIGHTS: Mapping[Kind, tuple[tuple[str, str], ...]] = {
     "Lead": (
@@ -23,6 +27,15 @@ RIGHTS: Mapping[Kind, tuple[tuple[str, str], ...]] = {
     "User": (("queryable", "knows who is who"),),
 }
 """What our user must be able to do with which records, as a description says it, and what for."""
+
+LIMITS: Mapping[str, str] = {
+    "DailyApiRequests": "requests a day",
+    "DailyBulkV2QueryJobs": "Bulk 2.0 query jobs a day",
+    "DailyBulkV2QueryFileStorageMB": "MB of Bulk 2.0 results a day",
+    "DailyBulkApiBatches": "Bulk batches a day",
+    "DailyDeliveredPlatformEvents": "events delivered a day",
+}
+"""What Salesforce says of its limits, and what that is; an edition may lack some."""
 
 
 async def check(
@@ -52,7 +65,22 @@ async def check(
         yield finding
     if mapping.queue is not None:
         yield await _queue(client, mapping.queue)
-    yield await _day(client)
+    for finding in _limits(await client.ask("GET", "/limits", "read the limits")):
+        yield finding
+
+
+async def check_events(bus: PubSub, topic: str) -> Finding:
+    """Whether Salesforce would tell us what changes.
+
+    Raises:
+        SystemDown, SystemPause: the event bus can't be asked at all.
+    """
+    try:
+        if await bus.can_subscribe(topic):
+            return Finding("rights", "ok", topic, "is told of what changes (Change Data Capture)")
+    except (SystemRefused, AddressRefused) as error:
+        return Finding("rights", "wrong", topic, str(error))
+    return Finding("rights", "wrong", topic, "Our user may not subscribe to it: give it View All on Lead.")
 
 
 def _rights(record: Kind, described: Json, rights: tuple[tuple[str, str], ...]) -> list[Finding]:
@@ -92,12 +120,14 @@ async def _queue(client: SalesforceClient, name: str) -> Finding:
     return Finding("people", "ok", name, "The queue of leads that nobody owns.")
 
 
-async def _day(client: SalesforceClient) -> Finding:
-    body = await client.ask("GET", "/limits", "read the limits")
-    day: Any = body.get("DailyApiRequests") if isinstance(body, dict) else None
-    if not isinstance(day, dict) or not isinstance(day.get("Max"), int) or not isinstance(day.get("Remaining"), int):
-        return Finding("limits", "note", "requests a day", "Salesforce said nothing of its limits.")
-    return checking.day(day["Remaining"], day["Max"])
+def _limits(body: object) -> Iterator[Finding]:
+    for name, what in LIMITS.items():
+        limit: Any = body.get(name) if isinstance(body, dict) else None
+        most, left = (limit.get("Max"), limit.get("Remaining")) if isinstance(limit, dict) else (None, None)
+        if isinstance(most, int) and isinstance(left, int):
+            yield checking.day(left, most, what)
+        elif name == "DailyApiRequests":
+            yield Finding("limits", "note", what, "Salesforce said nothing of its limits.")
 
 
 async def _described(client: SalesforceClient, record: Kind) -> Json:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -73,11 +73,11 @@ class SalesforceClient:
         """Close the connections."""
         await self._line.close()
 
-    async def session(self) -> Session:
-        """Who we are there."""
+    async def session(self, *, instead_of: Session | None = None) -> Session:
+        """Who we are there; a new session if it is `instead_of`, which was refused."""
         with self._keeping_pauses():
             async with self._line.within():
-                return await self.login.session(self._line)
+                return await self.login.session(self._line, instead_of=instead_of)
 
     async def get(self, kind: Kind, record_id: str, fields: Iterable[str], *, key: str | None = None) -> Read | None:
         """A record by its id, or by a field that is an external id; None: there is none."""
@@ -112,6 +112,13 @@ class SalesforceClient:
         if not isinstance(total, int):
             raise SystemDown(f"Salesforce's answer to a count of {kind} has no total.")
         return total
+
+    async def about(self, kind: Kind) -> int:
+        """About how many records there are: what Salesforce counted a while ago, at no cost however many they are."""
+        what = f"count {kind}"
+        body = _object(await self.ask("GET", "/limits/recordCount", what, params={"sObjects": kind}), what)
+        counts = [one.get("count") for one in dicts(body.get("sObjects")) if one.get("name") == kind]
+        return counts[0] if counts and isinstance(counts[0], int) else 0
 
     async def upsert(self, kind: Kind, key: str, records: Mapping[str, Mapping[str, str]]) -> dict[str, str | Fault]:
         """Write records by a field that is an external id; a record that is not there is made.
@@ -194,32 +201,45 @@ class SalesforceClient:
         json: Json | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> tuple[Answer, object]:
-        """An answer, and its JSON as `answers.read` has it; a session that expired is renewed once."""
+        """An answer, and its JSON as `answers.read` has it."""
+        answer = await self.exchange(method, path, params=params, json=json, headers=headers)
+        return answer, self.read(answer, what)
+
+    async def exchange(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        json: Json | None = None,
+        headers: Mapping[str, str] | None = None,
+        content: bytes | None = None,
+        sink: Callable[[bytes], None] | None = None,
+    ) -> Answer:
+        """An answer as it came; a session that expired is renewed once. `sink` as in `Line.send`."""
         address = path if path.startswith(_ROOT) else f"{_ROOT}{VERSION}{path}"
         pause = self.pace.turn(patience=self._line.seconds / 2)
+
+        async def send(session: Session) -> Answer:
+            sent = {"Authorization": f"Bearer {session.token}", **_WRITES, **(headers or {})}
+            return await self._line.send(
+                method, address, headers=sent, params=params, json=json, content=content, sink=sink
+            )
+
         with self._keeping_pauses():
             async with self._line.within():
                 await asyncio.sleep(pause)
                 session = await self.login.session(self._line)
-                answer = await self._send(session, method, address, params=params, json=json, headers=headers)
+                answer = await send(session)
                 if answer.status == 401:
-                    session = await self.login.session(self._line, instead_of=session)
-                    answer = await self._send(session, method, address, params=params, json=json, headers=headers)
+                    answer = await send(await self.login.session(self._line, instead_of=session))
             self.pace.told(answer.headers)
-            return answer, answers.read(answer, what)
+        return answer
 
-    async def _send(
-        self,
-        session: Session,
-        method: str,
-        address: str,
-        *,
-        params: Mapping[str, str] | None,
-        json: Json | None,
-        headers: Mapping[str, str] | None,
-    ) -> Answer:
-        sent = {"Authorization": f"Bearer {session.token}", **_WRITES, **(headers or {})}
-        return await self._line.send(method, address, headers=sent, params=params, json=json)
+    def read(self, answer: Answer, what: str) -> object:
+        """The JSON of an answer, as `answers.read` has it; a pause that it asks for is kept."""
+        with self._keeping_pauses():
+            return answers.read(answer, what)
 
     @contextmanager
     def _keeping_pauses(self) -> Iterator[None]:

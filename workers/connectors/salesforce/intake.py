@@ -1,5 +1,5 @@
 """New leads of Salesforce become leads here, and what became of ours there is noted and followed. It is asked for what
-changed.
+changed; `listening` says which records did, and has them taken in the same way.
 
 A lead that carries our id is no new one: the id is written in the same request that makes it. Each look begins somewhat
 before the last one's end, as a change has the time at which its transaction began and is seen when it ends; a lead that
@@ -8,9 +8,9 @@ comes again is known by its id, and an outcome by the lead and what it was.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import structlog
@@ -21,8 +21,7 @@ from workers.connectors.records import Record
 from workers.connectors.salesforce import soql
 from workers.connectors.salesforce.client import Read
 from workers.connectors.salesforce.crm import Salesforce
-from workers.connectors.salesforce.making import SOURCE
-from workers.connectors.salesforce.side import CONVERTED, DELETED
+from workers.connectors.salesforce.side import CONVERTED, DELETED, SOURCE
 from workers.connectors.sync import ledger
 from workers.connectors.sync.following import Follower
 from workers.lead_routing.ports.crm import CrmDown, CrmResting
@@ -55,6 +54,8 @@ Take = Callable[[AsyncConnection[DictRow], Sequence[Mapping[str, Any]]], Awaitab
 """Takes leads in the connection's transaction; how many were not there before."""
 Note = Callable[[AsyncConnection[DictRow], Sequence[Outcome]], Awaitable[int]]
 """Notes outcomes in the connection's transaction, each once; how many are new."""
+Seen = Callable[[AsyncConnection[DictRow]], Awaitable[object]]
+"""Notes, in the transaction in which records are taken, how far that is."""
 
 
 class LeadIntake:
@@ -70,31 +71,52 @@ class LeadIntake:
         self._follower = follower
         self._seconds = poll_seconds
 
-    async def look(self) -> int:
-        """Take what is new; how many leads and outcomes. 0 also if it is another dispatcher's turn.
+    async def look(self, *, anyway: bool = False) -> int:
+        """Take what is new; how many leads and outcomes. 0 also if it is another dispatcher's turn, unless `anyway`.
 
         Raises:
             CrmResting: Salesforce asked for a pause, or failed several times in a row.
         """
         try:
-            return await self._look()
+            return await self._look(anyway=anyway)
         except CrmResting:
             raise
         except (CrmDown, PermanentError) as error:  # it is asked again by and by
             log.warning("no look for new leads", action="salesforce_not_read", reason=str(error))
             return 0
 
-    async def _look(self) -> int:
+    async def source(self) -> str:
+        """The organisation, as `runtime.polled` names it.
+
+        Raises:
+            CrmDown: Salesforce can't be asked.
+        """
         async with self._salesforce.asked() as client:
-            source = f"{SOURCE}:{(await client.session()).org_id}"
-        started = await self._claimed(source)
+            return f"{SOURCE}:{(await client.session()).org_id}"
+
+    async def read(self, source: str, record_ids: Collection[str]) -> Sequence[Read]:
+        """Of so many records at most as `side.PAGE` has, those that are new or ours; what was deleted too.
+
+        Raises:
+            CrmDown: Salesforce can't be asked.
+        """
+        rows = await self._sql("SELECT since FROM runtime.polled WHERE source = %s", source)
+        since = rows[0]["since"] if rows else datetime.now(UTC)  # before the first look nothing was new
+        among = f"Id IN ({', '.join(soql.text(one) for one in sorted(record_ids))})"
+        async with self._salesforce.asked() as client:
+            return await client.query(self._query(since, among), deleted=True)
+
+    async def _look(self, *, anyway: bool) -> int:
+        source = await self.source()
+        started = await self._claimed(source, anyway=anyway)
         if started is None:
             return 0
         since, seen_until = started
         taken = 0
         try:
             async with self._salesforce.asked() as client:
-                async for page in client.pages(self._query(since, seen_until - OVERLAP), deleted=True):
+                changed = f"{STAMP} >= {soql.moment(seen_until - OVERLAP)}"
+                async for page in client.pages(self._query(since, changed), deleted=True):
                     taken += await self._page(source, page)
         finally:
             await self._sql("UPDATE runtime.polled SET not_before = now() + %s WHERE source = %s", self._pause, source)
@@ -105,33 +127,50 @@ class LeadIntake:
         # Somewhat less than until the next look, which must not come too early for it.
         return timedelta(seconds=0.7 * self._seconds)
 
-    def _query(self, since: datetime, changed: datetime) -> str:
+    def _query(self, since: datetime, which: str) -> str:
         mapping = self._salesforce.mapping
         ours = mapping.keeps.lead_id
         new = f"{ours} = null AND {CONVERTED} = false AND {DELETED} = false AND CreatedDate >= {soql.moment(since)}"
-        where = f"{STAMP} >= {soql.moment(changed)} AND (({new}) OR {ours} != null)"
+        where = f"{which} AND (({new}) OR {ours} != null)"
         fields = mapping.of_lead() | {STAMP, STATUS, CONVERTED, DELETED}
         return soql.select(fields, "Lead", where, order=f"{STAMP}, Id")
 
-    async def _claimed(self, source: str) -> tuple[datetime, datetime] | None:
+    async def _claimed(self, source: str, *, anyway: bool) -> tuple[datetime, datetime] | None:
         """Since when and until when the account was read, if it is our turn."""
         held = timedelta(seconds=HELD_SECONDS)
         rows = await self._sql(
             """
             INSERT INTO runtime.polled AS p (source, since, seen_until, not_before)
             VALUES (%s, date_trunc('second', now()), date_trunc('second', now()), now() + %s)
-            ON CONFLICT (source) DO UPDATE SET not_before = excluded.not_before WHERE p.not_before <= now()
+            ON CONFLICT (source) DO UPDATE SET not_before = excluded.not_before WHERE p.not_before <= now() OR %s
             RETURNING since, seen_until
             """,
             source,
             held,
+            anyway,
         )
         return (rows[0]["since"], rows[0]["seen_until"]) if rows else None
 
     async def _page(self, source: str, page: Sequence[Read]) -> int:
-        """Take a page and note how far that is, both or nothing."""
         if not page:
             return 0
+        stamps = [stamp for one in page if (stamp := one.moment(STAMP)) is not None]
+
+        async def seen(connection: AsyncConnection[DictRow]) -> None:
+            await connection.execute(
+                "UPDATE runtime.polled SET seen_until = greatest(seen_until, %s), not_before = now() + %s"
+                " WHERE source = %s",
+                (max(stamps, default=None), timedelta(seconds=HELD_SECONDS), source),
+            )
+
+        return await self.take(page, seen)
+
+    async def take(self, page: Sequence[Read], seen: Seen) -> int:
+        """Take records and note how far that is, both or nothing; how many leads and outcomes are new.
+
+        Raises:
+            SystemPause, SystemDown, SystemRefused: Salesforce can't be asked; a repeat goes on from there.
+        """
         mapping = self._salesforce.mapping
         leads, outcomes, met = [], [], dict[str, tuple[Record, str | None]]()
         kept, gone = list[Read](), set[str]()
@@ -153,16 +192,11 @@ class LeadIntake:
             await self._follower.follow(gone)
         if kept:
             await self._follower.keeper.keep(kept)
-        stamps = [stamp for one in page if (stamp := one.moment(STAMP)) is not None]
         async with self._pool.connection() as connection:
             done = await self._take(connection, leads) if leads else 0
             await ledger.met(connection, SOURCE, mapping, met)
             done += await self._note(connection, outcomes) if outcomes else 0
-            await connection.execute(
-                "UPDATE runtime.polled SET seen_until = greatest(seen_until, %s), not_before = now() + %s"
-                " WHERE source = %s",
-                (max(stamps, default=None), timedelta(seconds=HELD_SECONDS), source),
-            )
+            await seen(connection)
         return done
 
     async def _sql(self, query: str, *values: object) -> list[DictRow]:

@@ -45,6 +45,8 @@ class Session:
     token: str
     user_id: str
     org_id: str
+    instance_url: str
+    """Where the organisation is, as Salesforce's other APIs want to be told."""
 
 
 class Login(Sessions[Session]):
@@ -97,6 +99,7 @@ def _read(answer: Answer) -> Session:
         advice = _ADVICE.get(error, "See the connected app's policies.")
         raise SystemPause(f"Salesforce refuses the log-in ({error}). {advice}", REFUSED_SECONDS)
     token, identity = body.get("access_token"), str(body.get("id")).split("/")
+    instance = str(body.get("instance_url") or "")
     if answer.status != 200 or not isinstance(token, str) or len(identity) < 2:
         raise SystemDown(f"Salesforce gave no session ({answer.form}).")
-    return Session(token, user_id=identity[-1], org_id=identity[-2])
+    return Session(token, user_id=identity[-1], org_id=identity[-2], instance_url=instance)

@@ -78,7 +78,7 @@ class Import:
                 if dry:
                     run.count("taken", len(owned))
                     run.count("routed", len(unowned))
-                else:
+                elif owned or unowned:
                     await self._taken(run, owned, unowned)
                 after = page.after
                 run.cursor = {"after": after}

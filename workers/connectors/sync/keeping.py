@@ -73,6 +73,8 @@ class Kept:
     differences: list[Difference] = field(default_factory=list)
     unsettled: set[str] = field(default_factory=set)
     """Ids of leads whose changes were on their way: to be looked at again."""
+    stale: set[str] = field(default_factory=set)
+    """Ids of records of a snapshot that differ: nothing was done, they are to be read anew."""
 
     def add(self, other: Kept) -> None:
         """Count another part in."""
@@ -80,6 +82,7 @@ class Kept:
         self.left += other.left
         self.differences += other.differences
         self.unsettled |= other.unsettled
+        self.stale |= other.stale
 
 
 class Keeper:
@@ -93,10 +96,18 @@ class Keeper:
         self._mapping = side.system.mapping
         self._rules = judging.rules(self._mapping)
 
-    async def keep(self, records: Iterable[Record], *, write: bool = True, only: frozenset[str] | None = None) -> Kept:
+    async def keep(
+        self,
+        records: Iterable[Record],
+        *,
+        write: bool = True,
+        only: frozenset[str] | None = None,
+        snapshot: bool = False,
+    ) -> Kept:
         """Compare records that carry the id of a lead of ours, and make both sides equal.
 
         `write` False: only say what differs. `only`: fields of which a person said that what the CRM says is taken.
+        `snapshot`: the records were read long ago, as `side.Page.snapshot`; one that differs is only named (`Kept.stale`).
 
         Raises:
             SystemPause, SystemDown, SystemRefused: the CRM can't be asked; what our book took by then it keeps, and a
@@ -115,10 +126,10 @@ class Keeper:
                     if entry.under_way or (entry.lead is None and entry.open):
                         kept.unsettled.add(lead_id)
                     continue
-                verdict, noted = await self._judged(connection, one, kept, write=write, only=only)
+                verdict, noted = await self._judged(connection, one, kept, write=write, only=only, snapshot=snapshot)
                 if noted is not None:
                     agreed.append(noted)
-                owner = one.owner_is_ours_to_give
+                owner = one.owner_is_ours_to_give and one.record.id not in kept.stale
                 if write and (verdict.give or owner):
                     giving[lead_id] = one.record, verdict, owner
             if write:
@@ -128,7 +139,14 @@ class Keeper:
         return kept
 
     async def _judged(
-        self, connection: Connection, one: _One, kept: Kept, *, write: bool, only: frozenset[str] | None
+        self,
+        connection: Connection,
+        one: _One,
+        kept: Kept,
+        *,
+        write: bool,
+        only: frozenset[str] | None,
+        snapshot: bool,
     ) -> tuple[Verdict, Agreed | None]:
         entry, record, lead = one.entry, one.record, one.lead
         there, unusable = judging.theirs(self._mapping, record)
@@ -144,6 +162,9 @@ class Keeper:
             verdict.take |= {name: theirs for name, (_, theirs) in verdict.ask.items() if name in only}
             verdict.ask = {name: both for name, both in verdict.ask.items() if name not in only}
         by_hand = one.given_by_hand
+        if snapshot and (verdict.different or unusable or by_hand or one.owner_is_ours_to_give):
+            kept.stale.add(record.id)
+            return Verdict(), None
         if write:
             if verdict.take:
                 await self.following.change(connection, entry.lead_id, lead, verdict.take)

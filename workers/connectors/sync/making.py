@@ -82,6 +82,12 @@ class Book:
         taken = await intake.take(connection, [intake.fitting(lead) for lead in leads], ttl_seconds=self.ttl_seconds)
         return sum(not one.duplicate for one in taken)
 
+    async def outgoing(self, connection: Connection, lead_ids: Sequence[str]) -> Sequence[Mapping[str, Any]]:
+        """See `reconciling.Outgoing`."""
+        from workers.gateway import following  # noqa: PLC0415 - see the class
+
+        return await following.outgoing(connection, lead_ids)
+
     async def resend(self, connection: Connection, lead_ids: Sequence[str], run: int) -> set[str]:
         """See `reconciling.Resend`."""
         from workers.gateway import following  # noqa: PLC0415 - see the class
@@ -89,8 +95,8 @@ class Book:
         return await following.resend(connection, lead_ids, run)
 
 
-def side(resources: Resources, system: System) -> Side:
-    """The account of the settings.
+def side(resources: Resources, system: System, *, many: bool = False) -> Side:
+    """The account of the settings; `many`: for work on all its records, which may take its time.
 
     Raises:
         NotConnected: how to log in is not set.
@@ -104,16 +110,19 @@ def side(resources: Resources, system: System) -> Side:
     from workers.connectors.salesforce import making as making_salesforce  # noqa: PLC0415 - likewise
     from workers.connectors.salesforce import side as salesforce  # noqa: PLC0415 - likewise
 
-    return salesforce.SalesforceSide(making_salesforce.salesforce(resources, database, seconds=DELIVERING_SECONDS))
+    jobs = making_salesforce.jobs(resources, database) if many else None
+    return salesforce.SalesforceSide(
+        making_salesforce.salesforce(resources, database, seconds=DELIVERING_SECONDS), jobs
+    )
 
 
-def follower(resources: Resources, system: System, *, ask: Patience = patiently) -> Follower:
-    """Who follows changes.
+def follower(resources: Resources, system: System, *, ask: Patience = patiently, many: bool = False) -> Follower:
+    """Who follows changes; `many` as in `side`.
 
     Raises:
         NotConnected, WrongMapping: as `side`.
     """
-    return Follower(Keeper(side(resources, system), resources.pool, _book(resources, system), ask))
+    return Follower(Keeper(side(resources, system, many=many), resources.pool, _book(resources, system), ask))
 
 
 def importing(resources: Resources, system: System) -> Import:
@@ -123,7 +132,7 @@ def importing(resources: Resources, system: System) -> Import:
         NotConnected, WrongMapping: as `side`.
     """
     book = _book(resources, system)
-    return Import(side(resources, system), resources.pool, book.take_owned, book.route)
+    return Import(side(resources, system, many=True), resources.pool, book.take_owned, book.route)
 
 
 def reconciliation(resources: Resources, system: System) -> Reconciliation:
@@ -133,7 +142,9 @@ def reconciliation(resources: Resources, system: System) -> Reconciliation:
         NotConnected, WrongMapping: as `side`.
     """
     book = _book(resources, system)
-    return Reconciliation(follower(resources, system), resources.pool, book.route, book.resend)
+    return Reconciliation(
+        follower(resources, system, many=True), resources.pool, book.route, book.outgoing, book.resend
+    )
 
 
 def _book(resources: Resources, system: System) -> Book:

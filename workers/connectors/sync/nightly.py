@@ -1,4 +1,4 @@
-"""The nightly comparison, as a chore of dispatchers: one of them does it."""
+"""The nightly comparison, as a chore of dispatchers: one of them does it. By day too, if changes were missed."""
 
 from __future__ import annotations
 
@@ -27,8 +27,7 @@ class Night:
 
     async def look(self) -> int:
         """Compare if it is time, or go on with what broke off; always 0, as there is nothing more to do for now."""
-        due = self._due(self._resources.clock())
-        if due is None or not await self._not_done_since(due):
+        if not await self._wanted(self._due(self._resources.clock())):
             return 0
         try:
             run = await making.reconciliation(self._resources, self._system).run(repair=True)
@@ -48,16 +47,20 @@ class Night:
         today = datetime.combine(now.astimezone(UTC).date(), time.fromisoformat(at), tzinfo=UTC)
         return today if today <= now else today - timedelta(days=1)
 
-    async def _not_done_since(self, due: datetime) -> bool:
+    async def _wanted(self, due: datetime | None) -> bool:
+        """Whether it was not done since, or changes were missed since it was."""
         async with self._resources.pool.connection() as connection:
             # The first one is at the first night, and not when the system is connected.
             cursor = await connection.execute(
                 """
-                SELECT NOT EXISTS (SELECT FROM sync.runs WHERE system = %(system)s AND kind = 'reconcile'
-                                   AND options = '{"repair": true}' AND started_at >= %(due)s AND finished_at IS NOT NULL)
-                    AND EXISTS (SELECT FROM sync.records WHERE system = %(system)s AND agreed_at < %(due)s)
-                    OR EXISTS (SELECT FROM sync.runs WHERE system = %(system)s AND kind = 'reconcile'
-                               AND options = '{"repair": true}' AND finished_at IS NULL) AS wanted
+                WITH runs AS (SELECT started_at, finished_at FROM sync.runs
+                              WHERE system = %(system)s AND kind = 'reconcile' AND options = '{"repair": true}')
+                SELECT %(due)s::timestamptz IS NOT NULL AND (
+                        NOT EXISTS (SELECT FROM runs WHERE started_at >= %(due)s AND finished_at IS NOT NULL)
+                        AND EXISTS (SELECT FROM sync.records WHERE system = %(system)s AND agreed_at < %(due)s)
+                        OR EXISTS (SELECT FROM runs WHERE finished_at IS NULL))
+                    OR EXISTS (SELECT FROM sync.streams WHERE system = %(system)s AND missed_at > coalesce(
+                        (SELECT max(started_at) FROM runs WHERE finished_at IS NOT NULL), '-infinity')) AS wanted
                 """,
                 {"system": self._system, "due": due},
             )

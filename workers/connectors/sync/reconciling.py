@@ -19,11 +19,11 @@ from workers.connectors.sync.patience import patiently
 from workers.connectors.sync.runs import Run, begun, save
 from workers.runtime.database import Pool
 
-BATCH = 100
-
 SETTLED = timedelta(minutes=10)
 """So long after it was made a record may still be on its way to us by itself."""
 
+Outgoing = Callable[[AsyncConnection[DictRow], Sequence[str]], Awaitable[Sequence[Mapping[str, Any]]]]  # Any: JSON
+"""Leads as the CRM would be told of them now; not those of which a change is among the dead letters."""
 Resend = Callable[[AsyncConnection[DictRow], Sequence[str], int], Awaitable[set[str]]]
 """Sends leads to the CRM once more, in the connection's transaction, for a run; which were sent: not those of which a
 change is among the dead letters.
@@ -33,12 +33,13 @@ change is among the dead letters.
 class Reconciliation:
     """Of one account."""
 
-    def __init__(self, follower: Follower, pool: Pool, route: Route, resend: Resend) -> None:
+    def __init__(self, follower: Follower, pool: Pool, route: Route, outgoing: Outgoing, resend: Resend) -> None:
         self._follower = follower
         self._keeper = follower.keeper
         self._side = follower.keeper.side
         self._pool = pool
         self._route = route
+        self._outgoing = outgoing
         self._resend = resend
 
     async def run(self, *, repair: bool, progress: Progress = lambda run: None) -> Run:
@@ -71,7 +72,14 @@ class Reconciliation:
             elif not self._side.ended(record):
                 loose.append(record)
         run.count("records there", len(page.records))
-        self._counted(run, await self._keeper.keep(held.values(), write=repair))
+        kept = await self._keeper.keep(held.values(), write=repair, snapshot=page.snapshot)
+        if kept.stale:
+            # What is gone by now is found among the leads that were not seen.
+            read = await patiently(partial(self._side.read, kept.stale))
+            anew = {record_id: one for record_id, one in read.items() if one.id == record_id}
+            held = {lead_id: one for lead_id, one in held.items() if one.id not in kept.stale or one.id in anew}
+            kept.add(await self._keeper.keep(anew.values(), write=repair))
+        self._counted(run, kept)
         async with self._pool.connection() as connection:
             seen = await connection.execute(
                 "UPDATE sync.records SET seen_run = %s WHERE lead_id = ANY(%s) AND system = %s RETURNING lead_id",
@@ -144,7 +152,13 @@ class Reconciliation:
                            ELSE s.system = %(system)s AND s.seen_run IS DISTINCT FROM %(run)s END
                 ORDER BY l.lead_id LIMIT %(batch)s
                 """,
-                {"after": after, "started": run.started_at, "system": self._side.source, "run": run.id, "batch": BATCH},
+                {
+                    "after": after,
+                    "started": run.started_at,
+                    "system": self._side.source,
+                    "run": run.id,
+                    "batch": self._side.batch,
+                },
             )
             rows = await cursor.fetchall()
         if not rows:
@@ -165,12 +179,25 @@ class Reconciliation:
         async with self._pool.connection() as connection:
             entries = await ledger.read(connection, lead_ids)
             lost = [one for one in entries.values() if one.open and not one.gone and not one.under_way]
-            run.count("only here", len(lost))
             again = [one.lead_id for one in lost if one.owner_id is not None]
-            sent = await self._resend(connection, again, run.id) if repair and again else set()
-            for one in lost:
-                became = "sent once more" if one.lead_id in sent else "not repaired"
-                run.found.append(Difference("only here", one.lead_id, one.record_id, (), became))
+            changes = await self._outgoing(connection, again) if repair and again else []
+        made = await self._added(changes, run)
+        async with self._pool.connection() as connection:
+            left = [lead_id for lead_id in again if lead_id not in made]
+            sent = await self._resend(connection, left, run.id) if repair and left else set()
+        run.count("only here", len(lost))
+        for one in lost:
+            became = "sent once more" if one.lead_id in sent | made else "not repaired"
+            run.found.append(Difference("only here", one.lead_id, one.record_id, (), became))
+
+    async def _added(self, changes: Sequence[Mapping[str, Any]], run: Run) -> set[str]:
+        """Which leads have a record by now, as many were made together."""
+        made = await self._side.add([dict(one) for one in changes], run.id) if changes else {}
+        owners = {str(one["lead_id"]): one["owner_id"] for one in changes}
+        mapping = self._side.system.mapping
+        for lead_id, record in made.items():
+            await ledger.delivered(self._pool, self._side.source, mapping, lead_id, record, (owners[lead_id],))
+        return set(made)
 
     def _counted(self, run: Run, kept: Kept) -> None:
         run.count("equal", kept.equal)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
+from workers.connectors.answers import Json
 from workers.connectors.leads import System
 from workers.connectors.records import Record
 
@@ -27,12 +28,16 @@ class Page:
     records: Sequence[Record]
     after: str | None
     """Where to go on; None: that was all."""
+    snapshot: bool = False
+    """Whether the records were read long ago, so that one that differs has to be read anew before anything is done."""
 
 
 class Side(ABC):
     """One account. Every method raises `SystemDown`, `SystemPause` and `SystemRefused` (see `connectors.answers`)."""
 
     title: str
+    batch: int = 100
+    """Leads of ours that are looked at together whose record was not seen."""
     source: str
     """Under which its leads come in, and what `sync.records.system` says."""
 
@@ -41,7 +46,7 @@ class Side(ABC):
 
     @abstractmethod
     async def page(self, after: str | None) -> Page:
-        """Records of leads that are there now, some after those of the page that said `after`."""
+        """Records of leads that are there now, some after those of the page that said `after`; perhaps none yet."""
 
     @abstractmethod
     async def read(self, record_ids: Collection[str]) -> Mapping[str, Record]:
@@ -54,6 +59,16 @@ class Side(ABC):
     @abstractmethod
     async def write(self, values: Mapping[str, Mapping[str, str]]) -> Mapping[str, Fault]:
         """Write records by their ids; what was wrong with those that were not written."""
+
+    async def add(self, changes: Sequence[Json], run: int) -> Mapping[str, Record]:
+        """Make records of leads that have none, if so many are better made together; those made, by the leads' ids. The
+        others are to be sent one by one.
+
+        Args:
+            changes: as the outbox has them (`lead_routing.adapters.crm.CrmDelivery`).
+            run: of the comparison that found that they are missing.
+        """
+        return {}
 
     @abstractmethod
     def created(self, record: Record) -> datetime | None:

@@ -106,3 +106,18 @@ def test_a_wrong_secret_a_wrong_mapping_a_missing_queue_and_no_log_in_are_said(
         monkeypatch.delenv(f"FAIRLEAD_SALESFORCE__{name}")
     get_settings.cache_clear()
     assert "FAIRLEAD_SALESFORCE__CLIENT_ID" in run().stderr
+
+
+def test_events_that_would_not_be_told_are_said(run: Run, bare: Simulated, monkeypatch: pytest.MonkeyPatch) -> None:
+    run("--create-fields")
+    monkeypatch.setenv("FAIRLEAD_SALESFORCE__CHANGES", "events")
+    monkeypatch.setenv("FAIRLEAD_SALESFORCE__PUBSUB_ADDRESS", bare.bus.serve())
+    get_settings.cache_clear()
+    shown = run().stdout
+    for part in ("/data/LeadChangeEvent", "Change Data Capture", "10,000 of 10,000 left today", "events delivered"):
+        assert part in shown
+    bare.bus.enabled.clear()
+    assert "Choose Lead in Setup" in wrong(run("--json"))["/data/LeadChangeEvent"]
+    monkeypatch.setenv("FAIRLEAD_SALESFORCE__PUBSUB_ADDRESS", "localhost:7443")  # which is no trusted host
+    get_settings.cache_clear()
+    assert "not on the public internet" in wrong(run("--json"))["/data/LeadChangeEvent"]

@@ -168,3 +168,23 @@ def test_many_are_written_by_their_ids(client: Any) -> None:
     body = {"allOrNone": False, "records": records}
     told = client.restful("composite/sobjects", method="PATCH", json=body)
     assert [one["success"] for one in told] == [True, True, False]
+
+
+def test_jobs_read_and_write_many(client: Any, simulated: Simulated) -> None:
+    simulated.jobs.page = 30
+    many = [{"Fairlead_Lead_Id__c": f"l{number}", "LastName": f'"{number},', "Company": "=1+1"} for number in range(70)]
+    many[7] |= {"Company": ""}
+    [told] = client.bulk2.Lead.upsert(records=many, external_id_field=LEAD, wait=0)
+    assert (told["numberRecordsProcessed"], told["numberRecordsFailed"]) == (70, 1)
+    failed = client.bulk2.Lead.get_failed_records(told["job_id"])
+    assert "REQUIRED_FIELD_MISSING" in failed
+    assert client.bulk2.Lead.get_successful_records(told["job_id"]).count("true") == 69
+    parts = list(client.bulk2.Lead.query("SELECT Id, LastName FROM Lead", max_records=50, wait=0))
+    assert len(parts) == 3
+    assert sum(len(part.splitlines()) - 1 for part in parts) == 69
+    assert '"""0,"' in parts[0]
+
+
+def test_a_job_that_can_not_be_is_refused(client: Any) -> None:
+    with pytest.raises(exceptions.SalesforceMalformedRequest, match="INVALID_FIELD"):
+        list(client.bulk2.Lead.query("SELECT Nowhere__c FROM Lead", wait=0))

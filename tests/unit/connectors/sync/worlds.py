@@ -191,12 +191,13 @@ def serving(system: str) -> Iterator[Any]:
 
 
 @asynccontextmanager
-async def world_of(system: str, pool: Pool) -> AsyncIterator[World]:
+async def world_of(system: str, pool: Pool, **more: object) -> AsyncIterator[World]:
+    """`more`: settings of Salesforce."""
     with serving(system) as simulated:
         connected: Any = (
             {"hubspot": hubspot_settings(simulated, client_secret="app secret")}
             if system == "hubspot"
-            else {"salesforce": salesforce_settings(simulated)}
+            else {"salesforce": salesforce_settings(simulated, **more)}
         )
         case = Casework(Resources(Settings(crm=system, **connected), pool))
         await hire(case, *REPS)
