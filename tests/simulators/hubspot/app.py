@@ -142,6 +142,21 @@ def create_app(account: Account, door: Door) -> FastAPI:
         message = "Could not get some CONTACT objects, they may be deleted or not exist. Check that ids are valid."
         return batch(results, [not_found(missing, message)] if missing else [])
 
+    @app.post("/crm/v3/objects/{kind}/batch/read")
+    async def read_all(request: Request, kind: str) -> Response:
+        door.needs(f"crm.objects.{known(kind)}.read")
+        asked = await body_of(request, {"inputs", "properties", "propertiesWithHistory", "idProperty"})
+        found: list[Json] = []
+        missing: list[str] = []
+        for one in checked_inputs(asked, {"id"}):
+            record = account.find(kind, one["id"], asked.get("idProperty"))
+            if record is None:
+                missing.append(one["id"])
+            else:
+                found.append(record.shown(list(asked.get("properties", [])), DEFAULTS[kind]))
+        message = "Could not get some objects, they may be deleted or not exist. Check that ids are valid."
+        return batch(found, [not_found(missing, message)] if missing else [])
+
     @app.get("/crm/v3/owners/")
     @app.get("/crm/v3/owners")
     async def owners(request: Request) -> Json:
@@ -215,7 +230,11 @@ async def body_of(request: Request, allowed: set[str]) -> Json:
 
 
 async def inputs_of(request: Request, allowed: set[str]) -> list[Json]:
-    inputs = (await body_of(request, {"inputs"})).get("inputs")
+    return checked_inputs(await body_of(request, {"inputs"}), allowed)
+
+
+def checked_inputs(body: Json, allowed: set[str]) -> list[Json]:
+    inputs = body.get("inputs")
     if not isinstance(inputs, list) or not inputs:
         raise Problem(400, "VALIDATION_ERROR", "inputs must not be empty")
     if len(inputs) > MOST_INPUTS:

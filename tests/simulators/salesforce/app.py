@@ -159,6 +159,7 @@ def create_app(org: Org, door: Door) -> FastAPI:
     async def write(request: Request, kind: str, record: Json | None, values: Json) -> Json:
         rows = {record["Id"]} if record else set()
         rows |= {value for name, value in values.items() if name.startswith("Fairlead_Account") and value}
+        rows |= {record["ParentId"]} if record and record.get("ParentId") else set()
         if any(held[row] for row in rows):
             raise Problem(400, "UNABLE_TO_LOCK_ROW", "unable to obtain exclusive access to this record", [])
         held.update(rows)

@@ -40,6 +40,8 @@ class Org:
     """For which a write has the record and its account in hand."""
     locks: Counter[str] = field(default_factory=Counter)
     """For ids of records: how often others still have them in hand."""
+    guarded: set[str] = field(default_factory=set)
+    """Ids of records that a validation rule lets nobody change."""
     writes: list[tuple[str, str, Json]] = field(default_factory=list)
     """Kind, id and values of each write through the door."""
     _numbers: Any = field(default_factory=lambda: count(101))
@@ -167,6 +169,8 @@ class Org:
         if record is not None and kind == "Lead" and record["IsConverted"]:
             raise Problem(400, "CANNOT_UPDATE_CONVERTED_LEAD", "cannot reference converted lead", [])
         self._judged(kind, record, values)
+        if record is not None and record["Id"] in self.guarded:
+            raise Problem(400, "FIELD_CUSTOM_VALIDATION_EXCEPTION", "This account is being audited.", [])
         self._unlocked(record, values)
         self._not_twice(kind, record, values, headers)
         made = self.put(kind) if record is None else record

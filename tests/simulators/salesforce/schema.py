@@ -95,6 +95,7 @@ def standard() -> dict[str, dict[str, Json]]:
             define("Industry", "picklist", 255),
             define("NumberOfEmployees", "int"),
             define("AnnualRevenue", "currency"),
+            define("ParentId", "reference", 18, refers=("Account",)),
             _owner("User"),
         ),
         "Opportunity": _audited(

@@ -24,6 +24,7 @@ _TOKEN = re.compile(
     )""",
     re.VERBOSE,
 )
+_ID = re.compile(r"[0-9A-Za-z]{15}(?:[0-9A-Za-z]{3})?")
 _ESCAPES = {
     "n": "\n",
     "r": "\r",
@@ -150,6 +151,8 @@ class _Parser:
             )
             message = f"value of filter criterion for field '{field['name']}' must be of type {field['type']}{quoted}"
             raise Problem(400, "INVALID_FIELD", message)
+        if kind == "text" and field["type"] in {"id", "reference"} and not _ID.fullmatch(text[1:-1]):
+            raise Problem(400, "INVALID_QUERY_FILTER_OPERATOR", f"invalid ID field: {text[1:-1]}")
         if kind == "text":
             return kind, _unquoted(text)
         if kind == "number":

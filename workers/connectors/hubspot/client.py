@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Literal
 from urllib.parse import quote
 
@@ -114,6 +114,28 @@ class HubSpotClient:
         """Write records by their ids; the outcome of each, as `upsert`."""
         inputs = [{"id": one, "properties": dict(values)} for one, values in records.items()]
         return await self._batch(kind, "update", inputs, list(records), None)
+
+    async def read_all(
+        self, kind: Kind, ids: Collection[str], properties: Iterable[str], *, id_property: str | None = None
+    ) -> dict[str, Record]:
+        """Records by their ids, or by a property whose values are unique; those that are not there are left out."""
+        wanted, found = sorted(properties), dict[str, Record]()
+        ordered = sorted(ids)
+        for start in range(0, len(ordered), BATCH):
+            part = ordered[start : start + BATCH]
+            asked: Json = {"properties": wanted, "inputs": [{"id": one} for one in part]}
+            body = _there(
+                await self.ask(
+                    "POST",
+                    f"/crm/v3/objects/{kind}/batch/read",
+                    f"read {kind}",
+                    json=asked | ({"idProperty": id_property} if id_property else {}),
+                ),
+                f"read {kind}",
+            )
+            outcomes = answers.outcomes(body, part, id_property)
+            found |= {one: _record(outcome) for one, outcome in outcomes.items() if not isinstance(outcome, Fault)}
+        return found
 
     async def associate(self, kind: Kind, record_id: str, other: Kind, other_id: str) -> None:
         """Associate two records in the most general way; repeating it changes nothing."""

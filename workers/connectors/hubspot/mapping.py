@@ -27,6 +27,13 @@ class Place(mapping.Place):
     property: Property
 
 
+class Territories(mapping.Part):
+    """What territories need of a company."""
+
+    account: Property = "hs_object_id"
+    """What holds the names of accounts in territories: its id, or a field with unique values."""
+
+
 class FieldMapping(mapping.LeadMapping):
     """The whole of it."""
 
@@ -37,6 +44,8 @@ class FieldMapping(mapping.LeadMapping):
     contact: dict[LeadField, Place]
     attributes: list[Property] = Field(default_factory=list, max_length=80)
     company: dict[CompanyField, Property]
+
+    territories: Territories = Territories()
 
     @property
     def kept(self) -> Keeps:

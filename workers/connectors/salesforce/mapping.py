@@ -32,6 +32,13 @@ class Place(mapping.Place):
     property: Name
 
 
+class Territories(mapping.Part):
+    """What territories need of a company."""
+
+    account: Name = "Id"
+    """What holds the names of accounts in territories: its id, or a field with unique values."""
+
+
 class FieldMapping(mapping.LeadMapping):
     """The whole of it."""
 
@@ -46,6 +53,8 @@ class FieldMapping(mapping.LeadMapping):
     """Values of Salesforce's own Status that mean that nothing came of a lead."""
     attributes: list[Name] = Field(default_factory=list, max_length=80)
     account: dict[CompanyField, Name]
+
+    territories: Territories = Territories()
 
     @property
     def kept(self) -> Keeps:
