@@ -17,8 +17,6 @@ class Crms(BaseModel):
     """Where the owners of accounts are written when territories are published."""
     opportunities: CrmName = "postgresql"
     """Where open opportunities are read, and each rep's ranking is written."""
-    quotas: CrmName = "postgresql"
-    """Where published quotas are written."""
 
     def uses(self, system: CrmName) -> frozenset[str]:
         """The planning processes that a system stands behind."""

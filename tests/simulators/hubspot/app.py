@@ -200,6 +200,20 @@ def create_app(account: Account, door: Door) -> FastAPI:
             results.append({"from": {"id": ends[1]}, "to": {"id": ends[3]}, "associationSpec": spec})
         return batch(results, [not_found(missing, "One or more objects do not exist.")] if missing else [])
 
+    @app.post("/crm/v4/associations/{kind}/{other}/batch/read")
+    async def associated(request: Request, kind: str, other: str) -> Response:
+        door.needs(f"crm.objects.{known(kind)}.read", f"crm.objects.{known(other)}.read")
+        label = {"category": "HUBSPOT_DEFINED", "typeId": 5, "label": "Primary"}
+        plain = {"category": "HUBSPOT_DEFINED", "typeId": 341, "label": None}
+        results: list[Json] = []
+        for one in await inputs_of(request, {"id"}):
+            ends = sorted(int(end) for there, key, kind_to, end in account.links if (there, key, kind_to) == (kind, one["id"], other))
+            to = [
+                {"toObjectId": end, "associationTypes": [plain, *([label] if end == ends[-1] else [])]} for end in ends
+            ]
+            results += [{"from": {"id": one["id"]}, "to": to}] if to else []
+        return batch(results, [])
+
     @app.get("/account-info/v3/details")
     async def details() -> Json:
         door.needs("oauth")

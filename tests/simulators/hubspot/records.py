@@ -56,6 +56,15 @@ def define(name: str, kind: str = "string", *, unique: bool = False, read_only: 
     }
 
 
+def _of_deals() -> list[Json]:
+    return [
+        *(define(name, "bool", read_only=True) for name in ("hs_is_closed", "hs_is_closed_won")),
+        define("closedate", "datetime"),
+        *(define(name, "datetime", read_only=True) for name in ("hs_v2_date_entered_current_stage", "notes_last_contacted")),
+        define("num_contacted_notes", "number", read_only=True),
+    ]
+
+
 def _standard() -> dict[str, dict[str, Json]]:
     always = [
         define(name, read_only=True)
@@ -65,9 +74,9 @@ def _standard() -> dict[str, dict[str, Json]]:
         "contacts": "email firstname lastname phone company country website industry message jobtitle lifecyclestage "
         "hs_analytics_source numemployees city zip",
         "companies": "name domain country phone industry city",
-        "deals": "dealname dealstage pipeline",
+        "deals": "dealname dealstage pipeline hs_analytics_source",
     }
-    numbers = {"contacts": "", "companies": "numberofemployees annualrevenue", "deals": "amount"}
+    numbers = {"contacts": "", "companies": "numberofemployees annualrevenue total_revenue", "deals": "amount"}
     return {
         kind: {
             one["name"]: one
@@ -76,7 +85,7 @@ def _standard() -> dict[str, dict[str, Json]]:
                 define("hubspot_owner_id", "enumeration"),
                 *map(define, texts[kind].split()),
                 *(define(name, "number") for name in numbers[kind].split()),
-                *([define("hs_is_closed", "bool", read_only=True)] if kind == "deals" else []),
+                *(_of_deals() if kind == "deals" else []),
             ]
         }
         for kind in SINGULAR
@@ -129,6 +138,14 @@ class Account:
         """Make the properties that Fairlead keeps for itself, as `fairlead connect check hubspot --create-fields` does."""
         for name in ("fairlead_lead_id", "fairlead_status", "fairlead_change"):
             self.properties["contacts"][name] = define(name, unique=name == "fairlead_lead_id", own=False)
+        for name, kind in (
+            ("place", "number"),
+            ("expected_value", "number"),
+            ("next_action", "string"),
+            ("why", "string"),
+            ("contacted_at", "datetime"),
+        ):
+            self.properties["deals"][f"fairlead_{name}"] = define(f"fairlead_{name}", kind, own=False)
 
     def owner(self, email: str, first: str = "", last: str = "") -> str:
         number = str(9_000 + len(self.owners))
@@ -234,6 +251,10 @@ class Account:
 
     def _keep(self, kind: str, record: Stored, values: dict[str, str]) -> None:
         record.properties.update(values)
+        if kind == "deals" and "dealstage" in values:
+            closed, won = (str(values["dealstage"] in {"closedwon", one}).lower() for one in ("closedlost", "closedwon"))
+            record.properties |= {"hs_is_closed": closed, "hs_is_closed_won": won,
+                                  "hs_v2_date_entered_current_stage": stamp(self.clock())}  # fmt: skip
         self._by_value |= {(kind, name, value): record for name, value in values.items() if value}
         record.updated = self.clock()
         self.writes.append((kind, record.id, dict(values)))

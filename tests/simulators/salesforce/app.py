@@ -294,6 +294,12 @@ def defined(name: str, metadata: Json) -> Json:
         if not {"referenceTo", "relationshipName"} <= metadata.keys():
             raise Problem(400, "FIELD_INTEGRITY_EXCEPTION", "a lookup needs referenceTo and relationshipName", [])
         return schema.define(name, "reference", 18, refers=(metadata["referenceTo"],))
+    if metadata["type"] == "Number":
+        if not {"precision", "scale"} <= metadata.keys() or not 1 <= metadata["precision"] <= 18:
+            raise Problem(400, "FIELD_INTEGRITY_EXCEPTION", "a number needs a precision of 1 to 18, and a scale", [])
+        return schema.define(name, "double")
+    if metadata["type"] == "DateTime":
+        return schema.define(name, "datetime")
     if metadata["type"] != "Text" or not 1 <= metadata.get("length", 0) <= 255:
         raise Problem(400, "FIELD_INTEGRITY_EXCEPTION", "a text has a length of 1 to 255", [])
     made = schema.define(name, length=metadata["length"])

@@ -23,6 +23,14 @@ _TYPES: dict[str, tuple[type, ...]] = {
 }  # fmt: skip
 
 
+def moment(value: str | None) -> int | None:
+    """A date and time of a request, as it is kept."""
+    try:
+        return int(datetime.fromisoformat(value).timestamp()) if value else None
+    except ValueError:
+        raise Problem(400, "JSON_PARSER_ERROR", f"Cannot deserialize instance of datetime from {value!r}") from None
+
+
 @dataclass
 class Org:
     """One organisation; `user` is who logs in, Fairlead's integration user."""
@@ -66,11 +74,13 @@ class Org:
     def prepare(self) -> None:
         """As `fairlead connect check salesforce --create-fields` leaves it."""
         self.fields["Lead"] |= schema.kept()
+        self.fields["Opportunity"] |= schema.ranking()
         opening = self.put("PermissionSet", Name="Fairlead", Label="Fairlead")["Id"]
         self.put("PermissionSetAssignment", PermissionSetId=opening, AssigneeId=self.user)
-        for name in schema.kept():
-            self.put("FieldPermissions", ParentId=opening, SobjectType="Lead", Field=f"Lead.{name}",
-                     PermissionsRead=True, PermissionsEdit=True)  # fmt: skip
+        for kind, names in (("Lead", schema.kept()), ("Opportunity", schema.ranking())):
+            for name in names:
+                self.put("FieldPermissions", ParentId=opening, SobjectType=kind, Field=f"{kind}.{name}",
+                         PermissionsRead=True, PermissionsEdit=True)  # fmt: skip
 
     def put(self, kind: str, **values: Any) -> Json:
         """A record that somebody made in Salesforce itself."""
@@ -90,7 +100,8 @@ class Org:
             if isinstance(value, str):
                 self._by_value.setdefault((kind, name, value), set()).add(record_id)
         if kind == "Opportunity":
-            record["IsClosed"] = record["StageName"] in CLOSED
+            record |= {"IsClosed": record["StageName"] in CLOSED, "IsWon": record["StageName"] == "Closed Won"}
+            record |= {"LastStageChangeDate": int(self.clock())} if "StageName" in values else {}
         if kind == "Lead":
             record["Name"] = " ".join(part for part in (record["FirstName"], record["LastName"]) if part)
         now = int(self.clock())
@@ -174,7 +185,8 @@ class Org:
         self._unlocked(record, values)
         self._not_twice(kind, record, values, headers)
         made = self.put(kind) if record is None else record
-        self.edit(kind, made["Id"], by=self.user, **values)
+        moments = {name: moment(value) for name, value in values.items() if self.fields[kind][name]["type"] == "datetime"}
+        self.edit(kind, made["Id"], by=self.user, **{**values, **moments})
         if kind == "Lead" and self.assigns_to and headers.get("sforce-auto-assign", "TRUE").upper() != "FALSE":
             made["OwnerId"] = self.assigns_to
         self.writes.append((kind, made["Id"], dict(values)))

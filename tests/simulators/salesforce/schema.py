@@ -103,7 +103,11 @@ def standard() -> dict[str, dict[str, Json]]:
             define("StageName", "picklist", 255, required=True),
             define("CloseDate", "date", required=True),
             define("AccountId", "reference", 18, refers=("Account",)),
-            define("IsClosed", "boolean", read_only=True),
+            define("Amount", "currency"),
+            define("LeadSource", "picklist", 255),
+            *(define(name, "boolean", read_only=True) for name in ("IsClosed", "IsWon")),
+            define("LastActivityDate", "date", read_only=True),
+            define("LastStageChangeDate", "datetime", read_only=True),
             _owner("User"),
         ),
         "User": _audited(
@@ -141,6 +145,20 @@ def kept() -> dict[str, Json]:
             define("Fairlead_Status__c", length=255),
             define("Fairlead_Change__c", length=255),
             define("Fairlead_Account__c", "reference", 18, refers=("Account",)),
+        )
+    }
+
+
+def ranking() -> dict[str, Json]:
+    """The fields of an opportunity that a ranking fills, as `kept` has them."""
+    return {
+        field["name"]: field
+        for field in (
+            define("Fairlead_Place__c", "double"),
+            define("Fairlead_Expected_Value__c", "double"),
+            define("Fairlead_Next_Action__c", length=255),
+            define("Fairlead_Why__c", length=255),
+            define("Fairlead_Contacted_At__c", "datetime"),
         )
     }
 

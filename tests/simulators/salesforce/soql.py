@@ -18,6 +18,7 @@ _TOKEN = re.compile(
     r"""\s*(?:
       (?P<text>'(?:[^'\\\n\r]|\\.)*')
     | (?P<moment>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d))
+    | (?P<date>\d{4}-\d\d-\d\d)
     | (?P<number>-?\d+(?:\.\d+)?)
     | (?P<word>[A-Za-z][A-Za-z0-9_]*)
     | (?P<sign><=|>=|!=|=|<|>|\(|\)|,)
@@ -157,6 +158,8 @@ class _Parser:
             return kind, _unquoted(text)
         if kind == "number":
             return kind, float(text)
+        if kind == "date":
+            return kind, text
         if kind == "moment":
             return kind, datetime.fromisoformat(text).timestamp()
         return kind, text.lower() == "true"

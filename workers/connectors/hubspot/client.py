@@ -23,6 +23,8 @@ BATCH = 100
 """Records that a batch may have."""
 PAGE = 100
 """Records of a page; searches and owners could have more."""
+PRIMARY = "Primary"
+"""In the label of the association that counts."""
 MOST_FOUND = 500
 """Records that a search gives at most; HubSpot would give 10,000."""
 
@@ -88,6 +90,23 @@ class HubSpotClient:
             asked["after"] = after
         return found[:MOST_FOUND]
 
+    async def search_all(self, kind: Kind, filters: Sequence[Json], properties: Iterable[str]) -> list[Record]:
+        """All records for which all filters hold, however many; by their ids, as a search ends at 10,000."""
+        wanted, found, last = sorted(properties), list[Record](), "0"
+        while True:
+            later: Json = {"propertyName": "hs_object_id", "operator": "GT", "value": last}
+            asked: Json = {
+                "filterGroups": [{"filters": [*filters, later]}],
+                "sorts": [{"propertyName": "hs_object_id", "direction": "ASCENDING"}],
+                "properties": wanted,
+                "limit": PAGE,
+            }
+            page = [_record(one) for one in _results(await self._search(kind, asked))]
+            found += page
+            if len(page) < PAGE:
+                return found
+            last = page[-1].id
+
     async def count(self, kind: Kind, filters: Sequence[Json]) -> int:
         """How many records there are for which all filters hold."""
         body = await self._search(kind, {"filterGroups": [{"filters": list(filters)}], "properties": [], "limit": 1})
@@ -146,6 +165,20 @@ class HubSpotClient:
         errors = (body or {}).get("errors")
         if isinstance(errors, list) and errors and isinstance(errors[0], dict):
             raise answers.fault_of(errors[0]).raised(what)
+
+    async def associated(self, kind: Kind, ids: Sequence[str], other: Kind) -> dict[str, str]:
+        """Record → the one that it is associated with, the primary one if it says which; those without are left out."""
+        found: dict[str, str] = {}
+        what = f"read {kind} with {other}"
+        for start in range(0, len(ids), BATCH):
+            asked: Json = {"inputs": [{"id": one} for one in ids[start : start + BATCH]]}
+            path = f"/crm/v4/associations/{kind}/{other}/batch/read"
+            for one in _results(_there(await self.ask("POST", path, what, json=asked), what)):
+                record_id, to = (one.get("from") or {}).get("id"), dicts(one.get("to"))
+                to.sort(key=lambda end: all(PRIMARY not in str(kind.get("label")) for kind in dicts(end.get("associationTypes"))))
+                if to and isinstance(record_id, str):
+                    found[record_id] = str(to[0].get("toObjectId"))
+        return found
 
     async def owners(self, email: str | None = None) -> list[Json]:
         """The owners of the account, or those with this e-mail address."""

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from workers.connectors import mapping
 from workers.connectors.mapping import CompanyField, LeadField
+from workers.connectors.opportunities.mapping import OpportunityField, OpportunityMapping, RankingField
 
 Property = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,99}$")]
 
@@ -34,6 +35,13 @@ class Territories(mapping.Part):
     """What holds the names of accounts in territories: its id, or a field with unique values."""
 
 
+class Opportunities(OpportunityMapping):
+    """See `OpportunityMapping`."""
+
+    read: Mapping[OpportunityField, Property]
+    write: Mapping[RankingField, Property] = {}
+
+
 class FieldMapping(mapping.LeadMapping):
     """The whole of it."""
 
@@ -46,6 +54,9 @@ class FieldMapping(mapping.LeadMapping):
     company: dict[CompanyField, Property]
 
     territories: Territories = Territories()
+    opportunity: Opportunities | None = None
+    brought: Property | None = None
+    """The property of a company that says what it has brought."""
 
     @property
     def kept(self) -> Keeps:

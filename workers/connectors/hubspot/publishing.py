@@ -54,3 +54,8 @@ class HubSpotRecords(Records):
 
     def _found(self, record: Record) -> Found:
         return Found(record.id, {name: record.get(name) for name in self.fields})
+
+
+def accounts(hubspot: HubSpot) -> HubSpotRecords:
+    """Companies, by whose owner is written."""
+    return HubSpotRecords(hubspot, "companies", [hubspot.mapping.owner], key=hubspot.mapping.territories.account)

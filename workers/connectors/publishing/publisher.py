@@ -14,10 +14,10 @@ from __future__ import annotations
 
 import asyncio
 import random
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from itertools import islice
+from time import monotonic
 from typing import Any, TypeVar
 
 import structlog
@@ -70,14 +70,18 @@ class Publisher:
         translate: Translate,
         *,
         place: str,
+        strict: bool = True,
     ) -> None:
-        """`place`: what nobody else may write meanwhile, with the organisation: ``salesforce owners``."""
+        """`place`: what nobody else may write meanwhile, with the organisation: ``salesforce owners``. If not `strict`, a record
+        that is not there, or is refused, is left out, and what somebody wrote into our fields is written over.
+        """
         self._system = system
         self._records = records
         self._ledger = ledger
         self._pool = pool
         self._translate = translate
         self._place = place
+        self._strict = strict
 
     async def put(self, change_id: str, scope: str, version: str, wanted: Wanted) -> Word:
         """See `OutsideTarget.put`."""
@@ -138,13 +142,15 @@ class Publisher:
         for part in _batches(rest, self._records.batch):
             check_time()
             found = await self._records.find(part)
-            if unknown := [one for one in part if one not in found]:
+            unknown = [one for one in part if one not in found]
+            if unknown and self._strict:
                 raise NotTaken(f"it does not know {_shown(unknown)}")
             await self._ledger.plan(
                 change.change_id,
                 [
                     (one, found[one], values[one], "same" if self._records.say(found[one], values[one]) else "planned")
                     for one in part
+                    if one in found
                 ],
             )
         await self._ledger.move(change.change_id, "writing")
@@ -158,7 +164,12 @@ class Publisher:
                 await self._ledger.mark(
                     change.change_id, [one.subject for one in arrived if (one.state == "sent") is by_us], state
                 )
-            if changed:
+            if not self._strict:
+                due += [one for one in changed if one.record_id in found]
+                await self._ledger.mark(
+                    change.change_id, [one.subject for one in changed if one.record_id not in found], "left"
+                )
+            elif changed:
                 raise NotTaken(f"somebody changed {_shown([one.subject for one in changed])} there meanwhile")
             await self._ledger.mark(change.change_id, [one.subject for one in due], "sent")
             wrong = await self._send({one.record_id: (one.new, one.parent) for one in due})
@@ -170,10 +181,15 @@ class Publisher:
                 for one in due
                 if isinstance(wrong.get(one.record_id), PermanentError)
             }
-            if refused:
+            if refused and self._strict:
                 raise NotTaken(f"{_shown(sorted(refused))}: {next(iter(refused.values()))}")
-            if wrong:
-                raise next(iter(wrong.values()))
+            if refused:
+                why = str(next(iter(refused.values())))
+                log.warning("not written", action="publication_left_out", records=_shown(sorted(refused)), why=why)
+                await self._ledger.mark(change.change_id, refused, "left")
+            again = [error for error in wrong.values() if not isinstance(error, PermanentError)]
+            if again:
+                raise again[0]
 
     async def _give_back(self, change: Change, check_time: Callable[[], None]) -> str:
         """What is to be said of records that stay as they are."""
@@ -241,10 +257,10 @@ class Publisher:
         Raises:
             RateLimited: somebody else does, or there is more to do; no try is used up.
         """
-        until = time.monotonic() + TURN_SECONDS
+        until = monotonic() + TURN_SECONDS
 
         def check_time() -> None:
-            if time.monotonic() > until:
+            if monotonic() > until:
                 raise RateLimited("There is more to write than fits into one delivery; it goes on.", retry_after=0.0)
 
         async with alone(self._pool, f"fairlead publishing {self._place} {scope}") as free:

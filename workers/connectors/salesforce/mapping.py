@@ -10,6 +10,7 @@ from pydantic import Field
 
 from workers.connectors import mapping
 from workers.connectors.mapping import CompanyField, LeadField
+from workers.connectors.opportunities.mapping import OpportunityField, OpportunityMapping, RankingField
 from workers.connectors.records import Record
 from workers.connectors.salesforce.client import CHANGED
 
@@ -39,6 +40,13 @@ class Territories(mapping.Part):
     """What holds the names of accounts in territories: its id, or a field with unique values."""
 
 
+class Opportunities(OpportunityMapping):
+    """See `OpportunityMapping`."""
+
+    read: Mapping[OpportunityField, Name]
+    write: Mapping[RankingField, Name] = {}
+
+
 class FieldMapping(mapping.LeadMapping):
     """The whole of it."""
 
@@ -55,6 +63,7 @@ class FieldMapping(mapping.LeadMapping):
     account: dict[CompanyField, Name]
 
     territories: Territories = Territories()
+    opportunity: Opportunities | None = None
 
     @property
     def kept(self) -> Keeps:

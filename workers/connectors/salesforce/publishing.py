@@ -78,3 +78,9 @@ class SalesforceRecords(Records):
 
     def _told(self, name: str, value: str | None) -> object:
         return float(value) if value and name in self._numbers else value
+
+
+def accounts(salesforce: Salesforce) -> SalesforceRecords:
+    """Accounts, by whose owner is written."""
+    key = salesforce.mapping.territories.account
+    return SalesforceRecords(salesforce, "Account", [salesforce.mapping.owner], key=key, parent="ParentId")

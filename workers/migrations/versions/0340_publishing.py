@@ -1,4 +1,6 @@
-"""What was written into records of another system, and what stood there before: so that it can be taken back exactly."""
+"""What was written into records of another system, and what stood there before, so that it can be taken back exactly; and how
+opportunities ended there.
+"""
 
 from alembic import op
 
@@ -40,8 +42,16 @@ def upgrade() -> None:
         PRIMARY KEY (change_id, subject)
     );
     CREATE INDEX change_entries_record ON sync.change_entries (record_id);
+    -- How opportunities of another CRM ended: what a win model learns from, with the facts in selling.ranked.
+    CREATE TABLE selling.outcomes (
+        system         text        NOT NULL,
+        opportunity_id text        NOT NULL,
+        closed_at      timestamptz NOT NULL,
+        won            boolean     NOT NULL,
+        PRIMARY KEY (system, opportunity_id)
+    );
     """)
 
 
 def downgrade() -> None:
-    op.execute("DROP TABLE sync.change_entries, sync.changes")
+    op.execute("DROP TABLE selling.outcomes, sync.change_entries, sync.changes")

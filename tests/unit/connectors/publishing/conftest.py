@@ -1,4 +1,4 @@
-"""Each test runs with a simulated Salesforce and a simulated HubSpot."""
+"""Most tests run with a simulated Salesforce and with a simulated HubSpot."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.unit.connectors.publishing.markets import Alignments, Market, opened, simulated
+from tests.unit.connectors.publishing.markets import Alignments, Market, SalesforceMarket, opened, simulated
 from workers.connectors.hubspot.publishing import HubSpotRecords
 from workers.connectors.salesforce.publishing import SalesforceRecords
 from workers.runtime.database import Pool
@@ -16,6 +16,14 @@ from workers.runtime.database import Pool
 async def market(request: pytest.FixtureRequest, pool: Pool) -> AsyncIterator[Market]:
     with simulated(request.param) as made:
         async with opened(made, pool) as one:
+            yield one
+
+
+@pytest.fixture
+async def of_salesforce(pool: Pool) -> AsyncIterator[SalesforceMarket]:
+    with simulated("salesforce") as made:
+        async with opened(made, pool) as one:
+            assert isinstance(one, SalesforceMarket)
             yield one
 
 

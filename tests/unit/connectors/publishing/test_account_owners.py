@@ -199,7 +199,7 @@ async def test_more_than_fits_into_a_delivery_goes_on_in_the_next(
 ) -> None:
     given = [market.company("zoe") for _ in range(6)]
     clock = iter(range(0, 10_000, 6))
-    monkeypatch.setattr(publisher.time, "monotonic", lambda: float(next(clock)))
+    monkeypatch.setattr(publisher, "monotonic", lambda: float(next(clock)))
     turns = 0
     while True:
         turns += 1
@@ -230,55 +230,46 @@ async def test_equal_at_the_end_with_one_fault_in_ten_requests(market: Market, a
 
 
 @pytest.mark.usefixtures("by_twos")
-async def test_a_failure_inside_of_an_answer_gives_back_all_that_was_written(pool: Any) -> None:
-    from tests.unit.connectors.publishing.markets import opened, simulated  # noqa: PLC0415 - of Salesforce alone
+async def test_a_failure_inside_of_an_answer_gives_back_all_that_was_written(of_salesforce: SalesforceMarket) -> None:
+    market, org = of_salesforce, of_salesforce.simulated.org
+    given = [market.company("ben") for _ in range(5)]
+    org.guarded.add(given[3])
+    word = await market.put("a", dict.fromkeys(given, "ana"))
+    assert word.state == "refused"
+    assert word.why.startswith(f"{given[3]}: Salesforce refuses to write Account: FIELD_CUSTOM_VALIDATION_EXCEPTION")
+    assert "audited" not in word.why  # its own words may repeat values
+    assert market.owners(given) == ["ben"] * 5
+    assert market.writes.count(given[4]) == 0
 
-    with simulated("salesforce") as made:
-        async with opened(made, pool) as market:
-            assert isinstance(market, SalesforceMarket)
-            org = market.simulated.org
-            given = [market.company("ben") for _ in range(5)]
-            org.guarded.add(given[3])
-            word = await market.put("a", dict.fromkeys(given, "ana"))
-            assert word.state == "refused"
-            assert word.why.startswith(f"{given[3]}: Salesforce refuses to write Account: FIELD_CUSTOM_VALIDATION_EXCEPTION")
-            assert "audited" not in word.why  # its own words may repeat values
-            assert market.owners(given) == ["ben"] * 5
-            assert market.writes.count(given[4]) == 0
 
-            # Whoever had it is not active any more: a person has to say what becomes of it.
-            org.guarded.clear()
-            market.give(given[0], "zoe")
-            await market.put("b", dict.fromkeys(given, "ana"))
-            org.edit("User", market.people["zoe"], IsActive=False)
-            with pytest.raises(NotGivenBack, match=f"What {given[0]} had before can't be put back"):
-                await market.take_back("b")
-            assert market.owners(given) == ["ana", *["ben"] * 4]
-            org.edit("User", market.people["zoe"], IsActive=True)
-            assert (await market.take_back("b")).state == "restored"
-            assert market.owners(given) == ["zoe", *["ben"] * 4]
+async def test_an_owner_who_can_own_nothing_any_more_is_a_person_s_question(of_salesforce: SalesforceMarket) -> None:
+    market, org = of_salesforce, of_salesforce.simulated.org
+    given = [market.company(owner) for owner in ("zoe", "ben")]
+    await market.put("a", dict.fromkeys(given, "ana"))
+    org.edit("User", market.people["zoe"], IsActive=False)
+    with pytest.raises(NotGivenBack, match=f"What {given[0]} had before can't be put back"):
+        await market.take_back("a")
+    assert market.owners(given) == ["ana", "ben"]
+    org.edit("User", market.people["zoe"], IsActive=True)
+    assert (await market.take_back("a")).state == "restored"
+    assert market.owners(given) == ["zoe", "ben"]
 
 
 async def test_rows_that_others_have_in_hand_are_tried_again_and_those_of_one_parent_go_together(
-    pool: Any, monkeypatch: pytest.MonkeyPatch
+    of_salesforce: SalesforceMarket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from tests.unit.connectors.publishing.markets import opened, simulated  # noqa: PLC0415 - of Salesforce alone
-
     monkeypatch.setattr(SalesforceRecords, "batch", 4)
-    with simulated("salesforce") as made:
-        async with opened(made, pool) as market:
-            assert isinstance(market, SalesforceMarket)
-            org = market.simulated.org
-            parents = [market.company("ben"), market.company("ben")]
-            given = [market.company("ben", ParentId=parents[number % 2]) for number in range(8)]
-            org.locks[given[2]] = 2
-            assert (await market.put("a", dict.fromkeys(given, "ana"))).state == "delivered"
-            assert market.writes.count(given[2]) == 1
-            written = [org.records["Account"][one]["ParentId"] for one in market.writes if one != given[2]]
-            assert written == sorted(written)
-            org.locks[given[2]] = 100
-            with pytest.raises(TransientError, match="in hand"):
-                await market.take_back("a")
-            org.locks.clear()
-            await market.take_back("a")
-            assert market.owners(given) == ["ben"] * 8
+    market, org = of_salesforce, of_salesforce.simulated.org
+    parents = [market.company("ben"), market.company("ben")]
+    given = [market.company("ben", ParentId=parents[number % 2]) for number in range(8)]
+    org.locks[given[2]] = 2
+    assert (await market.put("a", dict.fromkeys(given, "ana"))).state == "delivered"
+    assert market.writes.count(given[2]) == 1
+    written = [org.records["Account"][one]["ParentId"] for one in market.writes if one != given[2]]
+    assert written == sorted(written)
+    org.locks[given[2]] = 100
+    with pytest.raises(TransientError, match="in hand"):
+        await market.take_back("a")
+    org.locks.clear()
+    await market.take_back("a")
+    assert market.owners(given) == ["ben"] * 8
