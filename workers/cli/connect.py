@@ -97,8 +97,9 @@ async def _hubspot(settings: Settings, create: bool) -> tuple[list[str], Sequenc
     fields = mapping.load(FieldMapping, settings.hubspot.mapping)
     client = making.client(settings.hubspot, Login(settings.hubspot), Pace(), seconds=SECONDS)
     try:
-        made = await check.create_fields(client, fields) if create else []
-        return made, [one async for one in check.check(client, fields, await _reps(settings))]
+        uses = settings.crms.uses("hubspot")
+        made = await check.create_fields(client, fields, uses) if create else []
+        return made, [one async for one in check.check(client, fields, await _reps(settings), uses)]
     finally:
         await client.close()
 
@@ -113,8 +114,9 @@ async def _salesforce(settings: Settings, create: bool) -> tuple[list[str], Sequ
     places = mapping.load(FieldMapping, settings.salesforce.mapping)
     client = making.client(settings.salesforce, Login(settings.salesforce), Pace(), seconds=SECONDS)
     try:
-        made = await fields.create_fields(client, places) if create else []
-        return made, [one async for one in check.check(client, places, await _reps(settings))]
+        uses = settings.crms.uses("salesforce")
+        made = await fields.create_fields(client, places, uses) if create else []
+        return made, [one async for one in check.check(client, places, await _reps(settings), uses)]
     finally:
         await client.close()
 

@@ -11,7 +11,7 @@ from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 
-from tests.simulators.hubspot import searching
+from tests.simulators.hubspot import records, searching
 from tests.simulators.hubspot.limits import Door, faulty
 from tests.simulators.hubspot.records import Account, Json, Problem, Stored, define, stamp
 
@@ -166,6 +166,16 @@ def create_app(account: Account, door: Door) -> FastAPI:
         found = [one for one in account.owners if wanted is None or one["email"] == wanted]
         return paged(found[after : after + limit], after + limit, len(found))
 
+    @app.get("/crm/v3/pipelines/deals")
+    async def pipelines() -> Json:
+        door.needs("crm.objects.deals.read", "crm.schemas.deals.read")
+        stages = [
+            {"id": name, "label": name.title(), "displayOrder": order,
+             "metadata": {"probability": "0.5", "isClosed": str(name in records.CLOSED).lower()}}
+            for order, name in enumerate(account.stages)
+        ]  # fmt: skip
+        return {"results": [{"id": "default", "label": "Sales Pipeline", "stages": stages}]}
+
     @app.get("/crm/v3/properties/{kind}")
     async def properties(kind: str) -> Json:
         door.needs(f"crm.objects.{known(kind)}.read", "crm.schemas.contacts.read")
@@ -207,7 +217,11 @@ def create_app(account: Account, door: Door) -> FastAPI:
         plain = {"category": "HUBSPOT_DEFINED", "typeId": 341, "label": None}
         results: list[Json] = []
         for one in await inputs_of(request, {"id"}):
-            ends = sorted(int(end) for there, key, kind_to, end in account.links if (there, key, kind_to) == (kind, one["id"], other))
+            ends = sorted(
+                int(end)
+                for there, key, kind_to, end in account.links
+                if (there, key, kind_to) == (kind, one["id"], other)
+            )
             to = [
                 {"toObjectId": end, "associationTypes": [plain, *([label] if end == ends[-1] else [])]} for end in ends
             ]

@@ -14,6 +14,9 @@ Json = dict[str, Any]
 
 EMAIL = re.compile(r"[^@\s,]+@[^@\s,]+\.[^@\s,.]{2,}")
 SINGULAR = {"contacts": "contact", "companies": "company", "deals": "deal"}
+CLOSED = {"closedwon", "closedlost"}
+STAGES = ["appointmentscheduled", "qualifiedtobuy", "presentationscheduled", "decisionmakerboughtin", "contractsent",
+          "closedwon", "closedlost"]  # fmt: skip
 
 
 class Problem(Exception):
@@ -60,7 +63,10 @@ def _of_deals() -> list[Json]:
     return [
         *(define(name, "bool", read_only=True) for name in ("hs_is_closed", "hs_is_closed_won")),
         define("closedate", "datetime"),
-        *(define(name, "datetime", read_only=True) for name in ("hs_v2_date_entered_current_stage", "notes_last_contacted")),
+        *(
+            define(name, "datetime", read_only=True)
+            for name in ("hs_v2_date_entered_current_stage", "notes_last_contacted")
+        ),
         define("num_contacted_notes", "number", read_only=True),
     ]
 
@@ -122,6 +128,8 @@ class Account:
     records: dict[str, dict[str, Stored]] = field(default_factory=lambda: {kind: {} for kind in SINGULAR})
     properties: dict[str, dict[str, Json]] = field(default_factory=_standard)
     owners: list[Json] = field(default_factory=list)
+    stages: list[str] = field(default_factory=lambda: list(STAGES))
+    """Of the one pipeline of deals."""
     links: set[tuple[str, str, str, str]] = field(default_factory=set)
     created_contacts: list[str] = field(default_factory=list)
     """In their order, for webhooks."""
@@ -230,6 +238,8 @@ class Account:
                 faults.append({"message": f"{name} is read only", "code": "READ_ONLY_VALUE", "name": name})
             elif name == "email" and value and not EMAIL.fullmatch(value):
                 faults.append({"message": f"Email address {value} is invalid", "code": "INVALID_EMAIL", "name": name})
+            elif name == "dealstage" and value not in self.stages:
+                faults.append({"message": f"{value} is no stage", "code": "INVALID_OPTION", "name": name})
             elif name == "hubspot_owner_id" and value and value not in {owner["id"] for owner in self.owners}:
                 faults.append({"message": f"{value} is no owner", "code": "INVALID_OWNER_ID", "name": name})
             elif definition["type"] == "number" and value and not re.fullmatch(r"-?\d+(\.\d+)?", value):
@@ -252,7 +262,9 @@ class Account:
     def _keep(self, kind: str, record: Stored, values: dict[str, str]) -> None:
         record.properties.update(values)
         if kind == "deals" and "dealstage" in values:
-            closed, won = (str(values["dealstage"] in {"closedwon", one}).lower() for one in ("closedlost", "closedwon"))
+            closed, won = (
+                str(values["dealstage"] in {"closedwon", one}).lower() for one in ("closedlost", "closedwon")
+            )
             record.properties |= {"hs_is_closed": closed, "hs_is_closed_won": won,
                                   "hs_v2_date_entered_current_stage": stamp(self.clock())}  # fmt: skip
         self._by_value |= {(kind, name, value): record for name, value in values.items() if value}

@@ -35,7 +35,11 @@ def matching(account: Account, kind: str, asked: Json) -> tuple[list[str], list[
         if not groups or any(all(_holds(account, kind, one, values, test) for test in group) for group in filters)
     ]
     for one in asked.get("sorts", []):
-        if not isinstance(one, dict) or one.get("propertyName") != "hs_object_id" or one.get("direction") != "ASCENDING":
+        if (
+            not isinstance(one, dict)
+            or one.get("propertyName") != "hs_object_id"
+            or one.get("direction") != "ASCENDING"
+        ):
             raise Problem(400, "VALIDATION_ERROR", "only ascending ids are simulated")
     return sorted(found, key=int), list(asked.get("properties", [])), limit, after
 
@@ -72,15 +76,15 @@ def _compare(value: str, operator: str, test: Json) -> bool:
         case "CONTAINS_TOKEN":
             return any(fnmatch.fnmatchcase(token, _text(test).lower()) for token in re.split(r"[^\w*]+", value.lower()))
         case "GT" | "GTE":
-            there, wanted_number = _number(value), _number(_text(test))
-            return there is not None and wanted_number is not None and (
-                there > wanted_number or (operator == "GTE" and there == wanted_number)
-            )
-        case "HAS_PROPERTY":
-            return bool(value)
-        case "NOT_HAS_PROPERTY":
-            return not value
+            return _later(value, _text(test), or_equal=operator == "GTE")
+        case "HAS_PROPERTY" | "NOT_HAS_PROPERTY":
+            return bool(value) is (operator == "HAS_PROPERTY")
     raise Problem(400, "VALIDATION_ERROR", f"{operator} is no operator")
+
+
+def _later(value: str, than: str, *, or_equal: bool) -> bool:
+    there, wanted = _number(value), _number(than)
+    return there is not None and wanted is not None and (there > wanted or (or_equal and there == wanted))
 
 
 def _number(text: str) -> float | None:

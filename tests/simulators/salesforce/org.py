@@ -185,7 +185,9 @@ class Org:
         self._unlocked(record, values)
         self._not_twice(kind, record, values, headers)
         made = self.put(kind) if record is None else record
-        moments = {name: moment(value) for name, value in values.items() if self.fields[kind][name]["type"] == "datetime"}
+        moments = {
+            name: moment(value) for name, value in values.items() if self.fields[kind][name]["type"] == "datetime"
+        }
         self.edit(kind, made["Id"], by=self.user, **{**values, **moments})
         if kind == "Lead" and self.assigns_to and headers.get("sforce-auto-assign", "TRUE").upper() != "FALSE":
             made["OwnerId"] = self.assigns_to

@@ -11,6 +11,8 @@ PREFIXES = {
     "PermissionSet": "0PS", "FieldPermissions": "01k", "PermissionSetAssignment": "0Pa", "CustomField": "00N",
 }  # fmt: skip
 
+STAGES = ("Prospecting", "Qualification", "Needs Analysis", "Value Proposition", "Id. Decision Makers", "Perception Analysis",
+          "Proposal/Price Quote", "Negotiation/Review", "Closed Won", "Closed Lost")  # fmt: skip
 FILTERABLE = {"string", "email", "phone", "url", "picklist", "boolean", "int", "double", "currency", "date", "datetime",
               "reference", "id"}  # fmt: skip
 """Long texts can't stand in a condition."""
@@ -100,7 +102,13 @@ def standard() -> dict[str, dict[str, Json]]:
         ),
         "Opportunity": _audited(
             define("Name", length=120, required=True),
-            define("StageName", "picklist", 255, required=True),
+            define(
+                "StageName",
+                "picklist",
+                255,
+                required=True,
+                picklistValues=[{"value": one, "label": one, "active": True} for one in STAGES],
+            ),
             define("CloseDate", "date", required=True),
             define("AccountId", "reference", 18, refers=("Account",)),
             define("Amount", "currency"),

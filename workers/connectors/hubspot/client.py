@@ -175,7 +175,11 @@ class HubSpotClient:
             path = f"/crm/v4/associations/{kind}/{other}/batch/read"
             for one in _results(_there(await self.ask("POST", path, what, json=asked), what)):
                 record_id, to = (one.get("from") or {}).get("id"), dicts(one.get("to"))
-                to.sort(key=lambda end: all(PRIMARY not in str(kind.get("label")) for kind in dicts(end.get("associationTypes"))))
+                to.sort(
+                    key=lambda end: all(
+                        PRIMARY not in str(kind.get("label")) for kind in dicts(end.get("associationTypes"))
+                    )
+                )
                 if to and isinstance(record_id, str):
                     found[record_id] = str(to[0].get("toObjectId"))
         return found

@@ -61,7 +61,9 @@ class HubSpotDeals(Deals):
             if one.id in of and amount:
                 values[of[one.id]] += number(one.get(amount)) or 0.0
         return {
-            deal: Customer(company, (companies[company].get("name") if company in companies else None) or company, values[company])
+            deal: Customer(
+                company, (companies[company].get("name") if company in companies else None) or company, values[company]
+            )
             for deal, company in of.items()
         }
 

@@ -43,7 +43,7 @@ class RankingPublisher(Publisher):
         async with self._system.asked():
             for start in range(0, len(opportunity_ids), self._records.batch):
                 part = opportunity_ids[start : start + self._records.batch]
-                wrong = await self._records.write({one: (said, "") for one in part})
+                wrong = await self._records.write(dict.fromkeys(part, (said, "")))
                 again = [error for error in wrong.values() if not isinstance(error, PermanentError)]
                 if error := next(iter([*again, *wrong.values()]), None):
                     raise error

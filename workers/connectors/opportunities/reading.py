@@ -71,7 +71,9 @@ class OutsideOpportunities:
             customers = await self._deals.customers(known, at) if known else {}
         if others := sorted({one.get(self._deals.stage) or "" for one in found} - stages.keys()):
             log.warning("stages that the mapping does not know", action="stages_unknown", stages=others)
-        made = [self._open(one, owners[one.get(self._system.mapping.owner) or ""], customers.get(one.id)) for one in known]
+        made = [
+            self._open(one, owners[one.get(self._system.mapping.owner) or ""], customers.get(one.id)) for one in known
+        ]
         return sorted((one for one in made if one is not None), key=lambda one: one.opportunity.id)
 
     async def closed_of(self, rep_ids: Sequence[str], since: datetime) -> Sequence[Closing]:
@@ -115,7 +117,9 @@ class OutsideOpportunities:
             decision_maker=(self._said(deal, "decision_maker") or "").lower() in {"true", "yes", "1"},
             competitors=_how_many(self._said(deal, "competitors")),
         )
-        return Open(opportunity, customer.name if customer else name, customer.value if customer else amount, promised=False)
+        return Open(
+            opportunity, customer.name if customer else name, customer.value if customer else amount, promised=False
+        )
 
     def _said(self, deal: Record, field: OpportunityField) -> str | None:
         name = self._deals.mapping.read.get(field)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
@@ -188,6 +188,6 @@ class Ledger:
             id=change.id,
         )
 
-    async def _execute(self, statement: str, **values: Any) -> None:  # Any: parameters
+    async def _execute(self, statement: str, **values: object) -> None:
         async with self._pool.connection() as connection:
             await connection.execute(statement.encode(), self._place | values)

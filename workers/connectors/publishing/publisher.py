@@ -89,10 +89,9 @@ class Publisher:
             change = await self._ledger.change(change_id) or await self._begin(change_id, scope, version)
             if change.state in {"looking", "writing"}:
                 try:
-                    async with self._system.asked():
-                        if change.state == "looking":
-                            await self._look(change, wanted, check_time)
-                        await self._write(change, check_time)
+                    if change.state == "looking":
+                        await self._look(change, wanted, check_time)
+                    await self._write(change, check_time)
                     await self._ledger.move(change_id, "delivered", settled=True)
                 except PermanentError as error:
                     await self._ledger.move(change_id, "refused", why=str(error))
@@ -122,8 +121,7 @@ class Publisher:
         assert change is not None  # whoever calls has begun it
         if not change.settled:
             await self._ledger.pass_on(change)
-            async with self._system.asked():
-                left = await self._give_back(change, check_time)
+            left = await self._give_back(change, check_time)
             why = "; ".join(part for part in (change.why, left) if part)
             await self._ledger.move(change_id, change.state, settled=True, why=why)
             log.info("taken back", action="publication_taken_back", change=change_id, why=why)
@@ -137,11 +135,11 @@ class Publisher:
         return Word("delivered" if change.state == "delivered" else "refused", change.why, in_use, former)
 
     async def _look(self, change: Change, wanted: Wanted, check_time: Callable[[], None]) -> None:
-        values = await self._translate(wanted)
+        values = await self._asked(self._translate(wanted))
         rest = sorted(values.keys() - await self._ledger.subjects(change.change_id))
         for part in _batches(rest, self._records.batch):
             check_time()
-            found = await self._records.find(part)
+            found = await self._asked(self._records.find(part))
             unknown = [one for one in part if one not in found]
             if unknown and self._strict:
                 raise NotTaken(f"it does not know {_shown(unknown)}")
@@ -158,7 +156,7 @@ class Publisher:
     async def _write(self, change: Change, check_time: Callable[[], None]) -> None:
         for part in _batches(await self._ledger.entries(change.change_id, ("planned", "sent")), self._records.batch):
             check_time()
-            found = await self._records.read([one.record_id for one in part])
+            found = await self._asked(self._records.read([one.record_id for one in part]))
             arrived, due, changed = self._sorted(part, found, lambda one: one.new, lambda one: one.old)
             for state, by_us in (("written", True), ("same", False)):
                 await self._ledger.mark(
@@ -177,9 +175,7 @@ class Publisher:
                 change.change_id, [one.subject for one in due if one.record_id not in wrong], "written"
             )
             refused = {
-                one.subject: wrong[one.record_id]
-                for one in due
-                if isinstance(wrong.get(one.record_id), PermanentError)
+                one.subject: wrong[one.record_id] for one in due if isinstance(wrong.get(one.record_id), PermanentError)
             }
             if refused and self._strict:
                 raise NotTaken(f"{_shown(sorted(refused))}: {next(iter(refused.values()))}")
@@ -196,7 +192,7 @@ class Publisher:
         refused: dict[str, Exception] = {}
         for part in _batches(await self._ledger.entries(change.change_id, ("sent", "written")), self._records.batch):
             check_time()
-            found = await self._records.read([one.record_id for one in part])
+            found = await self._asked(self._records.read([one.record_id for one in part]))
             arrived, due, changed = self._sorted(part, found, lambda one: one.old, lambda one: one.new)
             await self._ledger.mark(change.change_id, [one.subject for one in arrived], "restored")
             await self._ledger.mark(change.change_id, [one.subject for one in changed], "left")
@@ -242,13 +238,18 @@ class Publisher:
         wrong: dict[str, Exception] = {}
         left = dict(values)
         for tried in range(1, LOCK_TRIES + 1):
-            said = await self._records.write(left) if left else {}
+            said = await self._asked(self._records.write(left)) if left else {}
             wrong = {one: error for one, error in wrong.items() if one not in left} | dict(said)
             left = {one: left[one] for one, error in said.items() if isinstance(error, SystemConflict)}
             if not left or tried == LOCK_TRIES:
                 break
             await asyncio.sleep(random.uniform(0, 0.1 * 2**tried))  # noqa: S311 - not all at once
         return wrong
+
+    async def _asked(self, call: Awaitable[T]) -> T:
+        # Each by itself: between the failures of a long delivery the system did answer.
+        async with self._system.asked():
+            return await call
 
     @asynccontextmanager
     async def _alone(self, scope: str) -> AsyncIterator[Callable[[], None]]:

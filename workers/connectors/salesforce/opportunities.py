@@ -61,11 +61,15 @@ class SalesforceDeals(Deals):
             if (account := one.get(ACCOUNT))
         }
 
-    async def _all(self, kind: Kind, fields: Collection[str], where: str, name: str, values: Collection[str]) -> list[Read]:
+    async def _all(
+        self, kind: Kind, fields: Collection[str], where: str, name: str, values: Collection[str]
+    ) -> list[Read]:
         found: list[Read] = []
         for part in _parts(sorted(values)):
             among = f"{name} IN ({', '.join(soql.text(one) for one in part)})"
-            found += await self._client.query(soql.select(fields, kind, f"{where} AND {among}" if where else among, order="Id"))
+            found += await self._client.query(
+                soql.select(fields, kind, f"{where} AND {among}" if where else among, order="Id")
+            )
         return found
 
 

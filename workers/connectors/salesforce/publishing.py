@@ -58,7 +58,9 @@ class SalesforceRecords(Records):
         async with AsyncExitStack() as stack:
             for row in sorted({*values, *(parent for _, parent in values.values())} - {""}):
                 await stack.enter_async_context(self._salesforce.parents.alone(row))
-            given = {one: {name: self._told(name, said) for name, said in new.items()} for one, (new, _) in values.items()}
+            given = {
+                one: {name: self._told(name, said) for name, said in new.items()} for one, (new, _) in values.items()
+            }
             outcomes = await self._salesforce.client.update_all(self._kind, given)
         what = f"write {self._kind}"
         wrong = {one: fault.raised(what) for one, fault in outcomes.items() if isinstance(fault, Fault)}

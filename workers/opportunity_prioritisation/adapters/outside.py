@@ -97,12 +97,12 @@ class OutsideRankingDelivery:
             wanted = await _wanted(connection, ranking)
         word = await self._target.put(change, organisation, ranking, wanted)
         if word.state == "refused":
-            raise PermanentError(f"The CRM does not take the ranking: {word.why}. Drop this; the next ranking is sent anew.")
+            raise PermanentError(
+                f"The CRM does not take the ranking: {word.why}. Drop this; the next ranking is sent anew."
+            )
 
 
 async def _wanted(connection: AsyncConnection[DictRow], ranking: str) -> Wanted:
     """By opportunity what is to stand there; {}: nothing, as it is on no list."""
     cursor = await connection.execute(_WANTED.encode(), {"id": ranking})
-    return {
-        row.pop("opportunity_id"): row if row["place"] is not None else {} for row in await cursor.fetchall()
-    }
+    return {row.pop("opportunity_id"): row if row["place"] is not None else {} for row in await cursor.fetchall()}

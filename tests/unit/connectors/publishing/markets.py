@@ -113,13 +113,12 @@ class HubSpotMarket(Market):
 
     def __init__(self, simulated: hubspot.Simulated) -> None:
         self.simulated = simulated
-        self.people = {
-            name: simulated.account.owner(f"{name}@example.com", name.title()) for name in (*REPS, "zoe")
-        }
+        simulated.account.prepare()
+        simulated.door.ten_secondly = 100_000  # how it is kept to is tested elsewhere
+        self.people = {name: simulated.account.owner(f"{name}@example.com", name.title()) for name in (*REPS, "zoe")}
         self.settings = Settings.model_validate(
             {"crms": {"territories": "hubspot"}, "hubspot": hubspot_settings(simulated)}
         )
-        self.made = 0
 
     def company(self, owner: str | None, **more: Any) -> str:
         owned = {"hubspot_owner_id": self.people[owner]} if owner else {}
@@ -151,7 +150,9 @@ class Alignments(Case):
     context = "territory_alignment"
 
     async def version(self, name: str, owners: Wanted) -> None:
-        await self.sql("INSERT INTO territories.organisations (id, name) VALUES ('north', 'North') ON CONFLICT DO NOTHING")
+        await self.sql(
+            "INSERT INTO territories.organisations (id, name) VALUES ('north', 'North') ON CONFLICT DO NOTHING"
+        )
         await self.sql(
             "INSERT INTO territories.plans (version, name, card, content, sha256) VALUES (%s, 'north', '{}', '', '')",
             name,

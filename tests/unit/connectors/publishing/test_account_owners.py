@@ -35,9 +35,9 @@ async def test_what_differs_is_written_and_given_back_to_exactly_who_had_it(mark
 
 @pytest.mark.usefixtures("by_twos")
 async def test_whoever_is_killed_at_any_moment_is_followed_by_one_who_writes_nothing_twice(
-    market: Market, monkeypatch: pytest.MonkeyPatch
+    of_salesforce: SalesforceMarket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    undone = kills = 0
+    market, undone, kills = of_salesforce, 0, 0
     for undo in (False, True):
         moment = 0
         killed = True
@@ -62,8 +62,8 @@ async def test_whoever_is_killed_at_any_moment_is_followed_by_one_who_writes_not
             assert (await market.take_back(change, scope)).state == "restored"
             assert market.owners(given) == before
             assert sorted(market.writes[start:]) == sorted(given)
-    assert kills > 30
-    assert undone > 10
+    assert kills > 20
+    assert undone > 8
 
 
 class Killed(BaseException):
@@ -80,21 +80,16 @@ async def _killed(
     *,
     undo: bool,
 ) -> bool:
-    """Whether the work got to a moment: before or after one of its requests and notes; there it broke off."""
+    """Whether the work got to a moment, just before one of its requests and notes; there it broke off."""
     passed = 0
-
-    def tick() -> None:
-        nonlocal passed
-        passed += 1
-        if passed == moment:
-            raise Killed
 
     def broken(inner: Any) -> Any:
         async def call(*args: Any, **more: Any) -> Any:
-            tick()
-            found = await inner(*args, **more)
-            tick()
-            return found
+            nonlocal passed
+            passed += 1
+            if passed == moment:
+                raise Killed
+            return await inner(*args, **more)
 
         return call
 
@@ -120,7 +115,9 @@ async def test_what_somebody_changed_since_stays(market: Market) -> None:
     market.delete(given[2])
     word = await market.take_back("a")
     assert word.state == "restored"
-    assert sorted(given[1:3]) == sorted(word.why.removesuffix(" stayed as it is, as somebody changed it since").split(", "))
+    assert sorted(given[1:3]) == sorted(
+        word.why.removesuffix(" stayed as it is, as somebody changed it since").split(", ")
+    )
     assert (market.owner(given[0]), market.owner(given[1]), market.owner(given[3])) == ("ben", "zoe", "ben")
 
 
@@ -225,7 +222,7 @@ async def test_equal_at_the_end_with_one_fault_in_ten_requests(market: Market, a
     tries += await alignments.send("v1", undo=True)
     assert market.owners(given) == before
     assert (await alignments.said("v1"))[0] == "restored"
-    assert tries > 2
+    assert tries > 6
     assert max(market.writes.count(one) for one in given) == 2  # there and back, although answers were lost
 
 
