@@ -30,7 +30,7 @@ async def test_open_opportunities_are_read_with_their_customers(
     for others in (("zoe", "first"), ("ana", "unknown"), ("ana", "won")):
         pipeline.deal(*others, 1_000)
     told = await pipeline.collected("monday")
-    assert told["collected"] == {"opportunities": 3, "reps": 2}
+    assert told["collected"] == {"count": 3, "reps": 2}
     facts = await pipeline.facts("monday")
     assert facts.keys() == {large, small, alone}
     found = facts[large]["opportunity"]
