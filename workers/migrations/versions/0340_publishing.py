@@ -50,8 +50,12 @@ def upgrade() -> None:
         won            boolean     NOT NULL,
         PRIMARY KEY (system, opportunity_id)
     );
+    CREATE INDEX ranked_opportunity ON selling.ranked (opportunity_id);
     """)
 
 
 def downgrade() -> None:
-    op.execute("DROP TABLE selling.outcomes, sync.change_entries, sync.changes")
+    op.execute("""
+    DROP INDEX selling.ranked_opportunity;
+    DROP TABLE selling.outcomes, sync.change_entries, sync.changes;
+    """)

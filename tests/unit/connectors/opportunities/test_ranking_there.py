@@ -4,13 +4,21 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
 from tests.unit.connectors.opportunities.pipelines import NOW, HubSpotPipeline, Pipeline, SalesforcePipeline, opened
 from workers.connectors.hubspot import client
+from workers.follow_up import wiring as follow_up
+from workers.follow_up.adapters.book import PostgresFollowUpBook
+from workers.follow_up.domain.follow_up import Subject
+from workers.office import systems
 from workers.opportunity_prioritisation.winning.snapshots import read_snapshots
 from workers.runtime.database import Pool
+from workers.runtime.outbox import OutboxRow
+from workers.runtime.work import Work
 
 
 @pytest.fixture(params=["salesforce", "hubspot"])
@@ -83,6 +91,19 @@ async def test_contacts_from_a_list_are_told_and_read(pipeline: Pipeline) -> Non
         assert (await pipeline.facts("monday"))[deal]["opportunity"]["last_contact_at"].startswith(
             "2026-11-25T10:00:00"
         )
+
+
+async def test_a_contact_that_a_follow_up_records_is_told_too(pipeline: Pipeline) -> None:
+    deal = pipeline.deal("ana", "last", 9_000)
+    await pipeline.collected("monday")
+    done = {"follow_up_id": "f", "state": "done", "subject_kind": "opportunity", "subject_id": deal, "rep_id": "ana",
+            "kind": "call", "due_at": NOW.isoformat(), "result": "reached"}  # fmt: skip
+    await follow_up.deliveries(pipeline.resources)["crm.activity"](OutboxRow(1, "crm.activity", "f", "f/done", done, 0))
+    assert pipeline.contacted(deal)
+    async with pipeline.resources.pool.connection() as connection:
+        work = cast("Work", SimpleNamespace(connection=connection))
+        book = PostgresFollowUpBook(work, systems.crm(pipeline.resources), sales_ops=[])
+        assert await book.subject("opportunity", deal) == Subject("Planning", 9_000)
 
 
 async def test_how_they_end_is_learnt_from_unless_they_are_opened_again(pipeline: Pipeline) -> None:
