@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from workers.cli import _connect_sync
+from workers.cli import _connect_accounts, _connect_sync
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -29,6 +29,7 @@ app.add_typer(check, name="check")
 app.command("import")(_connect_sync.import_)
 app.command()(_connect_sync.reconcile)
 app.command()(_connect_sync.report)
+app.command()(_connect_accounts.accounts)
 
 SECONDS = 10.0
 """Of each request."""

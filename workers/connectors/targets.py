@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from workers.connectors.accounts import Accounts, read
 from workers.connectors.leads import System
 from workers.connectors.making import DELIVERING_SECONDS
 from workers.connectors.opportunities.ranking import RankingPublisher
@@ -47,6 +48,25 @@ def account_owners(resources: Resources) -> OutsideTarget:
         records = of_salesforce.accounts(salesforce)
     ledger, pool = Ledger(resources.pool, name, OWNERS), resources.pool
     return Publisher(system, records, ledger, pool, AccountOwners(system, records.title), place=f"{name} {OWNERS}")
+
+
+async def accounts(resources: Resources, name: CrmName, *, everybody: bool) -> Accounts:
+    """The accounts of a system, for planning; those that none of our reps owns only if `everybody`.
+
+    Raises:
+        NotConnected, WrongMapping: as `account_owners`.
+        SystemDown, SystemPause, SystemRefused: it can't be asked.
+    """
+    if name == "hubspot":
+        from workers.connectors.hubspot import publishing  # noqa: PLC0415 - only what is used is imported
+
+        hubspot = _hubspot(resources)
+        return await read(hubspot, publishing.all_accounts(hubspot), hubspot.mapping.territories, everybody=everybody)
+    from workers.connectors.salesforce import publishing as of_salesforce  # noqa: PLC0415 - likewise
+
+    salesforce = _salesforce(resources)
+    found = of_salesforce.all_accounts(salesforce)
+    return await read(salesforce, found, salesforce.mapping.territories, everybody=everybody)
 
 
 def opportunities(resources: Resources) -> OutsideOpportunities:

@@ -79,7 +79,7 @@ def _standard() -> dict[str, dict[str, Json]]:
     texts = {
         "contacts": "email firstname lastname phone company country website industry message jobtitle lifecyclestage "
         "hs_analytics_source numemployees city zip",
-        "companies": "name domain country phone industry city",
+        "companies": "name domain country phone industry city state",
         "deals": "dealname dealstage pipeline hs_analytics_source",
     }
     numbers = {"contacts": "", "companies": "numberofemployees annualrevenue total_revenue", "deals": "amount"}

@@ -94,6 +94,8 @@ def standard() -> dict[str, dict[str, Json]]:
             define("Website", "url", 255),
             define("Phone", "phone", 40),
             define("BillingCountry", length=80),
+            define("BillingState", length=80),
+            *(define(name, "double") for name in ("BillingLatitude", "BillingLongitude")),
             define("Industry", "picklist", 255),
             define("NumberOfEmployees", "int"),
             define("AnnualRevenue", "currency"),

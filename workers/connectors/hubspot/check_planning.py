@@ -40,6 +40,9 @@ def findings(
         elif key != ID and not one.get("hasUniqueValue"):
             said = "Its values must be unique, which can only be said when it is made."
         yield Finding("fields", "wrong" if said else "ok", f"companies.{key}", said or "names accounts in territories")
+        for name in sorted(set(mapping.territories.read.values()) - set(mapping.company.values())):
+            said = "" if name in there["companies"] else "Missing. Correct the mapping."
+            yield Finding("fields", "wrong" if said else "ok", f"companies.{name}", said or "read for territories")
     if "opportunities" in uses:
         deal = needed(mapping.opportunity, "hubspot")
         for name in sorted(deal.fields | set(deal.write.values())):

@@ -8,6 +8,7 @@ from typing import Annotated
 from pydantic import Field
 
 from workers.connectors import mapping
+from workers.connectors.accounts import AccountField, TerritoriesMapping
 from workers.connectors.mapping import CompanyField, LeadField
 from workers.connectors.opportunities.mapping import OpportunityField, OpportunityMapping, RankingField
 
@@ -28,11 +29,11 @@ class Place(mapping.Place):
     property: Property
 
 
-class Territories(mapping.Part):
-    """What territories need of a company."""
+class Territories(TerritoriesMapping):
+    """See `TerritoriesMapping`."""
 
     account: Property = "hs_object_id"
-    """What holds the names of accounts in territories: its id, or a field with unique values."""
+    read: Mapping[AccountField, Property] = {}
 
 
 class Opportunities(OpportunityMapping):

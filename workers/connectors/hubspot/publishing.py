@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 
 from workers.connectors.answers import SystemDown
 from workers.connectors.hubspot.answers import Fault
@@ -59,3 +59,20 @@ class HubSpotRecords(Records):
 def accounts(hubspot: HubSpot) -> HubSpotRecords:
     """Companies, by whose owner is written."""
     return HubSpotRecords(hubspot, "companies", [hubspot.mapping.owner], key=hubspot.mapping.territories.account)
+
+
+async def all_accounts(hubspot: HubSpot) -> AsyncIterator[Record]:
+    """Every company, with what territories read of it.
+
+    Raises:
+        SystemDown, SystemPause, SystemRefused: see `connectors.answers`.
+    """
+    given = hubspot.mapping.territories
+    properties = {given.account, hubspot.mapping.owner, *given.read.values()}
+    after: str | None = None
+    while True:
+        page, after = await hubspot.client.page("companies", properties, after)
+        for one in page:
+            yield one
+        if after is None:
+            return

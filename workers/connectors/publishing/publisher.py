@@ -158,10 +158,9 @@ class Publisher:
             check_time()
             found = await self._asked(self._records.read([one.record_id for one in part]))
             arrived, due, changed = self._sorted(part, found, lambda one: one.new, lambda one: one.old)
-            for state, by_us in (("written", True), ("same", False)):
-                await self._ledger.mark(
-                    change.change_id, [one.subject for one in arrived if (one.state == "sent") is by_us], state
-                )
+            ours = {one.subject for one in arrived if one.state == "sent"}
+            await self._ledger.mark(change.change_id, ours, "written")
+            await self._ledger.mark(change.change_id, {one.subject for one in arrived} - ours, "same")
             if not self._strict:
                 due += [one for one in changed if one.record_id in found]
                 await self._ledger.mark(

@@ -39,6 +39,8 @@ def findings(mapping: FieldMapping, uses: Collection[str], described: Mapping[st
         elif key != ID and not one.get("externalId"):
             said = "It must be an external id, best with unique values: tick both in Setup → Object Manager → Account."
         yield Finding("fields", "wrong" if said else "ok", f"Account.{key}", said or "names accounts in territories")
+        for name in sorted(set(mapping.territories.read.values()) - set(mapping.account.values())):
+            yield _read("Account", name, there)
     if "opportunities" in uses:
         opportunity = needed(mapping.opportunity, "salesforce")
         there = fields(described["Opportunity"])
@@ -60,6 +62,11 @@ def findings(mapping: FieldMapping, uses: Collection[str], described: Mapping[st
 def fields(described: Json) -> dict[str, Json]:
     """The fields of a description, by name."""
     return {str(one.get("name")): one for one in dicts(described.get("fields"))}
+
+
+def _read(kind: str, name: str, there: Mapping[str, Json]) -> Finding:
+    said = "" if name in there else "Missing, or our user can't see it. Correct the mapping, or give the right to it."
+    return Finding("fields", "wrong" if said else "ok", f"{kind}.{name}", said or str(there.get(name, {}).get("type")))
 
 
 def _written(kind: str, name: str, field: Json | None) -> Finding:

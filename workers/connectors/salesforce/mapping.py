@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from pydantic import Field
 
 from workers.connectors import mapping
+from workers.connectors.accounts import AccountField, TerritoriesMapping
 from workers.connectors.mapping import CompanyField, LeadField
 from workers.connectors.opportunities.mapping import OpportunityField, OpportunityMapping, RankingField
 from workers.connectors.records import Record
@@ -33,11 +34,11 @@ class Place(mapping.Place):
     property: Name
 
 
-class Territories(mapping.Part):
-    """What territories need of a company."""
+class Territories(TerritoriesMapping):
+    """See `TerritoriesMapping`."""
 
     account: Name = "Id"
-    """What holds the names of accounts in territories: its id, or a field with unique values."""
+    read: Mapping[AccountField, Name] = {}
 
 
 class Opportunities(OpportunityMapping):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import AsyncExitStack
 
 from workers.connectors.answers import SystemDown
@@ -86,3 +86,16 @@ def accounts(salesforce: Salesforce) -> SalesforceRecords:
     """Accounts, by whose owner is written."""
     key = salesforce.mapping.territories.account
     return SalesforceRecords(salesforce, "Account", [salesforce.mapping.owner], key=key, parent="ParentId")
+
+
+async def all_accounts(salesforce: Salesforce) -> AsyncIterator[Read]:
+    """Every account, with what territories read of it.
+
+    Raises:
+        SystemDown, SystemPause, SystemRefused: see `connectors.answers`.
+    """
+    given = salesforce.mapping.territories
+    fields = {ID, given.account, salesforce.mapping.owner, *given.read.values()}
+    async for page in salesforce.client.pages(soql.select(fields, "Account", f"{ID} != null", order=ID)):
+        for one in page:
+            yield one
