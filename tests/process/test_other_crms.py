@@ -228,12 +228,12 @@ async def test_territories_are_published_to_salesforce_or_nowhere(
             "client_secret": door.client_secret,
             "mapping": numbered,
         }
-        given = {"crms": {"territories": "salesforce"}, "salesforce": connected}
 
         def owners() -> dict[str, str]:
             return {name: account["OwnerId"] for name, account in there.items()}
 
-        async with open_building(Territories, engine, dsn, **given) as territories:
+        crms = {"territories": "salesforce"}
+        async with open_building(Territories, engine, dsn, crms=crms, salesforce=connected) as territories:
             await territories.serve()
             await territories.furnish()
             alignment_id = await territories.ask()

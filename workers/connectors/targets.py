@@ -16,7 +16,7 @@ from workers.connectors.publishing.records import Records
 from workers.office import systems
 from workers.office.outside_targets import OutsideTarget
 from workers.runtime.resources import Resources
-from workers.settings import CrmName
+from workers.settings_crms import CrmName
 
 if TYPE_CHECKING:
     from workers.connectors.hubspot.crm import HubSpot

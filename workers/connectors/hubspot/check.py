@@ -92,8 +92,9 @@ async def create_fields(client: HubSpotClient, mapping: FieldMapping, uses: Coll
 
 
 def _property(field: str, name: str, group: str) -> Json:
-    kinds = {**dict.fromkeys(NUMBERS, ("number", "number")), "contacted_at": ("datetime", "date")}
-    kind, shown = kinds.get(field, ("string", "text"))
+    kind, shown = ("datetime", "date") if field == "contacted_at" else ("string", "text")
+    if field in NUMBERS:
+        kind = shown = "number"
     return {
         "name": name,
         "label": f"Fairlead {field.replace('_', ' ')}",
