@@ -146,6 +146,8 @@ class Salesforce(OutsideSystem):
     """With `private_key`: whom the log-in is meant for; of a sandbox ``https://test.salesforce.com``."""
     poll_seconds: float = Field(default=15.0, ge=1.0)
     """Between looks for new leads. Each is one of the day's requests."""
+    take_leads: bool = True
+    """False: new leads are left where they are, for who connects Salesforce for territories or opportunities alone."""
 
     @property
     def connected(self) -> bool:

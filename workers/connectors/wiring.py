@@ -63,7 +63,7 @@ def chores(resources: Resources) -> Sequence[Regular]:
     if crm != "postgresql":
         found.append(Regular("comparison with the CRM", NIGHT_LOOK_SECONDS, Night(resources, crm).look))
     settings = resources.settings.salesforce
-    if not settings.connected:
+    if not (settings.connected and settings.take_leads):
         return found
     from workers.connectors.salesforce import intake, making  # noqa: PLC0415 - cryptography, for who is connected alone
 

@@ -65,6 +65,16 @@ _CHOICES = """
         WHERE chosen_at < clock_timestamp() - make_interval(days => %(effects_days)s)
           AND NOT EXISTS (SELECT FROM runtime.effects e WHERE e.business_id = c.business_id) LIMIT %(batch)s)
 """
+# What was written into another system, but for the version that is worked with there.
+_PUBLISHED = """
+    DELETE FROM sync.changes WHERE id IN (
+        SELECT id FROM sync.changes c
+        WHERE settled AND began_at < clock_timestamp() - make_interval(days => %(effects_days)s)
+          AND EXISTS (SELECT FROM sync.changes newer
+                      WHERE (newer.system, newer.what, newer.scope) = (c.system, c.what, c.scope)
+                        AND newer.state = 'delivered' AND newer.id > c.id)
+        LIMIT %(batch)s)
+"""
 _TABLES = {
     "effects": _EFFECTS,
     "closed_cases": _CLOSED,
@@ -74,6 +84,7 @@ _TABLES = {
     "events_seen": _SEEN,
     "healing_cases": _HEALED,
     "version_choices": _CHOICES,
+    "sync_changes": _PUBLISHED,
 }
 
 

@@ -195,6 +195,9 @@ async def test_odd_values_are_taken(watching: Casework, simulated: Simulated) ->
     assert raw["message"] == "=HYPERLINK(1)"
 
 
-async def test_nothing_is_looked_for_by_who_is_not_connected(case: Casework, simulated: Simulated) -> None:
-    alone = Settings(salesforce=settings_of(simulated, client_id=None))
-    assert discovery.chores("connectors", Resources(alone, case.resources.pool)) == []
+async def test_nothing_is_looked_for_by_who_is_not_connected_or_wants_no_leads(
+    case: Casework, simulated: Simulated
+) -> None:
+    for more in ({"client_id": None}, {"take_leads": False}):
+        alone = Settings(salesforce=settings_of(simulated, **more))
+        assert discovery.chores("connectors", Resources(alone, case.resources.pool)) == []
