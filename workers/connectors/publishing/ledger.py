@@ -130,6 +130,17 @@ class Ledger:
             )
             return {row["subject"] for row in await cursor.fetchall()}
 
+    async def twins(self, change_id: str) -> Sequence[str]:
+        """What we call a record by which we mean it twice; the first such record, if there is one."""
+        async with self._pool.connection() as connection:
+            cursor = await connection.execute(
+                "SELECT array_agg(subject ORDER BY subject) AS subjects FROM sync.change_entries WHERE change_id = %s"
+                " GROUP BY record_id HAVING count(*) > 1 ORDER BY record_id LIMIT 1",
+                (change_id,),
+            )
+            row = await cursor.fetchone()
+        return [] if row is None else row["subjects"]
+
     async def plan(self, change_id: str, given: Iterable[tuple[str, Found, Values, EntryState]]) -> None:
         """Keep what some records say, and what they are to say."""
         rows = [

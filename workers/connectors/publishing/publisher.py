@@ -151,6 +151,8 @@ class Publisher:
                     if one in found
                 ],
             )
+        if twins := await self._ledger.twins(change.change_id):
+            raise NotTaken(f"{_shown(twins)} are the same record there")
         await self._ledger.move(change.change_id, "writing")
 
     async def _write(self, change: Change, check_time: Callable[[], None]) -> None:

@@ -239,6 +239,13 @@ async def test_a_failure_inside_of_an_answer_gives_back_all_that_was_written(of_
     assert market.writes.count(given[4]) == 0
 
 
+async def test_an_account_that_is_named_twice_refuses_the_whole(of_salesforce: SalesforceMarket) -> None:
+    given = of_salesforce.company("ben")
+    word = await of_salesforce.put("a", {given: "ana", given[:15]: "cem"})
+    assert (word.state, word.why) == ("refused", f"{given[:15]}, {given} are the same record there")
+    assert of_salesforce.writes == []
+
+
 async def test_an_owner_who_can_own_nothing_any_more_is_a_person_s_question(of_salesforce: SalesforceMarket) -> None:
     market, org = of_salesforce, of_salesforce.simulated.org
     given = [market.company(owner) for owner in ("zoe", "ben")]
