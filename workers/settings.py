@@ -24,7 +24,7 @@ from pydantic_settings import (
 
 from workers.settings_access import OpenId
 from workers.settings_crms import CrmName, Crms
-from workers.settings_outside import HubSpot, Kafka, Salesforce, Webhooks
+from workers.settings_outside import HubSpot, Kafka, Salesforce, Sap, Webhooks
 from workers.settings_sections import (
     Camunda,
     ControlRoom,
@@ -54,6 +54,7 @@ __all__ = [
     "Ports",
     "Retention",
     "Salesforce",
+    "Sap",
     "Settings",
     "Tracing",
     "Versions",
@@ -133,6 +134,7 @@ class Settings(BaseSettings):
     webhooks: Webhooks = Webhooks()
     hubspot: HubSpot = HubSpot()
     salesforce: Salesforce = Salesforce()
+    sap: Sap = Sap()
     kafka: Kafka = Kafka()
     crms: Crms = Crms()
 

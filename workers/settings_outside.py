@@ -76,6 +76,26 @@ class OutsideSystem(BaseModel):
     """A YAML file that says which field there holds what; None: the `mapping.yaml` of its connector."""
     trusted_hosts: list[str] = Field(default_factory=list)
     """Hosts that `base_url` may name although they are in our own network or speak no TLS: a simulator, for instance."""
+
+    @model_validator(mode="after")
+    def _can_be_asked(self) -> Self:
+        if self.base_url is not None:
+            _judge("base_url", self.base_url, self.trusted_hosts)
+        return self
+
+
+def _judge(name: str, url: str, trusted_hosts: list[str]) -> None:
+    parts = urlsplit(url)  # its own message, for an address that is none, shows nothing secret
+    plain = parts.scheme == "http" and parts.hostname in trusted_hosts
+    if not parts.hostname or (parts.scheme != "https" and not plain):
+        raise ValueError(f"{name} must be an https:// address; without TLS only one of trusted_hosts is asked")
+    if parts.username or parts.password or parts.query or parts.fragment:
+        raise ValueError(f"{name} must have no user, password, query or fragment")
+
+
+class OutsideCrm(OutsideSystem):
+    """A system that may be the CRM of lead routing."""
+
     reconcile_at: str | None = Field(default="02:00", pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")
     """When, by UTC (``HH:MM``), both sides are compared each night, if it is the CRM of lead routing; None: never by itself."""
 
@@ -84,20 +104,8 @@ class OutsideSystem(BaseModel):
     def _or_never(cls, given: object) -> object:
         return None if given == "" else given
 
-    @model_validator(mode="after")
-    def _can_be_asked(self) -> Self:
-        if self.base_url is None:
-            return self
-        parts = urlsplit(self.base_url)  # its own message, for an address that is none, shows nothing secret
-        plain = parts.scheme == "http" and parts.hostname in self.trusted_hosts
-        if not parts.hostname or (parts.scheme != "https" and not plain):
-            raise ValueError("base_url must be an https:// address; without TLS only one of trusted_hosts is asked")
-        if parts.username or parts.password or parts.query or parts.fragment:
-            raise ValueError("base_url must have no user, password, query or fragment")
-        return self
 
-
-class HubSpot(OutsideSystem):
+class HubSpot(OutsideCrm):
     """A HubSpot account; see docs/connect-hubspot.md."""
 
     base_url: str = "https://api.hubapi.com"
@@ -129,7 +137,7 @@ class HubSpot(OutsideSystem):
         return self
 
 
-class Salesforce(OutsideSystem):
+class Salesforce(OutsideCrm):
     """A Salesforce organisation; see docs/connect-salesforce.md."""
 
     base_url: str | None = None
@@ -162,4 +170,43 @@ class Salesforce(OutsideSystem):
                 "to log in to Salesforce set FAIRLEAD_SALESFORCE__BASE_URL, and with CLIENT_ID either CLIENT_SECRET, or"
                 " PRIVATE_KEY and USERNAME"
             )
+        return self
+
+
+class Sap(OutsideSystem):
+    """An SAP S/4HANA system, which gets leads that convert; see docs/connect-sap.md."""
+
+    base_url: str | None = None
+    """Of the system's APIs, as ``https://my123456-api.s4hana.cloud.sap``."""
+    service: str = Field(default="/sap/opu/odata/sap/API_BUSINESS_PARTNER", pattern=r"^(/[A-Za-z0-9._;=~-]+)+$")
+    """Where the business partner service is there."""
+    client: str | None = Field(default=None, pattern=r"^[0-9]{3}$")
+    """Number of the system's client, where it has several; None: its default one."""
+    username: str | None = None
+    """The communication user; with `password`."""
+    password: SecretStr | None = None
+    client_id: str | None = None
+    """Instead: an OAuth client, for the client credentials flow; with `client_secret` and `token_url`."""
+    client_secret: SecretStr | None = None
+    token_url: str | None = None
+    """Where the OAuth client gets its tokens."""
+    conversions: bool = True
+    """Whether leads that convert are delivered; with a log-in. False stops it: what waits is still delivered."""
+
+    @property
+    def connected(self) -> bool:
+        """Whether it is said how to log in."""
+        return self.username is not None or self.client_id is not None
+
+    @model_validator(mode="after")
+    def _can_log_in(self) -> Self:
+        basic = self.username is not None and self.password is not None
+        oauth = self.client_id is not None and self.client_secret is not None and self.token_url is not None
+        if self.connected and (self.base_url is None or basic == oauth or (basic and self.client_id is not None)):
+            raise ValueError(
+                "to log in to SAP set FAIRLEAD_SAP__BASE_URL, and either USERNAME and PASSWORD, or CLIENT_ID, CLIENT_SECRET"
+                " and TOKEN_URL"
+            )
+        if self.token_url is not None:
+            _judge("token_url", self.token_url, self.trusted_hosts)
         return self

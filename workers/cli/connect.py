@@ -56,6 +56,12 @@ def salesforce(create_fields: _CREATE = False, as_json: _JSON = False) -> None:
     _report("Salesforce", _salesforce, create_fields, as_json)
 
 
+@check.command()
+def sap(as_json: _JSON = False) -> None:
+    """Look at the SAP system of FAIRLEAD_SAP__…; the exit code is 1 if something has to be mended."""
+    _report("SAP", _sap, False, as_json)
+
+
 def _report(title: str, look: Look, create: bool, as_json: bool) -> None:
     import asyncio
     import json
@@ -118,6 +124,19 @@ async def _salesforce(settings: Settings, create: bool) -> tuple[list[str], Sequ
         uses = settings.crms.uses("salesforce")
         made = await fields.create_fields(client, places, uses) if create else []
         return made, [one async for one in check.check(client, places, await _reps(settings), uses)]
+    finally:
+        await client.close()
+
+
+async def _sap(settings: Settings, _create: bool) -> tuple[list[str], Sequence[Finding]]:
+    from workers.connectors import mapping
+    from workers.connectors.sap import check, making
+    from workers.connectors.sap.mapping import PartnerMapping
+
+    fields = mapping.load(PartnerMapping, settings.sap.mapping)
+    client = making.client(settings.sap, seconds=SECONDS)
+    try:
+        return [], [one async for one in check.check(client, fields)]
     finally:
         await client.close()
 

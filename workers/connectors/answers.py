@@ -35,6 +35,8 @@ class Answer:
     content: bytes
     pause: float | None = None
     """Seconds that Retry-After asks for."""
+    cookies: tuple[str, ...] = ()
+    """Each Set-Cookie, as it came."""
 
     @property
     def form(self) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any
 
 import httpx
@@ -29,6 +30,8 @@ class Line:
             follow_redirects=False,
             timeout=httpx.Timeout(seconds),
             headers={"User-Agent": f"fairlead/{__version__}"},
+            # The transport asks a judged address, under which a cookie would be filed instead of its host.
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
         )
 
     async def close(self) -> None:
@@ -57,17 +60,21 @@ class Line:
         params: Mapping[str, str] | None = None,
         json: object = None,
         data: Mapping[str, Any] | None = None,
+        content: bytes | None = None,
     ) -> Answer:
-        """Send a request, inside of `within`.
+        """Send a request, inside of `within`. No cookies are kept: who needs them sends them, see `Answer.cookies`.
 
         Raises:
             SystemDown: the answer is larger than any could be.
         """
-        asked = self._http.stream(method, path, headers=dict(headers), params=params, json=json, data=data)
+        asked = self._http.stream(
+            method, path, headers=dict(headers), params=params, json=json, data=data, content=content
+        )
         async with asked as response:
             read = bytearray()
             async for part in response.aiter_bytes():
                 read += part
                 if len(read) > MOST_BYTES:
                     raise SystemDown(f"{self.title}'s answer has more than {MOST_BYTES} bytes.")
-        return Answer(response.status_code, response.headers, bytes(read), retry_after(response))
+        cookies = tuple(response.headers.get_list("set-cookie"))
+        return Answer(response.status_code, response.headers, bytes(read), retry_after(response), cookies)

@@ -34,6 +34,13 @@ class Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+class Mapped(Part):
+    """A whole mapping, of which one comes with Fairlead."""
+
+    package: ClassVar[str]
+    """Where that file is."""
+
+
 class Keeps(Part):
     """Fields of a lead's record that are Fairlead's own."""
 
@@ -55,13 +62,11 @@ class Place(Part):
     """What a new record gets if the lead has no such field."""
 
 
-class LeadMapping(Part):
+class LeadMapping(Mapped):
     """A lead's record, and what is read of a company's."""
 
     owner: ClassVar[str]
     """The system's own field for a record's owner."""
-    package: ClassVar[str]
-    """Where the file is that comes with Fairlead."""
 
     @property
     @abstractmethod
@@ -141,7 +146,7 @@ def _said(record: Record, place: Place) -> str | None:
     return None if value == place.otherwise else value
 
 
-M = TypeVar("M", bound=LeadMapping)
+M = TypeVar("M", bound=Mapped)
 
 
 def load(kind: type[M], path: Path | None) -> M:

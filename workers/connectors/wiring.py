@@ -17,6 +17,9 @@ from workers.connectors.hubspot.contacts import ContactIntake
 from workers.connectors.hubspot.events import CHANNEL
 from workers.connectors.making import DELIVERING_SECONDS
 from workers.connectors.making import close as close_systems
+from workers.connectors.sap import making as making_sap
+from workers.connectors.sap.ledger import CHANNEL as PARTNERS
+from workers.connectors.sap.ledger import switch as switch_conversions
 from workers.connectors.sync import making as making_sync
 from workers.connectors.sync.keeping import CHANNEL as CONFLICTS
 from workers.connectors.sync.nightly import LOOK_SECONDS as NIGHT_LOOK_SECONDS
@@ -33,6 +36,9 @@ log = structlog.get_logger()
 
 _TELLING = "connectors.kafka"
 
+SWITCH_SECONDS = 600.0
+"""Between looks at whether conversions are told as the settings say; a dispatcher that starts looks at once."""
+
 
 def ports(_resources: Resources, _work: Work) -> None:
     """There are no tasks here."""
@@ -47,6 +53,8 @@ def deliveries(resources: Resources) -> Mapping[str, Deliver]:
 
         found[EVENTS] = resources.cache.setdefault(_TELLING, Telling(resources.settings.kafka))
     settings = resources.settings
+    if settings.sap.connected:
+        found[PARTNERS] = making_sap.delivery(resources)
     if settings.crm != "postgresql":
         found[CONFLICTS] = making_sync.follower(resources, settings.crm, ask=at_once)
     if not settings.hubspot.connected:
@@ -62,6 +70,8 @@ def chores(resources: Resources) -> Sequence[Regular]:
     crm = resources.settings.crm
     if crm != "postgresql":
         found.append(Regular("comparison with the CRM", NIGHT_LOOK_SECONDS, Night(resources, crm).look))
+    if resources.settings.sap.connected:
+        found.append(Regular("conversions to SAP", SWITCH_SECONDS, partial(_switch, resources)))
     settings = resources.settings.salesforce
     if not (settings.connected and settings.take_leads):
         return found
@@ -82,8 +92,14 @@ async def close(resources: Resources) -> None:
     """Close what is open."""
     if telling := resources.cache.pop(_TELLING, None):
         await telling.close()
+    await making_sap.close(resources)
     await close_systems(resources)
     await systems.close(resources)
+
+
+async def _switch(resources: Resources) -> int:
+    async with resources.pool.connection() as connection:
+        return await switch_conversions(connection, on=resources.settings.sap.conversions)
 
 
 async def _take_one(resources: Resources, connection: AsyncConnection[DictRow], lead: Mapping[str, Any]) -> None:

@@ -74,9 +74,9 @@ class EmbeddedEngine:
 
     def stop(self) -> None:
         """Stop the engine and forget its state; the records read so far stay readable."""
-        if self._engine is not None:
-            with self._read():
-                engine, self._engine = self._engine, None
+        with self._reading:
+            engine, self._engine = self._engine, None
+        if engine is not None:
             engine.stop()
 
     @property

@@ -13,7 +13,7 @@ from workers.settings import Settings
 FLAGS = (
     "--add-opens=java.base/java.nio=ALL-UNNAMED",
     "--add-opens=java.base/sun.nio.ch=ALL-UNNAMED",
-    "-Xmx1g",  # an engine keeps all that it ever wrote, and those that were stopped are not all let go
+    "-Xmx1g",  # an engine keeps all that it ever wrote
     "-XX:+UseSerialGC",  # two cores, a small heap, short tests: the other collectors only add threads
     "-Dslf4j.internal.verbosity=ERROR",
 )

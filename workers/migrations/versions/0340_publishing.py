@@ -5,7 +5,7 @@ opportunities ended there.
 from alembic import op
 
 revision = "0340"
-down_revision = "0297"
+down_revision = "0300"
 
 
 def upgrade() -> None:

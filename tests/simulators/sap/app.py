@@ -1,0 +1,80 @@
+"""The simulated system over HTTP."""
+
+from __future__ import annotations
+
+from urllib.parse import parse_qsl
+
+from fastapi import FastAPI, Request
+from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
+
+from tests.simulators.sap.door import COOKIE, Door, faulty
+from tests.simulators.sap.problems import Problem
+from tests.simulators.sap.service import Service
+from tests.simulators.sap.system import System
+
+SERVICE = "/sap/opu/odata/sap/API_BUSINESS_PARTNER"
+TOKEN = "/sap/bc/sec/oauth2/token"
+METHODS = ["GET", "HEAD", "POST", "PATCH", "MERGE", "PUT", "DELETE"]
+
+
+def create_app(system: System, door: Door, service: Service) -> FastAPI:
+    app = FastAPI(openapi_url=None)
+
+    @app.post(TOKEN)
+    async def token(request: Request) -> Response:
+        door.asked.append(f"POST {TOKEN}")
+        door.sent.append(dict(request.headers))
+        given = door.token(request.headers, dict(parse_qsl((await request.body()).decode())))
+        return JSONResponse(given or {"error": "invalid_client"}, 200 if given else 401)
+
+    @app.api_route(SERVICE, methods=METHODS)
+    @app.api_route(SERVICE + "/{path:path}", methods=METHODS)
+    async def anything(request: Request) -> Response:
+        # The path as it came: within a key %2F is no slash.
+        path = request.scope["raw_path"].decode().partition("?")[0].removeprefix(SERVICE).lstrip("/")
+        door.asked.append(f"{request.method} {path}")
+        door.sent.append(dict(request.headers))
+        headers, fetches = request.headers, request.headers.get("x-csrf-token", "").lower() == "fetch"
+        fault = None if fetches or not door.faults else door.faults.pop(0)
+        if fault == "session":
+            door.sessions.clear()
+        elif fault is not None and fault != "lost":
+            return await faulty(fault)
+        if not door.known(headers):
+            return HTMLResponse("<html>Logon failed</html>", 401, {"WWW-Authenticate": 'Basic realm="SAP"'})
+        session, new = door.session(headers)
+        if request.method not in {"GET", "HEAD"} and not door.csrf(session, headers, new=new):
+            response: Response = PlainTextResponse("CSRF token validation failed", 403, {"x-csrf-token": "Required"})
+        else:
+            response = answered(request, path, await request.body())
+        if fault == "lost":
+            return await faulty(fault)
+        if fetches:
+            response.headers["x-csrf-token"] = str(door.sessions[session][0])
+        if new:
+            response.headers.append("set-cookie", "sap-usercontext=sap-client=100; path=/")
+            response.headers.append("set-cookie", f"{COOKIE}={session}; path=/; HttpOnly")
+        return response
+
+    def batched(request: Request, body: bytes) -> Response:
+        try:
+            kind, content = service.batch(request.headers.get("content-type", ""), body)
+        except Problem as problem:
+            return JSONResponse(problem.body, problem.status)
+        return Response(content, 202, headers={"Content-Type": kind})
+
+    def answered(request: Request, path: str, body: bytes) -> Response:
+        if path == "":
+            return JSONResponse({"d": {"EntitySets": list(system.kinds)}})
+        if path == "$metadata":
+            return Response(system.metadata, media_type="application/xml")
+        if path == "$batch":
+            return batched(request, body)
+        reply = service.answer(request.method, path, request.url.query, request.headers, body)
+        if reply.body is None:
+            return Response(status_code=reply.status, headers=reply.headers)
+        if isinstance(reply.body, int):
+            return PlainTextResponse(str(reply.body))
+        return JSONResponse(reply.body, reply.status, reply.headers)
+
+    return app

@@ -1,0 +1,59 @@
+"""Settings → what speaks to SAP; one for a process."""
+
+from __future__ import annotations
+
+import time
+
+from workers.connectors import mapping
+from workers.connectors.making import DELIVERING_SECONDS, NotConnected
+from workers.connectors.outbound import GuardedTransport
+from workers.connectors.pace import Pace
+from workers.connectors.sap.client import SapClient
+from workers.connectors.sap.ledger import Ledger
+from workers.connectors.sap.login import Login
+from workers.connectors.sap.mapping import PartnerMapping
+from workers.connectors.sap.partners import PartnerDelivery, SapResting
+from workers.runtime.breaker import Breaker
+from workers.runtime.resources import Resources
+from workers.settings import Sap
+
+_MADE = "connectors.sap"
+
+
+def client(settings: Sap, *, seconds: float) -> SapClient:
+    """A client of its own; the caller closes it.
+
+    Raises:
+        NotConnected: it is not said where SAP is, or how to log in.
+    """
+    login = Login(settings)
+    if settings.base_url is None:
+        raise NotConnected("No address is set: set FAIRLEAD_SAP__BASE_URL (docs/connect-sap.md).")
+    transport = GuardedTransport(trusted_hosts=settings.trusted_hosts)
+    return SapClient(settings, login, Pace("SAP", time.monotonic), transport, seconds=seconds)
+
+
+def delivery(resources: Resources) -> PartnerDelivery:
+    """Who carries conversions to SAP.
+
+    Raises:
+        NotConnected: it is not said how to log in.
+        WrongMapping: the mapping can't be used.
+    """
+    if _MADE not in resources.cache:
+        settings = resources.settings.sap
+        resources.cache[_MADE] = PartnerDelivery(
+            client=client(settings, seconds=DELIVERING_SECONDS),
+            mapping=mapping.load(PartnerMapping, settings.mapping),
+            ledger=Ledger(resources.pool),
+            breaker=Breaker("sap", down=SapResting),
+        )
+    made: PartnerDelivery = resources.cache[_MADE]
+    return made
+
+
+async def close(resources: Resources) -> None:
+    """Close the connections; the second call does nothing."""
+    made: PartnerDelivery | None = resources.cache.pop(_MADE, None)
+    if made is not None:
+        await made.client.close()
