@@ -23,6 +23,7 @@ from pydantic_settings import (
 )
 
 from workers.settings_access import OpenId
+from workers.settings_crms import CrmName, Crms
 from workers.settings_out import Chat, WebhooksOut, WebServices
 from workers.settings_outside import HubSpot, Kafka, Salesforce, Sap, Webhooks
 from workers.settings_sections import (
@@ -45,6 +46,7 @@ __all__ = [
     "Camunda",
     "Chat",
     "ControlRoom",
+    "Crms",
     "Gateway",
     "Healing",
     "Heaps",
@@ -103,7 +105,7 @@ class Settings(BaseSettings):
     """Where the pages of docs/runbooks are read (``…/incident.md``); None: at the gateway."""
     database_url: SecretStr | None = None
     """Any PostgreSQL DSN; None: the embedded server of the local stack."""
-    crm: Literal["postgresql", "hubspot", "salesforce"] = "postgresql"
+    crm: CrmName = "postgresql"
     """Where lead routing reads accounts and writes owners: the built-in CRM, or `hubspot`, or `salesforce`."""
     crm_database_url: SecretStr | None = None
     """Another way to the database for the built-in CRM alone (schemas crm and routing); None: as `database_url`."""
@@ -141,6 +143,7 @@ class Settings(BaseSettings):
     workday: Workday = Workday()
     sap: Sap = Sap()
     kafka: Kafka = Kafka()
+    crms: Crms = Crms()
     webhooks_out: WebhooksOut = WebhooksOut()
     web_services: WebServices = WebServices()
     chat: Chat = Chat()
@@ -159,10 +162,15 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _crm_is_connected(self) -> Self:
-        if self.crm == "hubspot" and not self.hubspot.connected:
-            raise ValueError("with FAIRLEAD_CRM=hubspot set also FAIRLEAD_HUBSPOT__ACCESS_TOKEN")
-        if self.crm == "salesforce" and not self.salesforce.connected:
-            raise ValueError("with FAIRLEAD_CRM=salesforce set also FAIRLEAD_SALESFORCE__CLIENT_ID")
+        for system, connected, wanted in (
+            ("hubspot", self.hubspot.connected, "FAIRLEAD_HUBSPOT__ACCESS_TOKEN"),
+            ("salesforce", self.salesforce.connected, "FAIRLEAD_SALESFORCE__CLIENT_ID"),
+        ):
+            if not connected and self.crm == system:
+                raise ValueError(f"with FAIRLEAD_CRM={system} set also {wanted}")
+            if not connected and system in dict(self.crms).values():
+                name = next(name for name, crm in self.crms if crm == system)
+                raise ValueError(f"with FAIRLEAD_CRMS__{name.upper()}={system} set also {wanted}")
         return self
 
     @field_validator("database_url")

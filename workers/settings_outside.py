@@ -163,6 +163,8 @@ class Salesforce(OutsideCrm):
     """With `events`: where Salesforce's Pub/Sub API is; without TLS only if its host is one of `trusted_hosts`."""
     topic: str = Field(default="/data/LeadChangeEvent", pattern=r"^/data/[A-Za-z0-9_]{1,100}$")
     """With `events`: the channel that tells of leads; ``/data/ChangeEvents`` or one of your own tells of other records too."""
+    take_leads: bool = True
+    """False: new leads are left where they are, for who connects Salesforce for territories or opportunities alone."""
 
     @property
     def connected(self) -> bool:

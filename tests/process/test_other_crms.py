@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
 
 from tests.process.building import open_building
 from tests.process.conftest import furnish
 from tests.process.house import House
+from tests.process.territories import FAR, HOMES, Territories, accounts
 from tests.simulators.hubspot import serving as serving_hubspot
 from tests.simulators.hubspot.telling import changed, created, signed
+from tests.simulators.salesforce import schema
 from tests.simulators.salesforce import serving as serving_salesforce
 from tests.unit.gateway.helpers import Board, client_of
 from workers.engine.driven import DrivenEngine
@@ -17,6 +23,8 @@ from workers.gateway.app import create_app
 from workers.runtime import discovery
 from workers.runtime.housekeeping import ended, regularly
 
+NUMBER = "Customer_Number__c"
+"""The field of an account that holds its name in territories."""
 SECRET = "app secret"
 REPS = ("ana", "ben", "zoe")
 
@@ -183,3 +191,78 @@ async def test_a_lead_of_salesforce(engine: DrivenEngine, dsn: str) -> None:
                 )
             finally:
                 await ended([looking])
+
+
+@pytest.fixture
+def numbered(tmp_path: Path) -> Path:
+    """A mapping by which accounts have their names in territories in a field of their own."""
+    mapping = tmp_path / "salesforce.yaml"
+    shipped = Path("workers/connectors/salesforce/mapping.yaml").read_text(encoding="utf-8")
+    mapping.write_text(shipped.replace("  account: Id\n", f"  account: {NUMBER}\n"), encoding="utf-8")
+    return mapping
+
+
+@pytest.mark.timeout(900)  # a search imports much on a busy machine
+async def test_territories_are_published_to_salesforce_or_nowhere(
+    engine: DrivenEngine, dsn: str, numbered: Path
+) -> None:
+    with serving_salesforce.served() as salesforce:
+        org, door = salesforce.org, salesforce.door
+        org.prepare()
+        org.fields["Account"][NUMBER] = schema.define(NUMBER, length=40, externalId=True, unique=True)
+        opening = next(iter(org.records["PermissionSet"]))
+        org.put("FieldPermissions", ParentId=opening, SobjectType="Account", Field=f"Account.{NUMBER}",
+                PermissionsRead=True, PermissionsEdit=True)  # fmt: skip
+        users = {rep: org.person(f"{rep.lower()}@fairlead.example", rep) for rep in HOMES}
+        there = {
+            str(row["account"]): org.put(
+                "Account", Name="x", OwnerId=users[str(row["owner"])], **{NUMBER: row["account"]}
+            )
+            for row in accounts()
+        }
+        today = {name: account["OwnerId"] for name, account in there.items()}
+        connected = {
+            "base_url": salesforce.url,
+            "trusted_hosts": ["127.0.0.1"],
+            "client_id": door.client_id,
+            "client_secret": door.client_secret,
+            "mapping": numbered,
+        }
+
+        def owners() -> dict[str, str]:
+            return {name: account["OwnerId"] for name, account in there.items()}
+
+        crms = {"territories": "salesforce"}
+        async with open_building(Territories, engine, dsn, crms=crms, salesforce=connected) as territories:
+            await territories.serve()
+            await territories.furnish()
+            alignment_id = await territories.ask()
+            await territories.accept_all(alignment_id)
+            # One account is being audited: nothing is published, here and there.
+            org.guarded.add(there["A3_1"]["Id"])
+            await territories.task(alignment_id, "approve_territories")
+            await territories.complete(alignment_id, "approve_territories", approval_choice="approve", approver="dora")
+            task = await territories.task(alignment_id, "territories_not_published")
+            assert (
+                "crm: A3_1: Salesforce refuses to write Account: FIELD_CUSTOM_VALIDATION"
+                in task.variables["failure_text"]
+            )
+            await territories.passed(alignment_id, "restore_territories__crm")
+            await territories.passed(alignment_id, "restore_territories__routing")
+            await territories.sent()
+            assert owners() == today
+            assert (await territories.pools())["R2"] == ["north", "south"]
+            # It is over, and the line is bad.
+            org.guarded.clear()
+            door.faults = ["502", None, "lost", "401", None, "half"]
+            await territories.complete(alignment_id, "territories_not_published", publication_choice="try_again")
+            await territories.passed(alignment_id, "publish_territories__crm", 2)
+            await territories.sent()
+            await territories.ended(alignment_id, "territories_published")
+            assert owners() == today | {name: users[f"R{name[1]}"] for name in FAR}
+            assert (await territories.pools())["R2"] == ["north"]
+            states = await territories.rows("SELECT state, version FROM sync.changes ORDER BY id")
+            assert [row["state"] for row in states] == ["refused", "delivered"]
+            written = Counter(record for kind, record, _ in org.writes if kind == "Account")
+            # There and back in the first try, but for the one that was refused, and there in the second, nothing twice.
+            assert written == {there["A1_1"]["Id"]: 3, there["A1_2"]["Id"]: 3, there["A3_1"]["Id"]: 1}

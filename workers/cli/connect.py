@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from workers.cli import _connect_sync
+from workers.cli import _connect_accounts, _connect_sync
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -29,6 +29,7 @@ app.add_typer(check, name="check")
 app.command("import")(_connect_sync.import_)
 app.command()(_connect_sync.reconcile)
 app.command()(_connect_sync.report)
+app.command()(_connect_accounts.accounts)
 
 SECONDS = 10.0
 """Of each request."""
@@ -109,8 +110,9 @@ async def _hubspot(settings: Settings, create: bool) -> tuple[list[str], Sequenc
     fields = mapping.load(FieldMapping, settings.hubspot.mapping)
     client = making.client(settings.hubspot, Login(settings.hubspot), Pace(), seconds=SECONDS)
     try:
-        made = await check.create_fields(client, fields) if create else []
-        return made, [one async for one in check.check(client, fields, await _reps(settings))]
+        uses = settings.crms.uses("hubspot")
+        made = await check.create_fields(client, fields, uses) if create else []
+        return made, [one async for one in check.check(client, fields, await _reps(settings), uses)]
     finally:
         await client.close()
 
@@ -125,8 +127,9 @@ async def _salesforce(settings: Settings, create: bool) -> tuple[list[str], Sequ
     places = mapping.load(FieldMapping, settings.salesforce.mapping)
     client = making.client(settings.salesforce, Login(settings.salesforce), Pace(), seconds=SECONDS)
     try:
-        made = await fields.create_fields(client, places) if create else []
-        found = [one async for one in check.check(client, places, await _reps(settings))]
+        uses = settings.crms.uses("salesforce")
+        made = await fields.create_fields(client, places, uses) if create else []
+        found = [one async for one in check.check(client, places, await _reps(settings), uses)]
         if settings.salesforce.changes == "events":
             bus = making.bus(settings.salesforce, client)
             try:

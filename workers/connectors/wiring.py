@@ -87,7 +87,7 @@ def chores(resources: Resources) -> Sequence[Regular]:
     if resources.settings.sap.connected:
         found.append(Regular("conversions to SAP", SWITCH_SECONDS, partial(_switch, resources)))
     settings = resources.settings.salesforce
-    if not settings.connected:
+    if not (settings.connected and settings.take_leads):
         return found
     from workers.connectors.salesforce import intake, making  # noqa: PLC0415 - cryptography, for who is connected alone
 

@@ -39,6 +39,18 @@ class Sending:
 
 
 @dataclass(frozen=True, slots=True)
+class Word:
+    """What a target says to a change, or to its undoing."""
+
+    state: SendingState
+    why: str
+    in_use: str | None
+    """The version that it works with now."""
+    former: str | None = None
+    """The one before the change."""
+
+
+@dataclass(frozen=True, slots=True)
 class TargetResult:
     """How a version got on at one target."""
 

@@ -8,9 +8,10 @@ from datetime import datetime
 
 from psycopg import sql
 
-from workers.office.publication import Sending, Target, TargetResult
+from workers.office.publication import Sending, Target, TargetResult, Word
 from workers.runtime.database import Pool
 from workers.runtime.errors import PermanentError
+from workers.runtime.outbox import OutboxRow
 from workers.runtime.work import Work
 
 
@@ -70,3 +71,28 @@ class Sendings:
             raise PermanentError(f"Release {release} of {case_id} was sent nowhere; publish it before it is confirmed.")
         found = [TargetResult(row["target"], row["state"], row["why"], row["former"]) for row in rows]
         return found, min(row["asked_at"] for row in rows)
+
+
+def change_of(row: OutboxRow, kind: str) -> tuple[str, str]:
+    """The change's id and the version that a row is about; `kind` says for messages what is published.
+
+    Raises:
+        PermanentError: it names none.
+    """
+    change, version = row.payload.get("change_id"), row.payload.get("version")
+    if not (isinstance(change, str) and isinstance(version, str)):
+        raise PermanentError(f"This change of a {kind} names no version; drop it, or correct its payload.")
+    return change, version
+
+
+async def note(pool: Pool, schema: str, change: str, word: Word) -> None:
+    """Note what a target said; what was refused was never in use there: taking it back is no news."""
+    async with pool.connection() as connection:
+        await connection.execute(
+            sql.SQL("""
+            UPDATE {schema}.sendings SET state = %(state)s, why = %(why)s, former = %(former)s,
+                in_use = %(in_use)s, settled_at = clock_timestamp()
+            WHERE change_id = %(change)s AND NOT (state = 'refused' AND %(state)s = 'restored')
+            """).format(schema=sql.Identifier(schema)),
+            asdict(word) | {"change": change},
+        )

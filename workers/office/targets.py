@@ -9,27 +9,17 @@ is, and never brings back one that was undone itself.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
 from typing import ClassVar, LiteralString
 
 from psycopg import AsyncConnection, sql
 from psycopg.rows import DictRow
 
-from workers.office.publication import SendingState, Target
+from workers.office import sendings
+from workers.office.publication import Target, Word
 from workers.runtime.database import Pool
 from workers.runtime.errors import PermanentError
 from workers.runtime.outbox import OutboxRow
 from workers.runtime.outside import OutsideDatabase
-
-
-@dataclass(frozen=True, slots=True)
-class _Word:
-    """What the target says to a change."""
-
-    state: SendingState
-    why: str
-    in_use: str | None
-    former: str | None = None
 
 
 class VersionDelivery(ABC):
@@ -56,7 +46,6 @@ class VersionDelivery(ABC):
             "versions": sql.Identifier(f"{self.kind}_versions"),
             "changes": sql.Identifier(f"{self.kind}_changes"),
             "scope": sql.Identifier(self.scope),
-            "ours": sql.Identifier(self.ours),
         }
 
     @abstractmethod
@@ -90,9 +79,7 @@ class VersionDelivery(ABC):
             TransientError: the target did not answer.
             PermanentError: the payload is not one of ours, or the version is gone.
         """
-        change, version = row.payload.get("change_id"), row.payload.get("version")
-        if not (isinstance(change, str) and isinstance(version, str)):
-            raise PermanentError(f"This change of a {self.kind} names no version; drop it, or correct its payload.")
+        change, version = sendings.change_of(row, self.kind)
         async with self._pool.connection() as connection:
             published = await self.published(connection, version)
         if published is None:
@@ -103,29 +90,29 @@ class VersionDelivery(ABC):
                 word = await self._undo(there, change, published[self.scope])
             else:
                 word = await self._put(there, change, version, published, terms)
-        await self._note(change, word)
+        await sendings.note(self._pool, self.ours, change, word)
 
     async def _put(
         self, there: AsyncConnection[DictRow], change: str, version: str, published: DictRow, terms: DictRow
-    ) -> _Word:
+    ) -> Word:
         known = await self._change(there, change)
         if known is not None and known["undone_at"] is not None:
-            return _Word("restored", "it was taken back before it came", await self._in_use(there, published))
+            return Word("restored", "it was taken back before it came", await self._in_use(there, published))
         if known is not None:
             former = await self._in_use(there, published, before=known["id"])
-            return _Word("delivered", "", await self._in_use(there, published), former)
+            return Word("delivered", "", await self._in_use(there, published), former)
         former = await self._in_use(there, published)
         if refusal := await self.objection(there, published, terms):
-            return _Word("refused", refusal, former, former)
+            return Word("refused", refusal, former, former)
         await self.store(there, version, published)
         await there.execute(
             self._sql("INSERT INTO {target}.{changes} ({scope}, version, change_id) VALUES (%s, %s, %s)"),
             (published[self.scope], version, change),
         )
         await self.put_in_use(there, change, published)
-        return _Word("delivered", "", version, former)
+        return Word("delivered", "", version, former)
 
-    async def _undo(self, there: AsyncConnection[DictRow], change: str, scope: str) -> _Word:
+    async def _undo(self, there: AsyncConnection[DictRow], change: str, scope: str) -> Word:
         before = await self._change(there, change)
         # Where it never came, a row is left that keeps it from coming later.
         await there.execute(
@@ -142,7 +129,7 @@ class VersionDelivery(ABC):
             await self.take_back(there, change)
         now = await self._in_use(there, known)
         former = await self._in_use(there, known, before=known["id"])
-        return _Word("restored", "" if now == former else "a newer version stays", now, former)
+        return Word("restored", "" if now == former else "a newer version stays", now, former)
 
     async def _terms(self, there: AsyncConnection[DictRow], scope: str) -> DictRow:
         """What the target takes; the row is locked, so that its changes come one after the other."""
@@ -177,21 +164,3 @@ class VersionDelivery(ABC):
 
     def _sql(self, statement: LiteralString) -> sql.Composed:
         return sql.SQL(statement).format(**self._names)
-
-    async def _note(self, change: str, word: _Word) -> None:
-        async with self._pool.connection() as connection:
-            # What was refused was never in use there: taking it back is no news.
-            await connection.execute(
-                self._sql("""
-                UPDATE {ours}.sendings SET state = %(state)s, why = %(why)s, former = %(former)s,
-                    in_use = %(in_use)s, settled_at = clock_timestamp()
-                WHERE change_id = %(change)s AND NOT (state = 'refused' AND %(state)s = 'restored')
-                """),
-                {
-                    "change": change,
-                    "state": word.state,
-                    "why": word.why,
-                    "former": word.former,
-                    "in_use": word.in_use,
-                },
-            )

@@ -9,8 +9,9 @@ from workers.opportunity_prioritisation.adapters.book import PostgresPrioritisat
 from workers.opportunity_prioritisation.adapters.crm import PostgresCrmOpportunities, RankingDelivery
 from workers.opportunity_prioritisation.adapters.lists import PostgresListDesk
 from workers.opportunity_prioritisation.adapters.models import PostgresWinModels
+from workers.opportunity_prioritisation.adapters.outside import OutsideCrmOpportunities, OutsideRankingDelivery
 from workers.opportunity_prioritisation.ports import PrioritisationPorts
-from workers.opportunity_prioritisation.ports.crm import CHANNEL
+from workers.opportunity_prioritisation.ports.crm import CHANNEL, CrmOpportunities
 from workers.runtime.resources import Deliver, Resources
 from workers.runtime.work import Work
 
@@ -20,7 +21,7 @@ def ports(resources: Resources, work: Work) -> PrioritisationPorts:
     settings = resources.settings
     return PrioritisationPorts(
         book=PostgresPrioritisationBook(work),
-        crm=PostgresCrmOpportunities(systems.crm(resources), work),
+        crm=_crm(resources, work),
         models=PostgresWinModels(work),
         lists=PostgresListDesk(work, sales_ops=settings.mail.sales_ops),
         tasks_link=f"{settings.camunda_url}/tasklist",
@@ -31,7 +32,7 @@ def ports(resources: Resources, work: Work) -> PrioritisationPorts:
 
 def deliveries(resources: Resources) -> Mapping[str, Deliver]:
     """Who carries the outbox rows of which channel."""
-    return {CHANNEL: RankingDelivery(systems.crm(resources), resources.pool), **mail.deliveries(resources)}
+    return {CHANNEL: _rankings(resources), **mail.deliveries(resources)}
 
 
 async def prepare(resources: Resources, tasks: Collection[str]) -> None:
@@ -40,4 +41,25 @@ async def prepare(resources: Resources, tasks: Collection[str]) -> None:
 
 async def close(resources: Resources) -> None:
     """Close what this context keeps open; call it before the process ends."""
+    if resources.settings.crms.opportunities != "postgresql":
+        from workers.connectors import making  # noqa: PLC0415 - see `_crm`
+
+        await making.close(resources)
     await systems.close(resources)
+
+
+def _crm(resources: Resources, work: Work) -> CrmOpportunities:
+    name = resources.settings.crms.opportunities
+    if name == "postgresql":
+        return PostgresCrmOpportunities(systems.crm(resources), work)
+    from workers.connectors import targets  # noqa: PLC0415 - httpx and YAML, which the built-in CRM does without
+
+    return OutsideCrmOpportunities(targets.opportunities(resources), work, name)
+
+
+def _rankings(resources: Resources) -> Deliver:
+    if resources.settings.crms.opportunities == "postgresql":
+        return RankingDelivery(systems.crm(resources), resources.pool)
+    from workers.connectors import targets  # noqa: PLC0415 - see `_crm`
+
+    return OutsideRankingDelivery(targets.ranking(resources), resources.pool)

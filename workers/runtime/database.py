@@ -147,7 +147,11 @@ async def alone(pool: Pool, what: str) -> AsyncIterator[bool]:
     """
     async with await AsyncConnection.connect(noticing(str(pool.conninfo)), autocommit=True) as guard:
         row = await (await guard.execute("SELECT pg_try_advisory_lock(hashtextextended(%s, 0))", (what,))).fetchone()
-        yield row == (True,)
+        try:
+            yield row == (True,)
+        finally:
+            with contextlib.suppress(psycopg.Error):  # of a closed connection the server learns a moment later
+                await guard.execute("SELECT pg_advisory_unlock_all()")
 
 
 async def _check(connection: AsyncConnection[DictRow]) -> None:

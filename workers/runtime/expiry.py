@@ -70,6 +70,16 @@ _ATTEMPTS = """
         SELECT id FROM webhooks.attempts
         WHERE at < clock_timestamp() - make_interval(days => %(delivered_days)s) ORDER BY at LIMIT %(batch)s)
 """
+# What was written into another system, but for the version that is worked with there.
+_PUBLISHED = """
+    DELETE FROM sync.changes WHERE id IN (
+        SELECT id FROM sync.changes c
+        WHERE settled AND began_at < clock_timestamp() - make_interval(days => %(effects_days)s)
+          AND EXISTS (SELECT FROM sync.changes newer
+                      WHERE (newer.system, newer.what, newer.scope) = (c.system, c.what, c.scope)
+                        AND newer.state = 'delivered' AND newer.id > c.id)
+        LIMIT %(batch)s)
+"""
 _TABLES = {
     "effects": _EFFECTS,
     "closed_cases": _CLOSED,
@@ -80,6 +90,7 @@ _TABLES = {
     "healing_cases": _HEALED,
     "version_choices": _CHOICES,
     "webhook_attempts": _ATTEMPTS,
+    "sync_changes": _PUBLISHED,
 }
 
 

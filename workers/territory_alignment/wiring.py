@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Collection, Mapping
 
 from workers.office import mail, systems
+from workers.office.outside_targets import OutsideDelivery
 from workers.runtime.housekeeping import ended
 from workers.runtime.resources import Deliver, Resources
 from workers.runtime.work import Work
@@ -17,7 +18,7 @@ from workers.territory_alignment.adapters.pictures import SignedPictureShelf
 from workers.territory_alignment.adapters.plans import PostgresPlanDesk
 from workers.territory_alignment.adapters.publication import PostgresPublicationDesk
 from workers.territory_alignment.adapters.solver import ProcessSolver, warm
-from workers.territory_alignment.adapters.targets import OwnerDelivery, RoutingDatabase, RoutingDelivery
+from workers.territory_alignment.adapters.targets import OwnerDelivery, RoutingDatabase, RoutingDelivery, owners_of
 from workers.territory_alignment.ports import TerritoryAlignmentPorts
 from workers.territory_alignment.ports.publication import CHANNELS
 
@@ -47,7 +48,7 @@ def ports(resources: Resources, work: Work) -> TerritoryAlignmentPorts:
 def deliveries(resources: Resources) -> Mapping[str, Deliver]:
     """Who carries the outbox rows of which channel."""
     return {
-        CHANNELS["crm"]: OwnerDelivery(systems.crm(resources), "crm", resources.pool),
+        CHANNELS["crm"]: _owners(resources),
         CHANNELS["routing"]: RoutingDelivery(_routing(resources), "routing", resources.pool),
         **mail.deliveries(resources),
     }
@@ -69,7 +70,20 @@ async def close(resources: Resources) -> None:
     database = resources.cache.pop(_ROUTING, None)
     if database is not None:
         await database.close()
+    if resources.settings.crms.territories != "postgresql":
+        from workers.connectors import making  # noqa: PLC0415 - see `_owners`
+
+        await making.close(resources)
     await systems.close(resources)
+
+
+def _owners(resources: Resources) -> Deliver:
+    if resources.settings.crms.territories == "postgresql":
+        return OwnerDelivery(systems.crm(resources), "crm", resources.pool)
+    from workers.connectors import targets as connected  # noqa: PLC0415 - httpx and YAML, which the built-in CRM does without
+
+    target = connected.account_owners(resources)
+    return OutsideDelivery(target, resources.pool, owners_of, ours="territories", kind="territory")
 
 
 def _routing(resources: Resources) -> RoutingDatabase:

@@ -11,7 +11,7 @@ from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 
-from tests.simulators.hubspot import searching
+from tests.simulators.hubspot import records, searching
 from tests.simulators.hubspot.limits import Door, faulty
 from tests.simulators.hubspot.records import Account, Json, Problem, Stored, define, stamp
 
@@ -142,6 +142,21 @@ def create_app(account: Account, door: Door) -> FastAPI:
         message = "Could not get some CONTACT objects, they may be deleted or not exist. Check that ids are valid."
         return batch(results, [not_found(missing, message)] if missing else [])
 
+    @app.post("/crm/v3/objects/{kind}/batch/read")
+    async def read_all(request: Request, kind: str) -> Response:
+        door.needs(f"crm.objects.{known(kind)}.read")
+        asked = await body_of(request, {"inputs", "properties", "propertiesWithHistory", "idProperty"})
+        found: list[Json] = []
+        missing: list[str] = []
+        for one in checked_inputs(asked, {"id"}):
+            record = account.find(kind, one["id"], asked.get("idProperty"))
+            if record is None:
+                missing.append(one["id"])
+            else:
+                found.append(record.shown(list(asked.get("properties", [])), DEFAULTS[kind]))
+        message = "Could not get some objects, they may be deleted or not exist. Check that ids are valid."
+        return batch(found, [not_found(missing, message)] if missing else [])
+
     @app.get("/crm/v3/owners/")
     @app.get("/crm/v3/owners")
     async def owners(request: Request) -> Json:
@@ -150,6 +165,16 @@ def create_app(account: Account, door: Door) -> FastAPI:
         wanted = request.query_params.get("email")
         found = [one for one in account.owners if wanted is None or one["email"] == wanted]
         return paged(found[after : after + limit], after + limit, len(found))
+
+    @app.get("/crm/v3/pipelines/deals")
+    async def pipelines() -> Json:
+        door.needs("crm.objects.deals.read", "crm.schemas.deals.read")
+        stages = [
+            {"id": name, "label": name.title(), "displayOrder": order,
+             "metadata": {"probability": "0.5", "isClosed": str(name in records.CLOSED).lower()}}
+            for order, name in enumerate(account.stages)
+        ]  # fmt: skip
+        return {"results": [{"id": "default", "label": "Sales Pipeline", "stages": stages}]}
 
     @app.get("/crm/v3/properties/{kind}")
     async def properties(kind: str) -> Json:
@@ -185,6 +210,24 @@ def create_app(account: Account, door: Door) -> FastAPI:
             results.append({"from": {"id": ends[1]}, "to": {"id": ends[3]}, "associationSpec": spec})
         return batch(results, [not_found(missing, "One or more objects do not exist.")] if missing else [])
 
+    @app.post("/crm/v4/associations/{kind}/{other}/batch/read")
+    async def associated(request: Request, kind: str, other: str) -> Response:
+        door.needs(f"crm.objects.{known(kind)}.read", f"crm.objects.{known(other)}.read")
+        label = {"category": "HUBSPOT_DEFINED", "typeId": 5, "label": "Primary"}
+        plain = {"category": "HUBSPOT_DEFINED", "typeId": 341, "label": None}
+        results: list[Json] = []
+        for one in await inputs_of(request, {"id"}):
+            ends = sorted(
+                int(end)
+                for there, key, kind_to, end in account.links
+                if (there, key, kind_to) == (kind, one["id"], other)
+            )
+            to = [
+                {"toObjectId": end, "associationTypes": [plain, *([label] if end == ends[-1] else [])]} for end in ends
+            ]
+            results += [{"from": {"id": one["id"]}, "to": to}] if to else []
+        return batch(results, [])
+
     @app.get("/account-info/v3/details")
     async def details() -> Json:
         door.needs("oauth")
@@ -215,7 +258,11 @@ async def body_of(request: Request, allowed: set[str]) -> Json:
 
 
 async def inputs_of(request: Request, allowed: set[str]) -> list[Json]:
-    inputs = (await body_of(request, {"inputs"})).get("inputs")
+    return checked_inputs(await body_of(request, {"inputs"}), allowed)
+
+
+def checked_inputs(body: Json, allowed: set[str]) -> list[Json]:
+    inputs = body.get("inputs")
     if not isinstance(inputs, list) or not inputs:
         raise Problem(400, "VALIDATION_ERROR", "inputs must not be empty")
     if len(inputs) > MOST_INPUTS:

@@ -33,7 +33,14 @@ _PAGE = "<html><body><h1>We'll be right back</h1></body></html>"
 
 ALL_SCOPES = frozenset(
     f"crm.{part}.{action}"
-    for part in ("objects.contacts", "objects.companies", "objects.deals", "objects.owners", "schemas.contacts")
+    for part in (
+        "objects.contacts",
+        "objects.companies",
+        "objects.deals",
+        "objects.owners",
+        "schemas.contacts",
+        "schemas.deals",
+    )
     for action in ("read", "write")
 ) | {"oauth"}
 

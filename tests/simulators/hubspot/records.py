@@ -14,6 +14,9 @@ Json = dict[str, Any]
 
 EMAIL = re.compile(r"[^@\s,]+@[^@\s,]+\.[^@\s,.]{2,}")
 SINGULAR = {"contacts": "contact", "companies": "company", "deals": "deal"}
+CLOSED = {"closedwon", "closedlost"}
+STAGES = ["appointmentscheduled", "qualifiedtobuy", "presentationscheduled", "decisionmakerboughtin", "contractsent",
+          "closedwon", "closedlost"]  # fmt: skip
 
 
 class Problem(Exception):
@@ -56,6 +59,18 @@ def define(name: str, kind: str = "string", *, unique: bool = False, read_only: 
     }
 
 
+def _of_deals() -> list[Json]:
+    return [
+        *(define(name, "bool", read_only=True) for name in ("hs_is_closed", "hs_is_closed_won")),
+        define("closedate", "datetime"),
+        *(
+            define(name, "datetime", read_only=True)
+            for name in ("hs_v2_date_entered_current_stage", "notes_last_contacted")
+        ),
+        define("num_contacted_notes", "number", read_only=True),
+    ]
+
+
 def _standard() -> dict[str, dict[str, Json]]:
     always = [
         define(name, read_only=True)
@@ -64,10 +79,10 @@ def _standard() -> dict[str, dict[str, Json]]:
     texts = {
         "contacts": "email firstname lastname phone company country website industry message jobtitle lifecyclestage "
         "hs_analytics_source numemployees city zip",
-        "companies": "name domain country phone industry city",
-        "deals": "dealname dealstage pipeline",
+        "companies": "name domain country phone industry city state",
+        "deals": "dealname dealstage pipeline hs_analytics_source",
     }
-    numbers = {"contacts": "", "companies": "numberofemployees annualrevenue", "deals": "amount"}
+    numbers = {"contacts": "", "companies": "numberofemployees annualrevenue total_revenue", "deals": "amount"}
     return {
         kind: {
             one["name"]: one
@@ -76,7 +91,7 @@ def _standard() -> dict[str, dict[str, Json]]:
                 define("hubspot_owner_id", "enumeration"),
                 *map(define, texts[kind].split()),
                 *(define(name, "number") for name in numbers[kind].split()),
-                *([define("hs_is_closed", "bool", read_only=True)] if kind == "deals" else []),
+                *(_of_deals() if kind == "deals" else []),
             ]
         }
         for kind in SINGULAR
@@ -113,6 +128,8 @@ class Account:
     records: dict[str, dict[str, Stored]] = field(default_factory=lambda: {kind: {} for kind in SINGULAR})
     properties: dict[str, dict[str, Json]] = field(default_factory=_standard)
     owners: list[Json] = field(default_factory=list)
+    stages: list[str] = field(default_factory=lambda: list(STAGES))
+    """Of the one pipeline of deals."""
     links: set[tuple[str, str, str, str]] = field(default_factory=set)
     created_contacts: list[str] = field(default_factory=list)
     """In their order, for webhooks."""
@@ -129,6 +146,14 @@ class Account:
         """Make the properties that Fairlead keeps for itself, as `fairlead connect check hubspot --create-fields` does."""
         for name in ("fairlead_lead_id", "fairlead_status", "fairlead_change"):
             self.properties["contacts"][name] = define(name, unique=name == "fairlead_lead_id", own=False)
+        for name, kind in (
+            ("place", "number"),
+            ("expected_value", "number"),
+            ("next_action", "string"),
+            ("why", "string"),
+            ("contacted_at", "datetime"),
+        ):
+            self.properties["deals"][f"fairlead_{name}"] = define(f"fairlead_{name}", kind, own=False)
 
     def owner(self, email: str, first: str = "", last: str = "") -> str:
         number = str(9_000 + len(self.owners))
@@ -213,6 +238,8 @@ class Account:
                 faults.append({"message": f"{name} is read only", "code": "READ_ONLY_VALUE", "name": name})
             elif name == "email" and value and not EMAIL.fullmatch(value):
                 faults.append({"message": f"Email address {value} is invalid", "code": "INVALID_EMAIL", "name": name})
+            elif name == "dealstage" and value not in self.stages:
+                faults.append({"message": f"{value} is no stage", "code": "INVALID_OPTION", "name": name})
             elif name == "hubspot_owner_id" and value and value not in {owner["id"] for owner in self.owners}:
                 faults.append({"message": f"{value} is no owner", "code": "INVALID_OWNER_ID", "name": name})
             elif definition["type"] == "number" and value and not re.fullmatch(r"-?\d+(\.\d+)?", value):
@@ -234,6 +261,12 @@ class Account:
 
     def _keep(self, kind: str, record: Stored, values: dict[str, str]) -> None:
         record.properties.update(values)
+        if kind == "deals" and "dealstage" in values:
+            closed, won = (
+                str(values["dealstage"] in {"closedwon", one}).lower() for one in ("closedlost", "closedwon")
+            )
+            record.properties |= {"hs_is_closed": closed, "hs_is_closed_won": won,
+                                  "hs_v2_date_entered_current_stage": stamp(self.clock())}  # fmt: skip
         self._by_value |= {(kind, name, value): record for name, value in values.items() if value}
         record.updated = self.clock()
         self.writes.append((kind, record.id, dict(values)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 import re
+from datetime import datetime
 from typing import Any
 
 from tests.simulators.hubspot.records import Account, Json, Problem
@@ -33,6 +34,13 @@ def matching(account: Account, kind: str, asked: Json) -> tuple[list[str], list[
         for one, values in seen.items()
         if not groups or any(all(_holds(account, kind, one, values, test) for test in group) for group in filters)
     ]
+    for one in asked.get("sorts", []):
+        if (
+            not isinstance(one, dict)
+            or one.get("propertyName") != "hs_object_id"
+            or one.get("direction") != "ASCENDING"
+        ):
+            raise Problem(400, "VALIDATION_ERROR", "only ascending ids are simulated")
     return sorted(found, key=int), list(asked.get("properties", [])), limit, after
 
 
@@ -50,7 +58,8 @@ def _holds(account: Account, kind: str, record_id: str, values: Json, test: Json
         ) in account.links
     if name not in account.properties[kind]:
         raise Problem(400, "VALIDATION_ERROR", f"There was a problem with the request: property {name} does not exist")
-    return _compare(str(values.get(name, "")), operator, test)
+    own = {"hs_object_id": record_id, "createdate": str(int(account.records[kind][record_id].created * 1_000))}
+    return _compare(str({**values, **own}.get(name, "")), operator, test)
 
 
 def _compare(value: str, operator: str, test: Json) -> bool:
@@ -66,11 +75,24 @@ def _compare(value: str, operator: str, test: Json) -> bool:
             return value.lower() in wanted  # those in capitals are never found
         case "CONTAINS_TOKEN":
             return any(fnmatch.fnmatchcase(token, _text(test).lower()) for token in re.split(r"[^\w*]+", value.lower()))
-        case "HAS_PROPERTY":
-            return bool(value)
-        case "NOT_HAS_PROPERTY":
-            return not value
+        case "GT" | "GTE":
+            return _later(value, _text(test), or_equal=operator == "GTE")
+        case "HAS_PROPERTY" | "NOT_HAS_PROPERTY":
+            return bool(value) is (operator == "HAS_PROPERTY")
     raise Problem(400, "VALIDATION_ERROR", f"{operator} is no operator")
+
+
+def _later(value: str, than: str, *, or_equal: bool) -> bool:
+    there, wanted = _number(value), _number(than)
+    return there is not None and wanted is not None and (there > wanted or (or_equal and there == wanted))
+
+
+def _number(text: str) -> float | None:
+    """Dates are compared as milliseconds since 1970."""
+    try:
+        return float(text) if text.isdecimal() else datetime.fromisoformat(text).timestamp() * 1_000
+    except ValueError:
+        return None
 
 
 def _text(test: Json) -> str:

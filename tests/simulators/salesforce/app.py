@@ -170,6 +170,7 @@ def create_app(org: Org, door: Door, jobs: bulk.Jobs) -> FastAPI:
     async def write(request: Request, kind: str, record: Json | None, values: Json) -> Json:
         rows = {record["Id"]} if record else set()
         rows |= {value for name, value in values.items() if name.startswith("Fairlead_Account") and value}
+        rows |= {record["ParentId"]} if record and record.get("ParentId") else set()
         if any(held[row] for row in rows):
             raise Problem(400, "UNABLE_TO_LOCK_ROW", "unable to obtain exclusive access to this record", [])
         held.update(rows)
@@ -305,6 +306,12 @@ def defined(name: str, metadata: Json) -> Json:
         if not {"referenceTo", "relationshipName"} <= metadata.keys():
             raise Problem(400, "FIELD_INTEGRITY_EXCEPTION", "a lookup needs referenceTo and relationshipName", [])
         return schema.define(name, "reference", 18, refers=(metadata["referenceTo"],))
+    if metadata["type"] == "Number":
+        if not {"precision", "scale"} <= metadata.keys() or not 1 <= metadata["precision"] <= 18:
+            raise Problem(400, "FIELD_INTEGRITY_EXCEPTION", "a number needs a precision of 1 to 18, and a scale", [])
+        return schema.define(name, "double")
+    if metadata["type"] == "DateTime":
+        return schema.define(name, "datetime")
     if metadata["type"] != "Text" or not 1 <= metadata.get("length", 0) <= 255:
         raise Problem(400, "FIELD_INTEGRITY_EXCEPTION", "a text has a length of 1 to 255", [])
     made = schema.define(name, length=metadata["length"])

@@ -23,6 +23,14 @@ _TYPES: dict[str, tuple[type, ...]] = {
 }  # fmt: skip
 
 
+def moment(value: str | None) -> int | None:
+    """A date and time of a request, as it is kept."""
+    try:
+        return int(datetime.fromisoformat(value).timestamp()) if value else None
+    except ValueError:
+        raise Problem(400, "JSON_PARSER_ERROR", f"Cannot deserialize instance of datetime from {value!r}") from None
+
+
 @dataclass
 class Org:
     """One organisation; `user` is who logs in, Fairlead's integration user."""
@@ -40,6 +48,8 @@ class Org:
     """For which a write has the record and its account in hand."""
     locks: Counter[str] = field(default_factory=Counter)
     """For ids of records: how often others still have them in hand."""
+    guarded: set[str] = field(default_factory=set)
+    """Ids of records that a validation rule lets nobody change."""
     writes: list[tuple[str, str, Json]] = field(default_factory=list)
     """Kind, id and values of each write through the door."""
     tell: Callable[[str, str, Json, set[str], bool], None] | None = None
@@ -66,11 +76,13 @@ class Org:
     def prepare(self) -> None:
         """As `fairlead connect check salesforce --create-fields` leaves it."""
         self.fields["Lead"] |= schema.kept()
+        self.fields["Opportunity"] |= schema.ranking()
         opening = self.put("PermissionSet", Name="Fairlead", Label="Fairlead")["Id"]
         self.put("PermissionSetAssignment", PermissionSetId=opening, AssigneeId=self.user)
-        for name in schema.kept():
-            self.put("FieldPermissions", ParentId=opening, SobjectType="Lead", Field=f"Lead.{name}",
-                     PermissionsRead=True, PermissionsEdit=True)  # fmt: skip
+        for kind, names in (("Lead", schema.kept()), ("Opportunity", schema.ranking())):
+            for name in names:
+                self.put("FieldPermissions", ParentId=opening, SobjectType=kind, Field=f"{kind}.{name}",
+                         PermissionsRead=True, PermissionsEdit=True)  # fmt: skip
 
     def put(self, kind: str, **values: Any) -> Json:
         """A record that somebody made in Salesforce itself."""
@@ -96,7 +108,8 @@ class Org:
             if isinstance(value, str):
                 self._by_value.setdefault((kind, name, value), set()).add(record_id)
         if kind == "Opportunity":
-            record["IsClosed"] = record["StageName"] in CLOSED
+            record |= {"IsClosed": record["StageName"] in CLOSED, "IsWon": record["StageName"] == "Closed Won"}
+            record |= {"LastStageChangeDate": int(self.clock())} if "StageName" in values else {}
         if kind == "Lead":
             record["Name"] = " ".join(part for part in (record["FirstName"], record["LastName"]) if part)
         now = int(self.clock())
@@ -177,10 +190,16 @@ class Org:
         if record is not None and kind == "Lead" and record["IsConverted"]:
             raise Problem(400, "CANNOT_UPDATE_CONVERTED_LEAD", "cannot reference converted lead", [])
         self._judged(kind, record, values)
+        if record is not None and record["Id"] in self.guarded:
+            raise Problem(400, "FIELD_CUSTOM_VALIDATION_EXCEPTION", "This account is being audited.", [])
         self._unlocked(record, values)
         self._not_twice(kind, record, values, headers)
         made = self._put(kind, {}, None) if record is None else record
-        self.edit(kind, made["Id"], by=self.user, change="CREATE" if record is None else "UPDATE", **values)
+        moments = {
+            name: moment(value) for name, value in values.items() if self.fields[kind][name]["type"] == "datetime"
+        }
+        change = "CREATE" if record is None else "UPDATE"
+        self.edit(kind, made["Id"], by=self.user, change=change, **{**values, **moments})
         if kind == "Lead" and self.assigns_to and headers.get("sforce-auto-assign", "TRUE").upper() != "FALSE":
             made["OwnerId"] = self.assigns_to
         self.writes.append((kind, made["Id"], dict(values)))

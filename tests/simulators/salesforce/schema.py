@@ -11,6 +11,8 @@ PREFIXES = {
     "PermissionSet": "0PS", "FieldPermissions": "01k", "PermissionSetAssignment": "0Pa", "CustomField": "00N",
 }  # fmt: skip
 
+STAGES = ("Prospecting", "Qualification", "Needs Analysis", "Value Proposition", "Id. Decision Makers", "Perception Analysis",
+          "Proposal/Price Quote", "Negotiation/Review", "Closed Won", "Closed Lost")  # fmt: skip
 FILTERABLE = {"string", "email", "phone", "url", "picklist", "boolean", "int", "double", "currency", "date", "datetime",
               "reference", "id"}  # fmt: skip
 """Long texts can't stand in a condition."""
@@ -92,17 +94,30 @@ def standard() -> dict[str, dict[str, Json]]:
             define("Website", "url", 255),
             define("Phone", "phone", 40),
             define("BillingCountry", length=80),
+            define("BillingState", length=80),
+            *(define(name, "double") for name in ("BillingLatitude", "BillingLongitude")),
             define("Industry", "picklist", 255),
             define("NumberOfEmployees", "int"),
             define("AnnualRevenue", "currency"),
+            define("ParentId", "reference", 18, refers=("Account",)),
             _owner("User"),
         ),
         "Opportunity": _audited(
             define("Name", length=120, required=True),
-            define("StageName", "picklist", 255, required=True),
+            define(
+                "StageName",
+                "picklist",
+                255,
+                required=True,
+                picklistValues=[{"value": one, "label": one, "active": True} for one in STAGES],
+            ),
             define("CloseDate", "date", required=True),
             define("AccountId", "reference", 18, refers=("Account",)),
-            define("IsClosed", "boolean", read_only=True),
+            define("Amount", "currency"),
+            define("LeadSource", "picklist", 255),
+            *(define(name, "boolean", read_only=True) for name in ("IsClosed", "IsWon")),
+            define("LastActivityDate", "date", read_only=True),
+            define("LastStageChangeDate", "datetime", read_only=True),
             _owner("User"),
         ),
         "User": _audited(
@@ -140,6 +155,20 @@ def kept() -> dict[str, Json]:
             define("Fairlead_Status__c", length=255),
             define("Fairlead_Change__c", length=255),
             define("Fairlead_Account__c", "reference", 18, refers=("Account",)),
+        )
+    }
+
+
+def ranking() -> dict[str, Json]:
+    """The fields of an opportunity that a ranking fills, as `kept` has them."""
+    return {
+        field["name"]: field
+        for field in (
+            define("Fairlead_Place__c", "double"),
+            define("Fairlead_Expected_Value__c", "double"),
+            define("Fairlead_Next_Action__c", length=255),
+            define("Fairlead_Why__c", length=255),
+            define("Fairlead_Contacted_At__c", "datetime"),
         )
     }
 

@@ -18,12 +18,14 @@ _TOKEN = re.compile(
     r"""\s*(?:
       (?P<text>'(?:[^'\\\n\r]|\\.)*')
     | (?P<moment>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d))
+    | (?P<date>\d{4}-\d\d-\d\d)
     | (?P<number>-?\d+(?:\.\d+)?)
     | (?P<word>[A-Za-z][A-Za-z0-9_]*)
     | (?P<sign><=|>=|!=|=|<|>|\(|\)|,)
     )""",
     re.VERBOSE,
 )
+_ID = re.compile(r"[0-9A-Za-z]{15}(?:[0-9A-Za-z]{3})?")
 _ESCAPES = {
     "n": "\n",
     "r": "\r",
@@ -150,10 +152,14 @@ class _Parser:
             )
             message = f"value of filter criterion for field '{field['name']}' must be of type {field['type']}{quoted}"
             raise Problem(400, "INVALID_FIELD", message)
+        if kind == "text" and field["type"] in {"id", "reference"} and not _ID.fullmatch(text[1:-1]):
+            raise Problem(400, "INVALID_QUERY_FILTER_OPERATOR", f"invalid ID field: {text[1:-1]}")
         if kind == "text":
             return kind, _unquoted(text)
         if kind == "number":
             return kind, float(text)
+        if kind == "date":
+            return kind, text
         if kind == "moment":
             return kind, datetime.fromisoformat(text).timestamp()
         return kind, text.lower() == "true"

@@ -78,3 +78,23 @@ def test_a_wrong_token_a_wrong_mapping_and_no_token_are_said(
     monkeypatch.delenv("FAIRLEAD_HUBSPOT__ACCESS_TOKEN")
     get_settings.cache_clear()
     assert "FAIRLEAD_HUBSPOT__ACCESS_TOKEN" in run().stderr
+
+
+def test_planning_that_is_switched_on_is_checked_too(
+    run: object, bare: Simulated, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert callable(run)
+    run("--create-fields")
+    for use in ("TERRITORIES", "OPPORTUNITIES"):
+        monkeypatch.setenv(f"FAIRLEAD_CRMS__{use}", "hubspot")
+    get_settings.cache_clear()
+    bare.door.scopes -= {"crm.objects.deals.write"}
+    ours = {f"deals.fairlead_{name}" for name in ("place", "expected_value", "next_action", "why", "contacted_at")}
+    assert wrong(run("--json")).keys() == {"crm.objects.deals.write", *ours}
+    bare.door.scopes |= {"crm.objects.deals.write"}
+    bare.account.stages.append("on_hold")
+    assert wrong(run("--create-fields", "--json")) == {}
+    assert bare.account.properties["deals"]["fairlead_place"]["type"] == "number"
+    shown = run().stdout
+    assert "stage on_hold" in shown
+    assert "closedwon" not in shown

@@ -12,8 +12,11 @@ from tests.simulators.hubspot.telling import created, signed
 
 hubspot = pytest.importorskip("hubspot", reason="hubspot-api-client is not installed")
 
-from hubspot.crm import contacts, owners, properties  # noqa: E402 - only where it is installed
-from hubspot.crm.associations.v4 import BatchInputPublicDefaultAssociationMultiPost  # noqa: E402 - likewise
+from hubspot.crm import companies, contacts, deals, owners, properties  # noqa: E402 - only where it is installed
+from hubspot.crm.associations.v4 import (  # noqa: E402 - likewise
+    BatchInputPublicDefaultAssociationMultiPost,
+    BatchInputPublicFetchAssociationsBatchRequest,
+)
 from hubspot.utils.signature import Signature  # noqa: E402 - likewise
 
 
@@ -79,6 +82,43 @@ def test_associations(official: Any, simulated: Simulated) -> None:
     asked = BatchInputPublicDefaultAssociationMultiPost(inputs=[{"from": {"id": contact.id}, "to": {"id": company.id}}])
     official.crm.associations.v4.batch_api.create_default("contacts", "companies", asked)
     assert simulated.account.links == {("contacts", contact.id, "companies", company.id)}
+
+
+def test_what_planning_asks(official: Any, simulated: Simulated) -> None:
+    account = simulated.account
+    one, two = (account.create("companies", {"name": name}) for name in ("Acme", "Other"))
+    first, second = (account.create("deals", {"dealname": name, "dealstage": "contractsent"}) for name in "ab")
+    account.links |= {("deals", second.id, "companies", company.id) for company in (one, two)}
+    asked = companies.BatchReadInputSimplePublicObjectId(
+        properties=["name"], properties_with_history=[], inputs=[{"id": one.id}, {"id": "404"}]
+    )
+    read = official.crm.companies.batch_api.read(asked)
+    assert [found.properties["name"] for found in read.results] == ["Acme"]
+    assert [error.category for error in read.errors] == ["OBJECT_NOT_FOUND"]
+    filters = [
+        {"propertyName": "hs_is_closed", "operator": "EQ", "value": "false"},
+        {"propertyName": "hs_object_id", "operator": "GT", "value": first.id},
+    ]
+    found = official.crm.deals.search_api.do_search(
+        deals.PublicObjectSearchRequest(
+            filter_groups=[{"filters": filters}], properties=[], limit=10,
+            sorts=[{"propertyName": "hs_object_id", "direction": "ASCENDING"}],
+        )
+    )  # fmt: skip
+    assert [deal.id for deal in found.results] == [second.id]
+    page = official.crm.associations.v4.batch_api.get_page(
+        "deals",
+        "companies",
+        BatchInputPublicFetchAssociationsBatchRequest(inputs=[{"id": first.id}, {"id": second.id}]),
+    )
+    [ends] = page.results
+    assert (ends._from.id, {end.to_object_id for end in ends.to}) == (second.id, {one.id, two.id})
+    assert [kind.label for end in ends.to for kind in end.association_types if kind.label] == ["Primary"]
+    [pipeline] = official.crm.pipelines.pipelines_api.get_all("deals").results
+    assert [stage.id for stage in pipeline.stages if stage.metadata["isClosed"] == "true"] == [
+        "closedwon",
+        "closedlost",
+    ]
 
 
 @pytest.mark.parametrize(("fault", "status"), [("429_daily", 429), ("401", 401), ("500", 500), (None, 404)])

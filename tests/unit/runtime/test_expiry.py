@@ -55,6 +55,21 @@ async def test_what_was_told_goes(cases: Cases, expiry: Expiry) -> None:
     assert await cases.rows("SELECT subject FROM runtime.told") == [("399",)]
 
 
+async def test_what_was_written_into_another_system_goes_but_for_the_version_in_use_there(
+    cases: Cases, expiry: Expiry
+) -> None:
+    await cases.run_sql(
+        "INSERT INTO sync.changes (change_id, system, what, scope, state, settled, began_at)"
+        " SELECT name, 'salesforce', 'owners', scope, state, settled, now() - make_interval(days => days)"
+        " FROM (VALUES ('old', 'north', 'delivered', true, 500), ('under way', 'north', 'writing', false, 450),"
+        " ('in use', 'north', 'delivered', true, 401), ('alone', 'south', 'delivered', true, 500))"
+        " AS given (name, scope, state, settled, days)"
+    )
+    assert await expiry.sweep() == 1
+    left = await cases.rows("SELECT change_id FROM sync.changes ORDER BY id")
+    assert left == [("under way",), ("in use",), ("alone",)]
+
+
 async def test_events_of_other_systems_are_forgotten_when_they_no_longer_come_again(
     cases: Cases, expiry: Expiry
 ) -> None:

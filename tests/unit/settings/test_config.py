@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from workers.__main__ import main
 from workers.cli.config import app
 from workers.runtime.masking import MASK, Mask, masked_dsn
-from workers.settings import Settings, Zeebe, get_settings
+from workers.settings import Settings, WrongSettings, Zeebe, get_settings
 from workers.settings_access import ApiToken
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -188,3 +188,17 @@ def test_a_wrong_setting_is_named_without_its_value(
     told = capsys.readouterr()
     assert said in told.err
     assert "hunter2" not in told.err + told.out
+
+
+@pytest.mark.parametrize(
+    ("system", "variable"), [("hubspot", "HUBSPOT__ACCESS_TOKEN"), ("salesforce", "SALESFORCE__CLIENT_ID")]
+)
+def test_a_crm_that_is_chosen_and_not_connected_is_refused(
+    monkeypatch: pytest.MonkeyPatch, system: str, variable: str
+) -> None:
+    for name in ("CRM", "CRMS__TERRITORIES", "CRMS__OPPORTUNITIES"):
+        monkeypatch.setenv(f"FAIRLEAD_{name}", system)
+        with pytest.raises(WrongSettings, match=f"with FAIRLEAD_{name}={system} set also FAIRLEAD_{variable}"):
+            get_settings()
+        monkeypatch.delenv(f"FAIRLEAD_{name}")
+        get_settings.cache_clear()

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Collection, Mapping
 
 from workers.connectors import checking
 from workers.connectors.answers import Json, SystemRefused, dicts
 from workers.connectors.checking import Finding
+from workers.connectors.hubspot import check_planning
 from workers.connectors.hubspot.client import HubSpotClient, Kind
 from workers.connectors.hubspot.mapping import FieldMapping
 from workers.connectors.hubspot.owners import email_of
+from workers.connectors.opportunities.mapping import NUMBERS, needed
 
 SCOPES = {
     "crm.objects.contacts.read": "reads contacts: a lead's owner, new contacts",
@@ -24,11 +26,15 @@ SCOPES = {
 GROUP = "contactinformation"
 
 
-async def check(client: HubSpotClient, mapping: FieldMapping, reps: Collection[str] | None) -> AsyncIterator[Finding]:
-    """Look at the account without changing anything; `reps` are the e-mail addresses of our reps, None: not known.
+async def check(
+    client: HubSpotClient, mapping: FieldMapping, reps: Collection[str] | None, uses: Collection[str] = ()
+) -> AsyncIterator[Finding]:
+    """Look at the account without changing anything; `reps` are the e-mail addresses of our reps, None: not known; `uses` the
+    planning processes that it stands behind.
 
     Raises:
         SystemDown, SystemPause, SystemRefused: HubSpot can't be asked at all.
+        WrongMapping: a part of the mapping is missing.
     """
     account = await client.ask("GET", "/account-info/v3/details", "read the account") or {}
     currency = account.get("companyCurrency")
@@ -38,11 +44,19 @@ async def check(client: HubSpotClient, mapping: FieldMapping, reps: Collection[s
     if "annual_revenue_eur" in mapping.company and currency != "EUR":
         said = f"The account counts in {currency}: take annual_revenue_eur out of the mapping."
         yield Finding("account", "wrong", "currency", said)
-    async for finding in _rights(client):
+    async for finding in _rights(client, SCOPES | check_planning.scopes(uses)):
         yield finding
     wanted: dict[Kind, set[str]] = {"contacts": mapping.of_lead(), "companies": mapping.of_company()}
     for kind, names in wanted.items():
         async for finding in _fields(client, kind, names, mapping):
+            yield finding
+    if uses:
+        kinds: tuple[Kind, ...] = ("companies", "deals")
+        there = {kind: await _definitions(client, kind) for kind in kinds}
+        for finding in check_planning.findings(mapping, uses, there):
+            yield finding
+    if "opportunities" in uses:
+        for finding in await check_planning.stages(client, mapping):
             yield finding
     async for finding in _people(client, reps):
         yield finding
@@ -50,34 +64,50 @@ async def check(client: HubSpotClient, mapping: FieldMapping, reps: Collection[s
         yield finding
 
 
-async def create_fields(client: HubSpotClient, mapping: FieldMapping) -> list[str]:
-    """Make the properties of a contact that Fairlead keeps for itself, where they are missing; the names of those made.
+async def create_fields(client: HubSpotClient, mapping: FieldMapping, uses: Collection[str] = ()) -> list[str]:
+    """Make the properties that Fairlead keeps for itself, where they are missing; the names of those made. `uses`: the planning
+    processes that HubSpot stands behind.
 
     Raises:
-        SystemRefused: the token may not; it needs the scope crm.schemas.contacts.write.
+        SystemRefused: the token may not; it needs the scope crm.schemas.contacts.write, for deals crm.schemas.deals.write.
+        WrongMapping: a part of the mapping is missing.
     """
-    there = await _definitions(client, "contacts")
-    made = []
-    for field, name in mapping.keeps.model_dump().items():
-        if name in there:
-            continue
-        asked = {
-            "name": name,
-            "label": f"Fairlead {field.replace('_', ' ')}",
-            "description": "Kept by Fairlead; leave it as it is.",
-            "type": "string",
-            "fieldType": "text",
-            "groupName": GROUP,
-            "hasUniqueValue": field == "lead_id",
+    wanted: dict[Kind, dict[str, Json]] = {
+        "contacts": {
+            name: _property(field, name, GROUP) | {"hasUniqueValue": field == "lead_id"}
+            for field, name in mapping.keeps.model_dump().items()
         }
-        await client.ask("POST", "/crm/v3/properties/contacts", "make properties of contacts", json=asked)
-        made.append(name)
+    }
+    if "opportunities" in uses:
+        ranking = needed(mapping.opportunity, "hubspot").write
+        wanted["deals"] = {name: _property(field, name, "dealinformation") for field, name in ranking.items()}
+    made = []
+    for kind, properties in wanted.items():
+        there = await _definitions(client, kind)
+        for name, asked in properties.items():
+            if name not in there:
+                await client.ask("POST", f"/crm/v3/properties/{kind}", f"make properties of {kind}", json=asked)
+                made.append(name)
     return made
 
 
-async def _rights(client: HubSpotClient) -> AsyncIterator[Finding]:
+def _property(field: str, name: str, group: str) -> Json:
+    kind, shown = ("datetime", "date") if field == "contacted_at" else ("string", "text")
+    if field in NUMBERS:
+        kind = shown = "number"
+    return {
+        "name": name,
+        "label": f"Fairlead {field.replace('_', ' ')}",
+        "description": "Kept by Fairlead; leave it as it is.",
+        "type": kind,
+        "fieldType": shown,
+        "groupName": group,
+    }
+
+
+async def _rights(client: HubSpotClient, wanted: Mapping[str, str]) -> AsyncIterator[Finding]:
     scopes = await client.scopes()
-    for scope, purpose in SCOPES.items():
+    for scope, purpose in wanted.items():
         missing = f"Missing. Give it to the private app: Fairlead {purpose}."
         yield Finding("rights", "ok", scope, purpose) if scope in scopes else Finding("rights", "wrong", scope, missing)
 

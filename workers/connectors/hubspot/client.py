@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Literal
 from urllib.parse import quote
 
@@ -23,6 +23,8 @@ BATCH = 100
 """Records that a batch may have."""
 PAGE = 100
 """Records of a page; searches and owners could have more."""
+PRIMARY = "Primary"
+"""In the label of the association that counts."""
 MOST_FOUND = 500
 """Records that a search gives at most; HubSpot would give 10,000."""
 
@@ -88,6 +90,23 @@ class HubSpotClient:
             asked["after"] = after
         return found[:MOST_FOUND]
 
+    async def search_all(self, kind: Kind, filters: Sequence[Json], properties: Iterable[str]) -> list[Record]:
+        """All records for which all filters hold, however many; by their ids, as a search ends at 10,000."""
+        wanted, found, last = sorted(properties), list[Record](), "0"
+        while True:
+            later: Json = {"propertyName": "hs_object_id", "operator": "GT", "value": last}
+            asked: Json = {
+                "filterGroups": [{"filters": [*filters, later]}],
+                "sorts": [{"propertyName": "hs_object_id", "direction": "ASCENDING"}],
+                "properties": wanted,
+                "limit": PAGE,
+            }
+            page = [_record(one) for one in _results(await self._search(kind, asked))]
+            found += page
+            if len(page) < PAGE:
+                return found
+            last = page[-1].id
+
     async def count(self, kind: Kind, filters: Sequence[Json]) -> int:
         """How many records there are for which all filters hold."""
         body = await self._search(kind, {"filterGroups": [{"filters": list(filters)}], "properties": [], "limit": 1})
@@ -115,6 +134,28 @@ class HubSpotClient:
         inputs = [{"id": one, "properties": dict(values)} for one, values in records.items()]
         return await self._batch(kind, "update", inputs, list(records), None)
 
+    async def read_all(
+        self, kind: Kind, ids: Collection[str], properties: Iterable[str], *, id_property: str | None = None
+    ) -> dict[str, Record]:
+        """Records by their ids, or by a property whose values are unique; those that are not there are left out."""
+        wanted, found = sorted(properties), dict[str, Record]()
+        ordered = sorted(ids)
+        for start in range(0, len(ordered), BATCH):
+            part = ordered[start : start + BATCH]
+            asked: Json = {"properties": wanted, "inputs": [{"id": one} for one in part]}
+            body = _there(
+                await self.ask(
+                    "POST",
+                    f"/crm/v3/objects/{kind}/batch/read",
+                    f"read {kind}",
+                    json=asked | ({"idProperty": id_property} if id_property else {}),
+                ),
+                f"read {kind}",
+            )
+            outcomes = answers.outcomes(body, part, id_property)
+            found |= {one: _record(outcome) for one, outcome in outcomes.items() if not isinstance(outcome, Fault)}
+        return found
+
     async def associate(self, kind: Kind, record_id: str, other: Kind, other_id: str) -> None:
         """Associate two records in the most general way; repeating it changes nothing."""
         path = f"/crm/v4/associations/{kind}/{other}/batch/associate/default"
@@ -124,6 +165,24 @@ class HubSpotClient:
         errors = (body or {}).get("errors")
         if isinstance(errors, list) and errors and isinstance(errors[0], dict):
             raise answers.fault_of(errors[0]).raised(what)
+
+    async def associated(self, kind: Kind, ids: Sequence[str], other: Kind) -> dict[str, str]:
+        """Record → the one that it is associated with, the primary one if it says which; those without are left out."""
+        found: dict[str, str] = {}
+        what = f"read {kind} with {other}"
+        for start in range(0, len(ids), BATCH):
+            asked: Json = {"inputs": [{"id": one} for one in ids[start : start + BATCH]]}
+            path = f"/crm/v4/associations/{kind}/{other}/batch/read"
+            for one in _results(_there(await self.ask("POST", path, what, json=asked), what)):
+                record_id, to = (one.get("from") or {}).get("id"), dicts(one.get("to"))
+                to.sort(
+                    key=lambda end: all(
+                        PRIMARY not in str(kind.get("label")) for kind in dicts(end.get("associationTypes"))
+                    )
+                )
+                if to and isinstance(record_id, str):
+                    found[record_id] = str(to[0].get("toObjectId"))
+        return found
 
     async def owners(self, email: str | None = None) -> list[Json]:
         """The owners of the account, or those with this e-mail address."""

@@ -8,7 +8,9 @@ from typing import Annotated
 from pydantic import Field
 
 from workers.connectors import mapping
+from workers.connectors.accounts import AccountField, TerritoriesMapping
 from workers.connectors.mapping import CompanyField, LeadField
+from workers.connectors.opportunities.mapping import OpportunityField, OpportunityMapping, RankingField
 
 Property = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,99}$")]
 
@@ -27,6 +29,20 @@ class Place(mapping.Place):
     property: Property
 
 
+class Territories(TerritoriesMapping):
+    """See `TerritoriesMapping`."""
+
+    account: Property = "hs_object_id"
+    read: Mapping[AccountField, Property] = {}
+
+
+class Opportunities(OpportunityMapping):
+    """See `OpportunityMapping`."""
+
+    read: Mapping[OpportunityField, Property]
+    write: Mapping[RankingField, Property] = {}
+
+
 class FieldMapping(mapping.LeadMapping):
     """The whole of it."""
 
@@ -37,6 +53,11 @@ class FieldMapping(mapping.LeadMapping):
     contact: dict[LeadField, Place]
     attributes: list[Property] = Field(default_factory=list, max_length=80)
     company: dict[CompanyField, Property]
+
+    territories: Territories = Territories()
+    opportunity: Opportunities | None = None
+    brought: Property | None = None
+    """The property of a company that says what it has brought."""
 
     @property
     def kept(self) -> Keeps:

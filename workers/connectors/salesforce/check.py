@@ -6,10 +6,10 @@ from collections.abc import AsyncIterator, Collection, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from workers.connectors import checking
-from workers.connectors.answers import Json, SystemRefused, dicts
+from workers.connectors.answers import Json, SystemRefused
 from workers.connectors.checking import Finding
 from workers.connectors.outbound import AddressRefused
-from workers.connectors.salesforce import owners, soql
+from workers.connectors.salesforce import check_planning, owners, soql
 from workers.connectors.salesforce.client import Kind, SalesforceClient
 from workers.connectors.salesforce.mapping import FieldMapping
 
@@ -39,12 +39,14 @@ LIMITS: Mapping[str, str] = {
 
 
 async def check(
-    client: SalesforceClient, mapping: FieldMapping, reps: Collection[str] | None
+    client: SalesforceClient, mapping: FieldMapping, reps: Collection[str] | None, uses: Collection[str] = ()
 ) -> AsyncIterator[Finding]:
-    """Look at the organisation without changing anything; `reps` are the e-mail addresses of our reps, None: not known.
+    """Look at the organisation without changing anything; `reps` are the e-mail addresses of our reps, None: not known; `uses`
+    the planning processes that it stands behind.
 
     Raises:
         SystemDown, SystemPause, SystemRefused: Salesforce can't be asked at all.
+        WrongMapping: a part of the mapping is missing.
     """
     asked = soql.select({"Id", "Name", "OrganizationType", "IsSandbox"}, "Organization", "Id != null")
     for org in await client.query(asked):
@@ -54,12 +56,15 @@ async def check(
         said = "Only if the organisation's currency is the euro: see Setup → Company Information."
         yield Finding("account", "note", "annual_revenue_eur", said)
     wanted: dict[Kind, set[str]] = {"Lead": mapping.of_lead(), "Account": mapping.of_company()}
+    seen: dict[str, Json] = {}
     for record, rights in RIGHTS.items():
-        described = await _described(client, record)
-        for finding in _rights(record, described, rights):
+        seen[record] = described = await _described(client, record)
+        for finding in _rights(record, described, (*rights, *check_planning.rights(record, uses))):
             yield finding
         for name in sorted(wanted.get(record, ())):
-            yield _field(record, name, _fields(described).get(name), mapping)
+            yield _field(record, name, check_planning.fields(described).get(name), mapping)
+    for finding in check_planning.findings(mapping, uses, seen):
+        yield finding
     people = {one.email for one in (await owners.users(client)).values()} - {""}
     for finding in checking.people("Salesforce", people, reps):
         yield finding
@@ -135,7 +140,3 @@ async def _described(client: SalesforceClient, record: Kind) -> Json:
         return await client.describe(record)
     except SystemRefused:  # who has no right at all is told that there is no such thing
         return {}
-
-
-def _fields(described: Json) -> dict[str, Json]:
-    return {str(one.get("name")): one for one in dicts(described.get("fields"))}

@@ -129,7 +129,7 @@ class SalesforceClient:
         return await self._collection(f"/composite/sobjects/{kind}/{key}", kind, key, records)
 
     async def _collection(
-        self, path: str, kind: Kind, key: str, records: Mapping[str, Mapping[str, str]]
+        self, path: str, kind: Kind, key: str, records: Mapping[str, Mapping[str, object]]
     ) -> dict[str, str | Fault]:
         done: dict[str, str | Fault] = {}
         given, what = list(records.items()), f"write {kind}"
@@ -168,7 +168,7 @@ class SalesforceClient:
         if found is None:
             raise answers.gone().raised(what)
 
-    async def update_all(self, kind: Kind, records: Mapping[str, Mapping[str, str]]) -> dict[str, str | Fault]:
+    async def update_all(self, kind: Kind, records: Mapping[str, Mapping[str, object]]) -> dict[str, str | Fault]:
         """Write records by their ids; the outcome of each, as `upsert`."""
         return await self._collection("/composite/sobjects", kind, "id", records)
 

@@ -9,7 +9,9 @@ from urllib.parse import urlsplit
 from pydantic import Field
 
 from workers.connectors import mapping
+from workers.connectors.accounts import AccountField, TerritoriesMapping
 from workers.connectors.mapping import CompanyField, LeadField
+from workers.connectors.opportunities.mapping import OpportunityField, OpportunityMapping, RankingField
 from workers.connectors.records import Record
 from workers.connectors.salesforce.client import CHANGED
 
@@ -32,6 +34,20 @@ class Place(mapping.Place):
     property: Name
 
 
+class Territories(TerritoriesMapping):
+    """See `TerritoriesMapping`."""
+
+    account: Name = "Id"
+    read: Mapping[AccountField, Name] = {}
+
+
+class Opportunities(OpportunityMapping):
+    """See `OpportunityMapping`."""
+
+    read: Mapping[OpportunityField, Name]
+    write: Mapping[RankingField, Name] = {}
+
+
 class FieldMapping(mapping.LeadMapping):
     """The whole of it."""
 
@@ -46,6 +62,9 @@ class FieldMapping(mapping.LeadMapping):
     """Values of Salesforce's own Status that mean that nothing came of a lead."""
     attributes: list[Name] = Field(default_factory=list, max_length=80)
     account: dict[CompanyField, Name]
+
+    territories: Territories = Territories()
+    opportunity: Opportunities | None = None
 
     @property
     def kept(self) -> Keeps:

@@ -26,6 +26,11 @@ def moment(value: datetime) -> str:
     return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+def day(value: datetime) -> str:
+    """A literal of a date, by UTC."""
+    return value.astimezone(UTC).strftime("%Y-%m-%d")
+
+
 def select(fields: Iterable[str], kind: str, where: str, *, order: str = "", most: int | None = None) -> str:
     """A query; `where` is made of the literals above."""
     ordered = f" ORDER BY {order}" if order else ""

@@ -15,7 +15,7 @@ from workers.runtime.work import Work
 
 
 class PostgresFollowUpBook:
-    """`FollowUpBook` on the job's connection; opportunities are asked of the CRM."""
+    """`FollowUpBook` on the job's connection; opportunities are asked of the built-in CRM, and of the rankings."""
 
     def __init__(self, work: Work, crm: CrmDatabase, *, sales_ops: Sequence[str]) -> None:
         self._work = work
@@ -61,6 +61,14 @@ class PostgresFollowUpBook:
             async with self._crm.transaction() as there:
                 cursor = await there.execute(
                     "SELECT name AS title, amount_eur::float8 AS amount FROM crm.opportunities WHERE id = %s",
+                    (subject_id,),
+                )
+                row = await cursor.fetchone()
+            if row is None:  # of another CRM: as it was when it was last ranked
+                cursor = await self._work.connection.execute(
+                    "SELECT facts #>> '{opportunity,name}' AS title, (facts #>> '{opportunity,amount}')::float8 AS amount"
+                    " FROM selling.ranked JOIN selling.prioritisations USING (prioritisation_id)"
+                    " WHERE opportunity_id = %s ORDER BY opened_at DESC LIMIT 1",
                     (subject_id,),
                 )
                 row = await cursor.fetchone()

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime
 
 from workers.follow_up.ports.crm import CHANNEL, ActivityState
 from workers.office.systems import CrmDatabase
 from workers.runtime.errors import PermanentError
 from workers.runtime.outbox import OutboxRow
 from workers.runtime.work import Work
+
+Contacted = Callable[[Sequence[str], datetime], Awaitable[None]]
+"""Tells another system of contacts with opportunities; a repeat changes nothing but the moment."""
 
 
 class OutboxCrmActivities:
@@ -52,8 +56,10 @@ class OutboxCrmActivities:
 class ActivityDelivery:
     """Carries activities to the CRM; rows of one follow-up come in their order, so that a repeat changes nothing."""
 
-    def __init__(self, database: CrmDatabase) -> None:
+    def __init__(self, database: CrmDatabase, contacted: Contacted | None = None) -> None:
+        """`contacted`: told of contacts with opportunities, if another system has these."""
         self._database = database
+        self._contacted = contacted
 
     async def __call__(self, row: OutboxRow) -> None:
         """Deliver one row.
@@ -65,6 +71,8 @@ class ActivityDelivery:
         wanted = row.payload
         if not isinstance(wanted.get("follow_up_id"), str) or "state" not in wanted:
             raise PermanentError("This activity for the CRM names no follow-up; drop it, or correct its payload.")
+        if self._contacted and wanted.get("subject_kind") == "opportunity" and wanted["state"] == "done":
+            await self._contacted([wanted["subject_id"]], datetime.now(UTC))
         async with self._database.transaction() as crm:
             seen = await crm.execute(
                 "SELECT FROM crm.activities WHERE external_id = %s AND change_id = %s FOR UPDATE",

@@ -4,7 +4,7 @@ from alembic import op
 
 # `extract` computes in decimal, `date_part` in binary: of a month's leads that is most of the time.
 revision = "0360"
-down_revision = "0297"
+down_revision = "0340"
 
 _VIEW = """
     CREATE OR REPLACE VIEW control.lead_speed AS

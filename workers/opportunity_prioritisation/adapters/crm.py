@@ -34,12 +34,33 @@ _OPEN = """
 """
 
 
-class PostgresCrmOpportunities:
+class OutboxRankings:
+    """What `CrmOpportunities` sends; whoever reads is a subclass."""
+
+    def __init__(self, work: Work) -> None:
+        self._work = work
+
+    async def put_ranking(self, change_id: str, organisation: str, prioritisation_id: str) -> None:
+        """See `CrmOpportunities.put_ranking`."""
+        await self._work.send(
+            CHANNEL, {"change_id": change_id, "organisation": organisation, "prioritisation_id": prioritisation_id}
+        )
+
+    async def recall_ranking(self, change_id: str, organisation: str) -> None:
+        """See `CrmOpportunities.recall_ranking`."""
+        await self._work.send(CHANNEL, {"change_id": change_id, "organisation": organisation, "undo": True})
+
+    async def contacted(self, opportunity_ids: Sequence[str], at: datetime) -> None:
+        """See `CrmOpportunities.contacted`."""
+        await self._work.send(CHANNEL, {"contacted": list(opportunity_ids), "at": at.isoformat()})
+
+
+class PostgresCrmOpportunities(OutboxRankings):
     """`CrmOpportunities` on the built-in CRM."""
 
     def __init__(self, database: CrmDatabase, work: Work) -> None:
+        super().__init__(work)
         self._database = database
-        self._work = work
 
     async def open_of(self, rep_ids: Sequence[str], at: datetime) -> Sequence[Open]:
         """See `CrmOpportunities.open_of`."""
@@ -62,20 +83,6 @@ class PostgresCrmOpportunities:
                 {"at": at, "reps": list(rep_ids)},
             )
             return [(row["ago"], row["took"]) for row in await cursor.fetchall()]
-
-    async def put_ranking(self, change_id: str, organisation: str, prioritisation_id: str) -> None:
-        """See `CrmOpportunities.put_ranking`."""
-        await self._work.send(
-            CHANNEL, {"change_id": change_id, "organisation": organisation, "prioritisation_id": prioritisation_id}
-        )
-
-    async def recall_ranking(self, change_id: str, organisation: str) -> None:
-        """See `CrmOpportunities.recall_ranking`."""
-        await self._work.send(CHANNEL, {"change_id": change_id, "organisation": organisation, "undo": True})
-
-    async def contacted(self, opportunity_ids: Sequence[str], at: datetime) -> None:
-        """See `CrmOpportunities.contacted`."""
-        await self._work.send(CHANNEL, {"contacted": list(opportunity_ids), "at": at.isoformat()})
 
 
 class RankingDelivery:

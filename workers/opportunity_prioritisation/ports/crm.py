@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from workers.office.outside_targets import OutsideTarget
 from workers.opportunity_prioritisation.domain.opportunity import Open
 
 CHANNEL = "crm.ranking"
@@ -33,4 +35,34 @@ class CrmOpportunities(Protocol):
 
     async def contacted(self, opportunity_ids: Sequence[str], at: datetime) -> None:
         """Tell of contacts that were made."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Closing:
+    """How an opportunity ended."""
+
+    id: str
+    opened_at: datetime
+    closed_at: datetime
+    won: bool
+
+
+class OpportunitySource(Protocol):
+    """Another system's opportunities, which a connector reads; both raise TransientError if it does not answer."""
+
+    async def open_of(self, rep_ids: Sequence[str], at: datetime) -> Sequence[Open]:
+        """See `CrmOpportunities.open_of`."""
+        ...
+
+    async def closed_of(self, rep_ids: Sequence[str], since: datetime) -> Sequence[Closing]:
+        """Those of reps that were closed since then."""
+        ...
+
+
+class RankingTarget(OutsideTarget, Protocol):
+    """Another system's fields for a ranking, by opportunity, as `{place, expected_value, action, why}`; {}: not on a list."""
+
+    async def contacted(self, opportunity_ids: Sequence[str], at: datetime) -> None:
+        """Tell of contacts that were made; a repeat changes nothing."""
         ...

@@ -16,6 +16,24 @@ LEAST = 60
 """Closed opportunities that each part needs."""
 
 
+_SNAPSHOTS = """
+    SELECT o.id, o.name, o.account_id, o.owner_id, s.stage, o.source, s.amount_eur::float8 AS amount, o.opened_at,
+        s.stage_since, s.last_contact_at, s.contacts, s.decision_maker, s.competitors, s.taken_at, o.closed_at, o.won
+    FROM crm.opportunity_snapshots s JOIN crm.opportunities o ON o.id = s.opportunity_id
+    WHERE o.closed_at IS NOT NULL AND s.taken_at < o.closed_at
+    UNION ALL
+    SELECT f.id, f.name, f.account_id, f.owner_id, f.stage, f.source, f.amount, f.opened_at,
+        f.stage_since, f.last_contact_at, f.contacts, f.decision_maker, f.competitors, p.collected_at, e.closed_at, e.won
+    FROM selling.outcomes e
+    JOIN selling.ranked r ON r.opportunity_id = e.opportunity_id
+    JOIN selling.prioritisations p ON p.prioritisation_id = r.prioritisation_id AND p.collected_at < e.closed_at,
+    LATERAL jsonb_to_record(r.facts -> 'opportunity') AS f (
+        id text, name text, account_id text, owner_id text, stage text, source text, amount float8, opened_at timestamptz,
+        stage_since timestamptz, last_contact_at timestamptz, contacts int, decision_maker boolean, competitors int)
+    ORDER BY closed_at, id, taken_at
+"""
+
+
 class WinTrainingError(ValueError):
     """A win model cannot be trained; the message says why and what to do."""
 
@@ -45,13 +63,11 @@ class Parts:
 
 
 async def read_snapshots(connection: AsyncConnection[DictRow]) -> list[Snapshot]:
-    """All snapshots of closed opportunities, in a fixed order."""
-    cursor = await connection.execute(
-        "SELECT o.id, o.name, o.account_id, o.owner_id, s.stage, o.source, s.amount_eur::float8 AS amount, o.opened_at,"
-        " s.stage_since, s.last_contact_at, s.contacts, s.decision_maker, s.competitors, s.taken_at, o.closed_at, o.won"
-        " FROM crm.opportunity_snapshots s JOIN crm.opportunities o ON o.id = s.opportunity_id"
-        " WHERE o.closed_at IS NOT NULL AND s.taken_at < o.closed_at ORDER BY o.closed_at, o.id, s.taken_at"
-    )
+    """All snapshots of closed opportunities, in a fixed order.
+
+    Of the built-in CRM those that it keeps; of another system what each ranking read of them while they were open.
+    """
+    cursor = await connection.execute(_SNAPSHOTS.encode())
     found = []
     for row in await cursor.fetchall():
         taken_at, closed_at, won = row.pop("taken_at"), row.pop("closed_at"), row.pop("won")

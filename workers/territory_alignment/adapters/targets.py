@@ -157,10 +157,7 @@ class OwnerDelivery(TerritoryDelivery):
 
     async def wanted(self, connection: AsyncConnection[DictRow], published: DictRow) -> Values:
         """See `TerritoryDelivery.wanted`."""
-        cursor = await connection.execute(
-            "SELECT account, rep FROM territories.plan_accounts WHERE version = %s", (published["plan_version"],)
-        )
-        return {row["account"]: row["rep"] for row in await cursor.fetchall()}
+        return await _owners(connection, published["plan_version"])
 
     async def current(self, there: AsyncConnection[DictRow], subjects: Sequence[str]) -> Values:
         """See `TerritoryDelivery.current`."""
@@ -176,6 +173,22 @@ class OwnerDelivery(TerritoryDelivery):
             " FROM unnest(%s::text[], %s::text[]) AS given (id, owner) WHERE a.id = given.id",
             (list(values), list(values.values())),
         )
+
+
+async def owners_of(connection: AsyncConnection[DictRow], version: str) -> tuple[str, Values] | None:
+    """The organisation of a version and the rep of each account, for a CRM that is reached by a connector."""
+    cursor = await connection.execute(
+        "SELECT organisation, plan_version FROM territories.publications WHERE version = %s", (version,)
+    )
+    row = await cursor.fetchone()
+    return None if row is None else (row["organisation"], await _owners(connection, row["plan_version"]))
+
+
+async def _owners(connection: AsyncConnection[DictRow], plan_version: str) -> Values:
+    cursor = await connection.execute(
+        "SELECT account, rep FROM territories.plan_accounts WHERE version = %s", (plan_version,)
+    )
+    return {row["account"]: row["rep"] for row in await cursor.fetchall()}
 
 
 class RoutingDelivery(TerritoryDelivery):

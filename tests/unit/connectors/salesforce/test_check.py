@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from importlib import resources
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner, Result
 
+from tests.simulators.salesforce import schema
 from tests.simulators.salesforce.serving import Simulated
 from tests.unit.connectors.test_hubspot_check import wrong
 from workers.__main__ import build
@@ -121,3 +123,30 @@ def test_events_that_would_not_be_told_are_said(run: Run, bare: Simulated, monke
     monkeypatch.setenv("FAIRLEAD_SALESFORCE__PUBSUB_ADDRESS", "localhost:7443")  # which is no trusted host
     get_settings.cache_clear()
     assert "not on the public internet" in wrong(run("--json"))["/data/LeadChangeEvent"]
+
+
+def test_planning_that_is_switched_on_is_checked_too(
+    run: Run, bare: Simulated, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    run("--create-fields")
+    for use in ("TERRITORIES", "OPPORTUNITIES"):
+        monkeypatch.setenv(f"FAIRLEAD_CRMS__{use}", "salesforce")
+    get_settings.cache_clear()
+    bare.org.forbidden |= {("Account", "updateable"), ("Opportunity", "updateable")}
+    ranking = {f"Opportunity.{name}" for name in schema.ranking()}
+    assert wrong(run("--json")).keys() == {"Account updateable", "Opportunity updateable", *ranking}
+    bare.org.forbidden.clear()
+    assert wrong(run("--create-fields", "--json")) == {}
+    assert bare.org.fields["Opportunity"]["Fairlead_Place__c"]["type"] == "double"
+    bare.org.fields["Account"]["OwnerId"]["updateable"] = False
+    own = tmp_path / "mapping.yaml"
+    shipped = (resources.files("workers.connectors.salesforce") / "mapping.yaml").read_text()
+    own.write_text(shipped.replace("  account: Id\n", "  account: Phone\n").replace("    Prospecting: qualify\n", ""))
+    monkeypatch.setenv("FAIRLEAD_SALESFORCE__MAPPING", str(own))
+    get_settings.cache_clear()
+    assert wrong(run("--json")).keys() == {"Account.OwnerId", "Account.Phone"}
+    assert "stage Prospecting" in run().stdout
+    own.write_text(shipped[: shipped.index("opportunity:")])
+    refused = run()
+    assert refused.exit_code == 1
+    assert "no part `opportunity`" in refused.stderr

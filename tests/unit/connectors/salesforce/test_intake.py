@@ -202,6 +202,9 @@ async def test_odd_values_and_five_hundred_unknown_fields_are_taken(
     assert len(raw) < 15
 
 
-async def test_nothing_is_looked_for_by_who_is_not_connected(case: Casework, simulated: Simulated) -> None:
-    alone = Settings(salesforce=settings_of(simulated, client_id=None))
-    assert discovery.chores("connectors", Resources(alone, case.resources.pool)) == []
+async def test_nothing_is_looked_for_by_who_is_not_connected_or_wants_no_leads(
+    case: Casework, simulated: Simulated
+) -> None:
+    for more in ({"client_id": None}, {"take_leads": False}):
+        alone = Settings(salesforce=settings_of(simulated, **more))
+        assert discovery.chores("connectors", Resources(alone, case.resources.pool)) == []

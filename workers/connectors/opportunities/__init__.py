@@ -1,0 +1,1 @@
+"""Another system's opportunities behind the port of opportunity prioritisation."""
