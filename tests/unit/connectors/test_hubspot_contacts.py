@@ -135,4 +135,4 @@ async def test_a_contact_with_odd_values_and_five_hundred_more_fields_is_taken(
 async def test_nothing_is_delivered_for_who_is_not_connected(case: Casework) -> None:
     alone = case.resources.settings.model_copy(update={"crm": "postgresql"})
     alone.hubspot = alone.hubspot.model_copy(update={"access_token": None, "client_secret": None})
-    assert connectors.deliveries(Resources(alone, case.resources.pool)) == {}
+    assert connectors.deliveries(Resources(alone, case.resources.pool)).keys() == {"webhook:*", "chat:*"}  # by name
