@@ -10,6 +10,7 @@ from psycopg.rows import DictRow
 
 from workers.control_room.reading import read_rows
 from workers.control_room.today import LISTED
+from workers.runtime.presence import LATE_SECONDS
 
 RECENT = timedelta(minutes=10)
 """Throughput is of the last so much time."""
@@ -51,6 +52,12 @@ _WORK = """
     GROUP BY p.process, e.element) AS w
     ORDER BY waiting DESC, completed DESC, process, element
 """
+_PROGRAMS = """
+    SELECT *, seen_at < clock_timestamp() - make_interval(secs => %(late)s) AS silent,
+           ARRAY(SELECT name FROM jsonb_each_text(breakers) AS b (name, state) WHERE state <> 'closed' ORDER BY name)
+               AS left_alone
+    FROM runtime.programs ORDER BY silent DESC, role, tasks, started_at
+"""
 _CURSORS = """
     SELECT value_type, max(record_at) AS record_at, max(read_at) AS read_at FROM control.cursors
     GROUP BY value_type ORDER BY value_type
@@ -88,6 +95,9 @@ class Backlog:
     outbox: tuple[DictRow, ...]
     work: tuple[Work, ...]
     cursors: tuple[DictRow, ...]
+    programs: tuple[DictRow, ...]
+    """Processes that serve tasks or send, those first that are not heard of (`silent`); `left_alone` are the dependencies
+    whose circuit breaker is not closed there."""
 
 
 async def read(connection: AsyncConnection[DictRow], now: datetime) -> Backlog:
@@ -100,6 +110,7 @@ async def read(connection: AsyncConnection[DictRow], now: datetime) -> Backlog:
         tuple(await read_rows(connection, _OUTBOX, {})),
         tuple(_work(row) for row in await read_rows(connection, _WORK, given)),
         tuple(await read_rows(connection, _CURSORS, {})),
+        tuple(await read_rows(connection, _PROGRAMS, {"late": LATE_SECONDS})),
     )
 
 

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Literal
+from weakref import WeakSet
 
 import structlog
 
@@ -22,6 +23,9 @@ log = structlog.get_logger()
 State = Literal["closed", "half_open", "open"]
 
 _LEVELS: dict[State, int] = {"closed": 0, "half_open": 1, "open": 2}
+
+BREAKERS: WeakSet[Breaker] = WeakSet()
+"""Those of this process."""
 
 PROBE_SECONDS = 1.0
 """While a probe is under way others are told to come back after so long."""
@@ -54,6 +58,7 @@ class Breaker:
         self._opened_at = 0.0
         self.state: State = "closed"
         self._enter("closed")
+        BREAKERS.add(self)
 
     @contextmanager
     def guard(self, *failures: type[Exception]) -> Iterator[None]:

@@ -122,6 +122,11 @@ class Dispatcher:
                 log.warning("database away", action="database_away", reason=type(error).__name__)
                 await asyncio.sleep(random.uniform(0.2, 2.0))  # noqa: S311 - not all at the same moment
 
+    @property
+    def in_hand(self) -> int:
+        """Of how many business ids rows are on their way."""
+        return len(self._sending)
+
     def stop(self) -> None:
         """Claim no more rows."""
         self._stopping = True

@@ -80,6 +80,10 @@ _PUBLISHED = """
                         AND newer.state = 'delivered' AND newer.id > c.id)
         LIMIT %(batch)s)
 """
+_SILENT = """
+    DELETE FROM runtime.programs WHERE id IN (
+        SELECT id FROM runtime.programs WHERE seen_at < clock_timestamp() - interval '1 day' LIMIT %(batch)s)
+"""
 _TABLES = {
     "effects": _EFFECTS,
     "closed_cases": _CLOSED,
@@ -91,6 +95,7 @@ _TABLES = {
     "version_choices": _CHOICES,
     "webhook_attempts": _ATTEMPTS,
     "sync_changes": _PUBLISHED,
+    "programs": _SILENT,
 }
 
 

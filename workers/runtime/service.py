@@ -27,6 +27,7 @@ from workers.runtime.feed import Feed
 from workers.runtime.housekeeping import asked_to_stop, ended, regularly
 from workers.runtime.orphans import ElementStates, Orphans
 from workers.runtime.outbox import FAMILY, Deliver
+from workers.runtime.presence import Presence
 from workers.runtime.probes import Probes, State
 from workers.runtime.resources import Regular, Resources
 from workers.runtime.task import TaskSpec
@@ -73,6 +74,7 @@ async def serve_tasks(
         metrics.from_zero(metrics.JOBS_POISON, job_types)
         metrics.from_zero(metrics.JOBS_FINISHED, job_types, get_args(Outcome))
         feed = Feed(client, worker, specs, settings.worker)
+        presence = Presence(pool, "worker", job_types, lambda: len(feed.running))
 
         def state() -> State:
             return {
@@ -88,10 +90,12 @@ async def serve_tasks(
 
             async def serve() -> None:
                 await _prepare(resources, specs, root)
-                await feed.run()
+                async with presence.shown():
+                    await feed.run()
 
             await _until(stop, serve, feed.stop, database=pool, engine=client)
             finished = await feed.drain(settings.worker.drain_seconds)
+            await presence.leave()
             await worker.close()
             await _close(resources, {spec.context for spec in specs}, root)
             log.info("worker stopped", action="worker_stopped", handed_back=not finished)
@@ -126,6 +130,7 @@ async def serve_outbox(
         orphans = Orphans(resources, view, root)
         metrics.from_zero(metrics.ORPHANS_FAILED, discovery.all_job_types(root))
         expiry = Expiry(pool, settings.retention)
+        presence = Presence(pool, "dispatcher", channels, lambda: dispatcher.in_hand)
 
         async def serve() -> None:
             async with asyncio.TaskGroup() as group:
@@ -134,7 +139,8 @@ async def serve_outbox(
                     group.create_task(regularly("expiry", EXPIRY_SECONDS, expiry.sweep)),
                     *(group.create_task(regularly(one.name, one.seconds, one.chore)) for one in regular),
                 ]
-                await dispatcher.run()
+                async with presence.shown():
+                    await dispatcher.run()
                 await ended(chores)
 
         def state() -> State:
@@ -144,6 +150,7 @@ async def serve_outbox(
         with _probes(settings, metrics_port, state):
             log.info("dispatcher started", action="dispatcher_started", channels=", ".join(sorted(channels)))
             await _until(stop, serve, dispatcher.stop, database=pool, engine=client)
+            await presence.leave()
             await _close(resources, discovery.contexts(root), root)
             log.info("dispatcher stopped", action="dispatcher_stopped")
     return 0

@@ -192,7 +192,9 @@ async def test_dispatcher_process_sends_does_chores_and_stops(serve: Serve, case
         async with cases.resources.pool.connection() as connection:
             await put(connection, "zeebe.message", "x", "m:x", {"name": "hello", "correlation_key": "x"})
         await until(lambda: cases.rows("SELECT FROM runtime.delivered"), "the message to be sent")
+        await until(lambda: cases.rows("SELECT FROM runtime.programs WHERE role = 'dispatcher'"), "it to be shown")
         assert await served.terminate() == 0
+        assert not await cases.rows("SELECT FROM runtime.programs")
 
 
 async def test_light_worker_starts_quickly_and_stays_small(
