@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import structlog
 from psycopg import AsyncConnection
@@ -19,6 +19,7 @@ from workers.connectors.hubspot.contacts import ContactIntake
 from workers.connectors.hubspot.events import CHANNEL
 from workers.connectors.making import DELIVERING_SECONDS
 from workers.connectors.making import close as close_systems
+from workers.connectors.outcomes import Outcome
 from workers.connectors.outgoing.sending import CHANNEL as WEBHOOKS
 from workers.connectors.outgoing.sending import Sending
 from workers.connectors.roster import making as making_roster
@@ -33,9 +34,6 @@ from workers.connectors.sync.patience import at_once
 from workers.office import systems
 from workers.runtime.resources import Deliver, Regular, Resources
 from workers.runtime.work import Work
-
-if TYPE_CHECKING:
-    from workers.connectors.salesforce.intake import Outcome
 
 log = structlog.get_logger()
 
@@ -75,7 +73,8 @@ def deliveries(resources: Resources) -> Mapping[str, Deliver]:
         return found
     hubspot = making_hubspot.hubspot(resources, systems.crm(resources), seconds=DELIVERING_SECONDS)
     follower = making_sync.follower(resources, "hubspot", ask=at_once)
-    return found | {CHANNEL: ContactIntake(hubspot, resources.pool, partial(_take_one, resources), follower)}
+    take = partial(_take_one, resources)
+    return found | {CHANNEL: ContactIntake(hubspot, resources.pool, take, partial(_note, "hubspot"), follower)}
 
 
 def chores(resources: Resources) -> Sequence[Regular]:
@@ -94,7 +93,9 @@ def chores(resources: Resources) -> Sequence[Regular]:
     salesforce = making.salesforce(resources, systems.crm(resources), seconds=DELIVERING_SECONDS)
     seconds, take = settings.poll_seconds, partial(_take, resources)
     follower = making_sync.follower(resources, "salesforce", ask=at_once)
-    leads = intake.LeadIntake(salesforce, resources.pool, take, _note, follower, poll_seconds=seconds)
+    leads = intake.LeadIntake(
+        salesforce, resources.pool, take, partial(_note, "salesforce"), follower, poll_seconds=seconds
+    )
     if settings.changes == "polling":
         return [Regular("salesforce leads", seconds, leads.look), *found]
     from workers.connectors.salesforce import listening  # noqa: PLC0415 - fastavro is an extra
@@ -135,15 +136,15 @@ async def _take(resources: Resources, connection: AsyncConnection[DictRow], lead
     return sum(not one.duplicate for one in taken)
 
 
-async def _note(connection: AsyncConnection[DictRow], outcomes: Sequence[Outcome]) -> int:
+async def _note(system: str, connection: AsyncConnection[DictRow], outcomes: Sequence[Outcome]) -> int:
     from workers.gateway import commands, events  # noqa: PLC0415 - see `_take`
 
     said = {f"{one.lead_id}:{one.converted}": one for one in outcomes}
-    new = await events.first_seen(connection, "salesforce.outcome", said)
+    new = await events.first_seen(connection, f"{system}.outcome", said)
     for key in sorted(new):
         one = said[key]
         try:
-            await commands.record_outcome(connection, one.lead_id, one.converted, at=one.at, actor="salesforce")
+            await commands.record_outcome(connection, one.lead_id, one.converted, at=one.at, actor=system)
         except commands.LeadUnknown:  # of another database that worked with this organisation before
             log.info("outcome of a lead that is not ours", action="outcome_unknown", lead=one.lead_id)
     return len(new)

@@ -78,7 +78,7 @@ def _standard() -> dict[str, dict[str, Json]]:
     ]
     texts = {
         "contacts": "email firstname lastname phone company country website industry message jobtitle lifecyclestage "
-        "hs_analytics_source numemployees city zip",
+        "hs_lead_status hs_analytics_source numemployees city zip",
         "companies": "name domain country phone industry city state",
         "deals": "dealname dealstage pipeline hs_analytics_source",
     }

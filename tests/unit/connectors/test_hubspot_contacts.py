@@ -78,7 +78,15 @@ async def test_its_owner_is_written_back_to_the_same_contact(case: Casework, sim
     contact = simulated.account.create(
         "contacts", {"firstname": "Ana", "phone": "+34612345678"}
     )  # no address to find it by
-    await told(case, contact.id)
+    lead_id = await assigned(case, contact.id)
+    assert len(simulated.account.records["contacts"]) == 1
+    assert contact.properties["fairlead_lead_id"] == lead_id
+    assert contact.properties["hubspot_owner_id"] == simulated.account.owners[0]["id"]
+
+
+async def assigned(case: Casework, contact_id: str) -> str:
+    """A new contact's lead, once it was given to Ana and HubSpot knows."""
+    await told(case, contact_id)
     await take_in(case)
     [lead_id] = await started(case)
     await case.run("register_lead", lead_id=lead_id, correction_sla={"remind": 1, "due": 2, "escalate": 3})
@@ -88,9 +96,8 @@ async def test_its_owner_is_written_back_to_the_same_contact(case: Casework, sim
     await wiring.deliveries(case.resources)[crm.CHANNEL](
         OutboxRow(row["id"], row["channel"], row["business_id"], row["external_id"], row["payload"], 0)
     )
-    assert len(simulated.account.records["contacts"]) == 1
-    assert contact.properties["fairlead_lead_id"] == lead_id
-    assert contact.properties["hubspot_owner_id"] == simulated.account.owners[0]["id"]
+    await case.sql("DELETE FROM runtime.outbox WHERE id = %s", row["id"])
+    return lead_id
 
 
 async def test_a_contact_that_fairlead_made_starts_nothing(case: Casework, simulated: Simulated) -> None:
@@ -130,6 +137,29 @@ async def test_a_contact_with_odd_values_and_five_hundred_more_fields_is_taken(
     assert lead["raw"]["message"] == "=HYPERLINK(1)"
     assert lead["raw"]["name"].startswith("\u202eA\N{REPLACEMENT CHARACTER}na")
     assert len(lead["raw"]) < 12
+
+
+async def test_how_its_lead_ended_is_noted_once_and_a_later_word_replaces_an_earlier_one(
+    case: Casework, simulated: Simulated
+) -> None:
+    contact = simulated.account.create("contacts", CONTACT)
+    await assigned(case, contact.id)
+    deliver = connectors.deliveries(case.resources)[CHANNEL]
+
+    async def becomes(**properties: str) -> bool | None:
+        contact.properties |= properties
+        for number in range(2):  # HubSpot may tell of it again
+            payload = {"contact_id": contact.id, "changed": True}
+            await deliver(OutboxRow(number, CHANNEL, f"hubspot:{contact.id}", f"7:{number}", payload, 0))
+        [lead] = await case.sql("SELECT converted FROM routing.leads")
+        converted: bool | None = lead["converted"]
+        return converted
+
+    assert await becomes(hs_lead_status="OPEN") is None
+    assert await becomes(hs_lead_status="UNQUALIFIED") is False
+    assert await becomes(lifecyclestage="customer") is True
+    noted = await case.sql("SELECT actor FROM runtime.timeline WHERE action = 'outcome_recorded'")
+    assert [one["actor"] for one in noted] == ["hubspot", "hubspot"]
 
 
 async def test_nothing_is_delivered_for_who_is_not_connected(case: Casework) -> None:

@@ -46,7 +46,10 @@ async def check(
         yield Finding("account", "wrong", "currency", said)
     async for finding in _rights(client, SCOPES | check_planning.scopes(uses)):
         yield finding
-    wanted: dict[Kind, set[str]] = {"contacts": mapping.of_lead(), "companies": mapping.of_company()}
+    wanted: dict[Kind, set[str]] = {
+        "contacts": mapping.of_lead() | mapping.outcome.properties,
+        "companies": mapping.of_company(),
+    }
     for kind, names in wanted.items():
         async for finding in _fields(client, kind, names, mapping):
             yield finding

@@ -13,6 +13,7 @@ from psycopg.rows import DictRow
 
 from workers.connectors.hubspot.crm import HubSpot
 from workers.connectors.hubspot.making import SOURCE
+from workers.connectors.outcomes import Note, Outcome
 from workers.connectors.sync import ledger
 from workers.connectors.sync.following import Follower
 from workers.lead_routing.ports.crm import CrmDown
@@ -32,14 +33,16 @@ Take = Callable[[AsyncConnection[DictRow], Mapping[str, Any]], Awaitable[None]] 
 class ContactIntake:
     """Delivers rows of channel ``hubspot.contact``."""
 
-    def __init__(self, hubspot: HubSpot, pool: Pool, take: Take, follower: Follower) -> None:
+    def __init__(self, hubspot: HubSpot, pool: Pool, take: Take, note: Note, follower: Follower) -> None:
         self._hubspot = hubspot
         self._pool = pool
         self._take = take
+        self._note = note
         self._follower = follower
 
     async def __call__(self, row: OutboxRow) -> None:
-        """Read a contact and start its lead, unless it is one that Fairlead made itself; or follow what changed.
+        """Read a contact and start its lead, unless it is one that Fairlead made itself; or follow what changed, and note how its
+        lead ended.
 
         Raises:
             CrmDown: HubSpot gave no usable answer, or a pause is asked for (`CrmResting`); or changes of ours are on their
@@ -49,13 +52,10 @@ class ContactIntake:
         contact_id = row.payload.get("contact_id")
         if not isinstance(contact_id, str):
             raise PermanentError("This row names no contact of HubSpot; drop it, or correct its payload.")
-        mapping = self._hubspot.mapping
         if row.payload.get("changed") is True:
-            async with self._hubspot.asked():
-                kept = await self._follower.follow([contact_id])
-            if kept.unsettled:
-                raise CrmDown("Changes of ours are on their way to the contact; it is looked at again.")
+            await self._changed(contact_id)
             return
+        mapping = self._hubspot.mapping
         async with self._hubspot.asked() as client:
             contact = await client.get("contacts", contact_id, mapping.of_lead())
             owner = await self._hubspot.owner(contact)
@@ -71,3 +71,18 @@ class ContactIntake:
         async with self._pool.connection() as connection:
             await self._take(connection, lead)
             await ledger.met(connection, SOURCE, mapping, {contact.id: (contact, owner)})
+
+    async def _changed(self, contact_id: str) -> None:
+        mapping = self._hubspot.mapping
+        async with self._hubspot.asked() as client:
+            kept = await self._follower.follow([contact_id])
+            contact = None
+            if ends := mapping.outcome.properties:
+                contact = await client.get("contacts", contact_id, ends | {mapping.keeps.lead_id})
+        if contact is not None and (lead_id := contact.get(mapping.keeps.lead_id)) is not None:
+            converted = mapping.outcome.converts(contact)
+            if converted is not None:
+                async with self._pool.connection() as connection:
+                    await self._note(connection, [Outcome(lead_id, converted, None)])
+        if kept.unsettled:
+            raise CrmDown("Changes of ours are on their way to the contact; it is looked at again.")

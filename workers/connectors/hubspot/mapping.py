@@ -11,6 +11,7 @@ from workers.connectors import mapping
 from workers.connectors.accounts import AccountField, TerritoriesMapping
 from workers.connectors.mapping import CompanyField, LeadField
 from workers.connectors.opportunities.mapping import OpportunityField, OpportunityMapping, RankingField
+from workers.connectors.records import Record
 
 Property = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,99}$")]
 
@@ -27,6 +28,32 @@ class Place(mapping.Place):
     """Where a field of a lead is."""
 
     property: Property
+
+
+class Says(mapping.Part):
+    """What it means if a property has one of these values."""
+
+    property: Property
+    values: frozenset[str] = Field(min_length=1, max_length=50)
+
+
+class Ends(mapping.Part):
+    """How a contact says that its lead has ended."""
+
+    converted: Says | None = None
+    lost: Says | None = None
+
+    @property
+    def properties(self) -> set[str]:
+        """What is read for it."""
+        return {one.property for one in (self.converted, self.lost) if one is not None}
+
+    def converts(self, contact: Record) -> bool | None:
+        """Whether it became business; None: nothing is said yet. Business counts also where a status says otherwise."""
+        for says, meant in ((self.converted, True), (self.lost, False)):
+            if says is not None and contact.get(says.property) in says.values:
+                return meant
+        return None
 
 
 class Territories(TerritoriesMapping):
@@ -53,7 +80,7 @@ class FieldMapping(mapping.LeadMapping):
     contact: dict[LeadField, Place]
     attributes: list[Property] = Field(default_factory=list, max_length=80)
     company: dict[CompanyField, Property]
-
+    outcome: Ends = Ends()
     territories: Territories = Territories()
     opportunity: Opportunities | None = None
     brought: Property | None = None

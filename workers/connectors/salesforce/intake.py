@@ -9,7 +9,6 @@ comes again is known by its id, and an outcome by the lead and what it was.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -17,6 +16,7 @@ import structlog
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
+from workers.connectors.outcomes import Note, Outcome
 from workers.connectors.records import Record
 from workers.connectors.salesforce import soql
 from workers.connectors.salesforce.client import Read
@@ -40,20 +40,8 @@ STATUS = "Status"
 """Salesforce's own; ours is another field."""
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What became of a lead of ours in Salesforce."""
-
-    lead_id: str
-    converted: bool
-    at: datetime | None
-    """When that was noted there."""
-
-
 Take = Callable[[AsyncConnection[DictRow], Sequence[Mapping[str, Any]]], Awaitable[int]]  # Any: JSON
 """Takes leads in the connection's transaction; how many were not there before."""
-Note = Callable[[AsyncConnection[DictRow], Sequence[Outcome]], Awaitable[int]]
-"""Notes outcomes in the connection's transaction, each once; how many are new."""
 Seen = Callable[[AsyncConnection[DictRow]], Awaitable[object]]
 """Notes, in the transaction in which records are taken, how far that is."""
 
