@@ -30,7 +30,7 @@ async def mined(pool: Pool) -> dict[str, list[dict[str, Any]]]:
     async with pool.connection() as connection:
         return {
             name: await (await connection.execute(f"SELECT * FROM control.{name} AS t ORDER BY t::text".encode())).fetchall()
-            for name in MADE if name != "predictions"
+            for name in MADE if name != "predictions" and not name.startswith("lead_day")
         }  # fmt: skip
 
 

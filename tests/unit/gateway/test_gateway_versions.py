@@ -75,10 +75,10 @@ async def test_both_versions_are_seen_and_shares_changed_with_a_reason(client: C
     overview = (await client.get("/control/processes")).text
     for text in (overview, (await client.get(ADDRESS)).text):
         table = text[text.index("side by side") :]
-        shown = re.findall(r'<td class="right">([\d.]+ %)</td><td class="right">(\d+)</td>', table)[:2]
+        shown = re.findall(r'<td class="right nowrap">([\d.]+ %)</td><td class="right">(\d+)</td>', table)[:2]
         assert shown == [("87.5 %", str(rows[0]["started"])), ("12.5 %", str(rows[1]["started"]))]
         for row in rows:
-            assert f'{duration(row["p50"])}</td><td class="right">{percent(row["met"])}</td>' in table
+            assert f'{duration(row["p50"])}</td><td class="right nowrap">{percent(row["met"])}</td>' in table
     assert f'href="{ADDRESS}?' in overview
 
     assert (await change(client, "share", share="50"))[1].startswith("50 % of new instances")

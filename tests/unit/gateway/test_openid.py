@@ -306,7 +306,9 @@ async def test_in_a_browser(keycloak: Keycloak, town: list[Case], pool: Pool, tm
         await page.get_by_role("button", name="Sign In").click()
         await page.wait_for_url(f"{GATEWAY}/control/tasks")
         await page.get_by_role("navigation").get_by_role("link", name="Today").click()
-        await expect(page.get_by_label("Team").locator("option")).to_have_text(["Germany, Austria, Switzerland"])
+        await expect(page.get_by_label("Team").locator("option")).to_have_text(
+            ["Germany, Austria, Switzerland", "north"]
+        )
         await expect(page.get_by_role("link", name="Operations")).to_have_count(0)
         await page.get_by_role("link", name="Account").click()
         await expect(page.get_by_text("dach, north")).to_be_visible()

@@ -210,7 +210,9 @@ async def test_two_that_see_the_same_do_not_both_act(pool: Pool, trouble: Troubl
     both = await asyncio.gather(healing().once(), healing().once())
     done = [one.outcome for reports in both for report in reports for one in report.done]
     assert done.count("done") == 3
-    assert len(await audit.entries(pool, action="incident.retry")) == 3
+    # Who looked much later may find it still there, and due again.
+    first = [one for one in await audit.entries(pool, action="incident.retry") if one.why.startswith("Try 1 of ")]
+    assert len(first) == 3
 
 
 async def test_off_holds_for_what_is_under_way(pool: Pool, trouble: Trouble) -> None:

@@ -34,8 +34,10 @@ class Statements:
         monkeypatch.setattr(AsyncConnection, "execute", counted)
 
 
-async def take(journal: Journal, pool: Pool, job: JobInfo) -> int:
+async def take(journal: Journal, pool: Pool, job: JobInfo, together: asyncio.Barrier | None = None) -> int:
     async with pool.connection() as connection:
+        if together is not None:  # on a busy machine one connection may be there long before the next
+            await together.wait()
         return await journal.taken(connection, job, 5.0)
 
 
@@ -60,7 +62,8 @@ async def rows(pool: Pool) -> dict[int, tuple[str, int]]:
 
 async def test_jobs_that_arrive_together_share_a_statement(pool: Pool, monkeypatch: pytest.MonkeyPatch) -> None:
     journal, statements = Journal(pool), Statements(monkeypatch)
-    assert await asyncio.gather(*(take(journal, pool, job) for job in JOBS)) == [1] * 6
+    together = asyncio.Barrier(len(JOBS))
+    assert await asyncio.gather(*(take(journal, pool, job, together) for job in JOBS)) == [1] * 6
     assert statements.sent < len(JOBS)
     assert await rows(pool) == {job.key: (job.business_id, 1) for job in JOBS}
     journal.confirmed(JOBS[0].key)
