@@ -15,7 +15,7 @@ import psycopg
 
 from workers.chaos import canary
 from workers.chaos.checker.checking import Verdict, check
-from workers.chaos.checker.engine import read_engine
+from workers.chaos.checker.engine import named, read_engine
 from workers.chaos.checker.evidence import Evidence, Ledger, read_mails, read_tables
 from workers.chaos.faults import Injector
 from workers.chaos.load import Book, Load, open_load
@@ -208,4 +208,4 @@ def _judge(settings: Settings, book: Book) -> Verdict:
     tables = read_tables(settings.dsn)
     mails = read_mails(Path(settings.home) / "mail")
     ledger = Ledger(dict(book.accepted), frozenset(book.asked), frozenset(book.withdrawn))
-    return check(Evidence(tables, mails, engine, ledger))
+    return check(Evidence(tables, mails, named(engine, tables["choices"]), ledger))

@@ -18,7 +18,7 @@ def chaos(
         typer.Option(
             min=0, max=1, help="Share of the leads that a second version of lead routing gets; 0: there is one."
         ),
-    ] = 0.3,
+    ] = 0.0,
     show: Annotated[bool, typer.Option("--show", help="Print the schedule and do nothing.")] = False,
     out: Annotated[Path | None, typer.Option(help="Write the whole report there as JSON.")] = None,
     keep: Annotated[

@@ -6,17 +6,20 @@ The search lags the engine by seconds. Reference: https://docs.camunda.io/docs/8
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import httpx
 
-from workers.chaos.checker.evidence import Engine, Incident, Instance, Step
+from workers.chaos.checker.evidence import Engine, Incident, Instance, Row, Step
 
 PROCESS = "lead_routing"
 KINDS = ("SERVICE_TASK", "USER_TASK", "END_EVENT", "INTERMEDIATE_CATCH_EVENT")
 PAGE = 1_000
 TIMEOUT_SECONDS = 60.0
+UNNAMED = "?"
+"""The lead of an instance whose variable the search does not show."""
 Json = dict[str, Any]  # Any: JSON
 
 
@@ -33,7 +36,7 @@ def read_engine(url: str, username: str, password: str) -> Engine:
             for one in _all(http, "process-instances", {"bpmnProcessId": PROCESS})
         }
         named = {
-            int(one["processInstanceKey"]): str(json.loads(one["value"]))
+            int(one["processInstanceKey"]): str(json.loads(one["value"]) or UNNAMED)
             for one in _all(http, "variables", {"name": "lead_id"})
             if not one.get("truncated") and one["scopeKey"] == one["processInstanceKey"]
         }
@@ -53,8 +56,21 @@ def read_engine(url: str, username: str, password: str) -> Engine:
             for one in _all(http, "incidents", {})
             if one.get("state") != "RESOLVED" and int(one["processInstanceKey"]) in found
         ]
-    instances = [Instance(key, named.get(key, "?"), state, definition) for key, (state, definition) in found.items()]
+    instances = [
+        Instance(key, named.get(key, UNNAMED), state, definition) for key, (state, definition) in found.items()
+    ]
     return Engine(instances, steps, incidents)
+
+
+def named(engine: Engine, choices: Iterable[Row]) -> Engine:
+    """The same, with the leads of instances that were moved to another version as `choices` (`runtime.version_choices`) has them:
+    Operate 8.6 shows their variables as null, since the record of the move holds no values.
+    """
+    known = {int(row["process_instance_key"]): str(row["business_id"]) for row in choices}
+    instances = [
+        replace(one, lead_id=known.get(one.key, UNNAMED)) if one.lead_id == UNNAMED else one for one in engine.instances
+    ]
+    return replace(engine, instances=instances)
 
 
 def _all(http: httpx.Client, what: str, wanted: Json) -> Iterator[Json]:
