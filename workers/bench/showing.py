@@ -73,9 +73,14 @@ def show(report: Report, machine: Mapping[str, object], console: Console) -> Non
         "warm-up: the first minutes after a start, in which Java compiles; cpu ms/lead: processor time of all programs; others: cores that something else kept busy.",
         style="dim",
     )
-    met = target_met(report)
+    what = f"Target p99 < {TARGET_P99_SECONDS} s at {TARGET_RATE:g} leads/s (36,000 an hour)"
+    conclude(console, what, target_met(report), machine)
+
+
+def conclude(console: Console, what: str, met: bool | None, machine: Mapping[str, object]) -> None:
+    """Print whether a target was met (None: nothing was measured at its rate), and on which machine."""
     verdict = {True: "[green]met[/]", False: "[red]not met[/]", None: "not measured at this rate"}[met]
-    console.print(f"Target p99 < {TARGET_P99_SECONDS} s at {TARGET_RATE:g} leads/s (36,000 an hour): {verdict}.")
+    console.print(f"{what}: {verdict}.")
     console.print(", ".join(f"{name} {value}" for name, value in machine.items()), style="dim", highlight=False)
 
 

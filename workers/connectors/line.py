@@ -53,10 +53,19 @@ class Line:
 
     @asynccontextmanager
     async def opened(
-        self, method: str, path: str, *, headers: Mapping[str, str], params: Mapping[str, str] | None = None
+        self,
+        method: str,
+        path: str,
+        *,
+        headers: Mapping[str, str],
+        params: Mapping[str, str] | None = None,
+        json: object = None,
+        data: Mapping[str, Any] | None = None,
+        content: bytes | None = None,
     ) -> AsyncIterator[httpx.Response]:
         """Send a request, inside of `within`, and read the answer's content bit by bit: it may be larger than `send` takes."""
-        async with self._http.stream(method, path, headers=dict(headers), params=params) as response:
+        sent: dict[str, Any] = {"params": params, "json": json, "data": data, "content": content}
+        async with self._http.stream(method, path, headers=dict(headers), **sent) as response:
             yield response
 
     async def send(
@@ -78,8 +87,7 @@ class Line:
         Raises:
             SystemDown: the answer is larger than any could be.
         """
-        sent: dict[str, Any] = {"params": params, "json": json, "data": data, "content": content}
-        asked = self._http.stream(method, path, headers=dict(headers), **sent)
+        asked = self.opened(method, path, headers=headers, params=params, json=json, data=data, content=content)
         async with asked as response:
             read = bytearray()
             async for part in response.aiter_bytes():

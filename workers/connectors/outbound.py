@@ -11,10 +11,11 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import socket
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 
 import httpx
 
+from workers import __version__
 from workers.runtime.errors import PermanentError
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -109,6 +110,48 @@ class GuardedTransport(httpx.AsyncBaseTransport):
     async def aclose(self) -> None:
         """Close the connections."""
         await self._inner.aclose()
+
+
+class Door:
+    """The way out to addresses that people gave, opened at the first request: most processes never make one."""
+
+    def __init__(
+        self,
+        *,
+        trusted_hosts: Iterable[str],
+        seconds: float,
+        headers: Mapping[str, str] | None = None,
+        inner: httpx.AsyncBaseTransport | None = None,
+        limits: httpx.Limits | None = None,
+    ) -> None:
+        """`inner` is the way to addresses that were judged; without it one of so many connections (`limits`)."""
+        self._trusted = trusted_hosts
+        self._seconds = seconds
+        self._headers = {"User-Agent": f"fairlead/{__version__}", **(headers or {})}
+        self._inner = inner
+        self._limits = limits
+        self._opened: httpx.AsyncClient | None = None
+
+    @property
+    def http(self) -> httpx.AsyncClient:
+        """Goes where `GuardedTransport` does, and follows no redirect."""
+        if self._opened is None:
+            inner = self._inner
+            if inner is None and self._limits is not None:
+                inner = httpx.AsyncHTTPTransport(retries=0, limits=self._limits)
+            self._opened = httpx.AsyncClient(
+                transport=GuardedTransport(trusted_hosts=self._trusted, inner=inner),
+                follow_redirects=False,
+                timeout=httpx.Timeout(self._seconds),
+                headers=self._headers,
+            )
+        return self._opened
+
+    async def close(self) -> None:
+        """Close the connections; the second call does nothing."""
+        if self._opened is not None:
+            opened, self._opened = self._opened, None
+            await opened.aclose()
 
 
 def is_public(address: Address) -> bool:

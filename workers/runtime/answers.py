@@ -20,9 +20,8 @@ from workers.runtime.errors import (
     PermanentError,
     RateLimited,
     TransientError,
-    plain,
 )
-from workers.runtime.logs import without_secrets
+from workers.runtime.logs import for_people
 from workers.runtime.task import Retry, TaskSpec
 from workers.runtime.zeebe import ZeebeClient
 from workers.runtime.zeebe_types import EngineBusy, Job, JobForgotten, Overloaded
@@ -50,10 +49,6 @@ def pause(retry: Retry, tries_left: int, rng: Callable[[float, float], float] = 
     """
     failed = max(0, retry.tries - tries_left)
     return rng(0.0, min(retry.cap_seconds, retry.first_seconds * 2.0**failed))
-
-
-def _shown(message: str) -> str:
-    return plain(without_secrets(message))[:LONGEST_MESSAGE]
 
 
 def database_away(error: psycopg.Error) -> bool:
@@ -131,7 +126,9 @@ class Answers:
         await self._answer(
             spec,
             job,
-            lambda: self._client.throw(job.key, code=error.thrown, message=_shown(str(error)), variables=variables),
+            lambda: self._client.throw(
+                job.key, code=error.thrown, message=for_people(str(error))[:LONGEST_MESSAGE], variables=variables
+            ),
         )
         return "business_error"
 
@@ -190,7 +187,7 @@ class Answers:
         return "incident"
 
     async def _fail(self, spec: TaskSpec, job: Job, retries: int, message: str, seconds: float) -> None:
-        text = _shown(message)
+        text = for_people(message)[:LONGEST_MESSAGE]
         await self._answer(
             spec,
             job,

@@ -23,9 +23,8 @@ from workers.runtime.errors import (
     RateLimited,
     TransientError,
     Unreachable,
-    plain,
 )
-from workers.runtime.logs import without_secrets
+from workers.runtime.logs import for_people
 from workers.runtime.outbox import Deliver, OutboxRow
 from workers.runtime.task import Retry
 
@@ -158,7 +157,12 @@ class Courier:
             seconds = pause(self._retry, self._retry.tries - row.tries)
         await self._execute(
             _AGAIN,
-            {"id": row.id, "reason": _shown(reason)[:LONGEST_REASON], "seconds": seconds, "counted": 0 if away else 1},
+            {
+                "id": row.id,
+                "reason": for_people(reason)[:LONGEST_REASON],
+                "seconds": seconds,
+                "counted": 0 if away else 1,
+            },
         )
         metrics.OUTBOX_RETRIED.labels(row.channel).inc()
         tracing.failed()
@@ -167,7 +171,9 @@ class Courier:
 
     async def _bury(self, row: OutboxRow, reason: str, runbook: str = "") -> None:
         address = self._runbook(runbook or runbooks.DEAD_LETTER)
-        await self._execute(_DEAD, {"id": row.id, "reason": runbooks.signed(_shown(reason), address, LONGEST_REASON)})
+        await self._execute(
+            _DEAD, {"id": row.id, "reason": runbooks.signed(for_people(reason), address, LONGEST_REASON)}
+        )
         tracing.failed()
         _trace_end(row, "dead_letter")
         metrics.OUTBOX_DEAD.labels(row.channel).inc()
@@ -176,10 +182,6 @@ class Courier:
     async def _execute(self, statement: str, parameters: Mapping[str, object]) -> None:
         async with self._pool.connection() as connection:
             await connection.execute(statement.encode(), parameters)
-
-
-def _shown(reason: str) -> str:
-    return plain(without_secrets(reason))
 
 
 def _span(row: OutboxRow) -> AbstractContextManager[None]:

@@ -15,6 +15,7 @@ from typing import Any, TextIO, cast
 import structlog
 
 from workers.runtime import tracing
+from workers.runtime.errors import plain
 from workers.runtime.masking import Mask
 from workers.settings import Settings
 
@@ -73,9 +74,9 @@ def configure(settings: Settings) -> None:
     logging.basicConfig(level=max(level, logging.WARNING), handlers=[handler], force=True)
 
 
-def without_secrets(text: str) -> str:
-    """A message for people (an incident, a dead letter) without the secrets of this process's settings."""
-    return _mask.known(text)
+def for_people(text: str) -> str:
+    """A message of an incident or a dead letter, as PostgreSQL and gRPC take it, without the secrets of this process's settings."""
+    return plain(_mask.known(text))
 
 
 class _Spare:

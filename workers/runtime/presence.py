@@ -6,7 +6,7 @@ import contextlib
 import os
 import socket
 import uuid
-from collections.abc import AsyncIterator, Callable, Collection
+from collections.abc import Callable, Collection
 
 import psycopg
 from psycopg.types.json import Jsonb
@@ -14,7 +14,7 @@ from psycopg.types.json import Jsonb
 from workers import __version__
 from workers.runtime.breaker import BREAKERS
 from workers.runtime.database import Pool
-from workers.runtime.housekeeping import beside
+from workers.runtime.housekeeping import Chore
 
 SECONDS = 10.0
 """Between two words of a process."""
@@ -44,11 +44,10 @@ class Presence:
             "tasks": sorted(tasks),
         }
 
-    @contextlib.asynccontextmanager
-    async def shown(self) -> AsyncIterator[None]:
-        """Say it now and then as long as the block runs."""
-        async with beside(("presence", SECONDS, self.note)):
-            yield
+    @property
+    def chore(self) -> tuple[str, float, Chore]:
+        """As `beside` takes it."""
+        return "presence", SECONDS, self.note
 
     async def note(self) -> int:
         """Say that we are there: a chore, with nothing left to do.

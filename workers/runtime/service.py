@@ -24,7 +24,7 @@ from workers.runtime.database import Pool, newest, open_pool, outdated
 from workers.runtime.dispatcher import Dispatcher
 from workers.runtime.expiry import Expiry
 from workers.runtime.feed import Feed
-from workers.runtime.housekeeping import asked_to_stop, ended, regularly
+from workers.runtime.housekeeping import asked_to_stop, beside, ended
 from workers.runtime.orphans import ElementStates, Orphans
 from workers.runtime.outbox import FAMILY, Deliver
 from workers.runtime.presence import Presence
@@ -90,7 +90,7 @@ async def serve_tasks(
 
             async def serve() -> None:
                 await _prepare(resources, specs, root)
-                async with presence.shown():
+                async with beside(presence.chore):
                     await feed.run()
 
             await _until(stop, serve, feed.stop, database=pool, engine=client)
@@ -133,15 +133,13 @@ async def serve_outbox(
         presence = Presence(pool, "dispatcher", channels, lambda: dispatcher.in_hand)
 
         async def serve() -> None:
-            async with asyncio.TaskGroup() as group:
-                chores = [
-                    group.create_task(regularly("orphans", ORPHANS_SECONDS, orphans.look)),
-                    group.create_task(regularly("expiry", EXPIRY_SECONDS, expiry.sweep)),
-                    *(group.create_task(regularly(one.name, one.seconds, one.chore)) for one in regular),
-                ]
-                async with presence.shown():
-                    await dispatcher.run()
-                await ended(chores)
+            async with beside(
+                ("orphans", ORPHANS_SECONDS, orphans.look),
+                ("expiry", EXPIRY_SECONDS, expiry.sweep),
+                presence.chore,
+                *((one.name, one.seconds, one.chore) for one in regular),
+            ):
+                await dispatcher.run()
 
         def state() -> State:
             ready = dispatcher.connected.is_set() and not stop.is_set()

@@ -10,6 +10,7 @@ from rich.table import Table
 
 from workers.bench.events.figures import FIXED, TARGET_P99_SECONDS, TARGET_RATE, Report, Run
 from workers.bench.figures import Spread
+from workers.bench.showing import conclude
 
 NONE = "–"  # noqa: RUF001 - a dash, as in any table
 
@@ -53,9 +54,7 @@ def show(report: Report, machine: Mapping[str, object], console: Console) -> Non
         "that something else kept busy.",
         style="dim",
     )
-    verdict = {True: "[green]met[/]", False: "[red]not met[/]", None: "not measured at this rate"}[report.met()]
-    console.print(f"Target p99 < {1000 * TARGET_P99_SECONDS:g} ms at {TARGET_RATE:g}/s: {verdict}.")
-    console.print(", ".join(f"{name} {value}" for name, value in machine.items()), style="dim", highlight=False)
+    conclude(console, f"Target p99 < {1000 * TARGET_P99_SECONDS:g} ms at {TARGET_RATE:g}/s", report.met(), machine)
 
 
 def _cells(run: Run) -> list[str]:

@@ -15,9 +15,8 @@ from typing import Final
 
 import httpx
 
-from workers import __version__
 from workers.connectors.chat.messages import slack, teams
-from workers.connectors.outbound import GuardedTransport
+from workers.connectors.outbound import Door
 from workers.office.rooms import PREFIX
 from workers.runtime.errors import PermanentError, RateLimited
 from workers.runtime.outbox import FAMILY, OutboxRow
@@ -44,15 +43,12 @@ class Posting:
     def __init__(self, chat: Chat, inner: httpx.AsyncBaseTransport | None = None) -> None:
         """`inner` is the way to addresses that were judged."""
         self._chat = chat
-        self._inner = inner
+        self._door = Door(trusted_hosts=chat.trusted_hosts, seconds=SECONDS, inner=inner)
         self._free_at: dict[str, float] = {}
-        self._opened: httpx.AsyncClient | None = None
 
     async def close(self) -> None:
         """Close the connections; the second call does nothing."""
-        if self._opened is not None:
-            opened, self._opened = self._opened, None
-            await opened.aclose()
+        await self._door.close()
 
     async def __call__(self, row: OutboxRow) -> None:
         """Post a notice.
@@ -77,7 +73,7 @@ class Posting:
         except (KeyError, TypeError, AttributeError):
             raise PermanentError("This row holds no notice; drop it, or correct its payload.") from None
         async with asyncio.timeout(SECONDS + 1.0):
-            call = self._http.post(room.url.get_secret_value(), json=message)
+            call = self._door.http.post(room.url.get_secret_value(), json=message)
             answer = await asked(title, call, handled=(*_GONE, *_REFUSED))
         word = _WORD.fullmatch(answer.text[:50].strip())
         said = f"HTTP {answer.status_code}{f', {word[0]}' if word else ''}"
@@ -89,14 +85,3 @@ class Posting:
             )
         if answer.status_code in _REFUSED:
             raise PermanentError(f"{title} refuses this message ({said}).")
-
-    @property
-    def _http(self) -> httpx.AsyncClient:
-        if self._opened is None:
-            self._opened = httpx.AsyncClient(
-                transport=GuardedTransport(trusted_hosts=self._chat.trusted_hosts, inner=self._inner),
-                follow_redirects=False,
-                timeout=httpx.Timeout(SECONDS),
-                headers={"User-Agent": f"fairlead/{__version__}"},
-            )
-        return self._opened

@@ -47,7 +47,7 @@ async def check(
     async for finding in _rights(client, SCOPES | check_planning.scopes(uses)):
         yield finding
     wanted: dict[Kind, set[str]] = {
-        "contacts": mapping.of_lead() | mapping.outcome.properties,
+        "contacts": mapping.of_lead(),
         "companies": mapping.of_company(),
     }
     for kind, names in wanted.items():

@@ -73,16 +73,11 @@ class ContactIntake:
             await ledger.met(connection, SOURCE, mapping, {contact.id: (contact, owner)})
 
     async def _changed(self, contact_id: str) -> None:
-        mapping = self._hubspot.mapping
-        async with self._hubspot.asked() as client:
+        async with self._hubspot.asked():
             kept = await self._follower.follow([contact_id])
-            contact = None
-            if ends := mapping.outcome.properties:
-                contact = await client.get("contacts", contact_id, ends | {mapping.keeps.lead_id})
-        if contact is not None and (lead_id := contact.get(mapping.keeps.lead_id)) is not None:
-            converted = mapping.outcome.converts(contact)
-            if converted is not None:
-                async with self._pool.connection() as connection:
-                    await self._note(connection, [Outcome(lead_id, converted, None)])
+        said = {lead_id: self._hubspot.mapping.outcome.converts(contact) for lead_id, contact in kept.records.items()}
+        if ended := [Outcome(lead_id, converted, None) for lead_id, converted in said.items() if converted is not None]:
+            async with self._pool.connection() as connection:
+                await self._note(connection, ended)
         if kept.unsettled:
             raise CrmDown("Changes of ours are on their way to the contact; it is looked at again.")

@@ -86,6 +86,10 @@ class FieldMapping(mapping.LeadMapping):
     brought: Property | None = None
     """The property of a company that says what it has brought."""
 
+    def of_lead(self) -> set[str]:
+        """See `LeadMapping.of_lead`; how it ended too."""
+        return super().of_lead() | self.outcome.properties
+
     @property
     def kept(self) -> Keeps:
         """See `LeadMapping.kept`."""

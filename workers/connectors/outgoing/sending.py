@@ -16,8 +16,7 @@ import httpx
 import psycopg
 import structlog
 
-from workers import __version__
-from workers.connectors.outbound import AddressRefused, GuardedTransport, well_formed
+from workers.connectors.outbound import AddressRefused, Door, well_formed
 from workers.connectors.outgoing import subscriptions
 from workers.connectors.outgoing.keys import Safe
 from workers.connectors.outgoing.subscriptions import PREFIX, Subscription, WrongSubscription
@@ -60,16 +59,20 @@ class Sending:
         self._pool = pool
         self._safe = Safe(settings)
         self._clock = clock
-        self._inner = inner
+        self._door = Door(
+            trusted_hosts=self._out.trusted_hosts,
+            seconds=self._out.seconds,
+            headers={"Content-Type": "application/cloudevents+json"},
+            inner=inner,
+            # Without a bound of connections: who is slow must not take those of others. Each channel has its places.
+            limits=httpx.Limits(max_connections=None, max_keepalive_connections=20),
+        )
         self._retry = Retry(tries=self._out.tries, first_seconds=first_seconds, cap_seconds=LONGEST_SECONDS)
         self._rests: dict[str, float] = {}
-        self._opened: httpx.AsyncClient | None = None
 
     async def close(self) -> None:
         """Close the connections; the second call does nothing."""
-        if self._opened is not None:
-            opened, self._opened = self._opened, None
-            await opened.aclose()
+        await self._door.close()
 
     async def __call__(self, row: OutboxRow) -> None:
         """Send an event.
@@ -99,23 +102,9 @@ class Sending:
         else:
             await self._answered(row, name, began, answer)
 
-    @property
-    def _http(self) -> httpx.AsyncClient:
-        if self._opened is None:
-            # Without a bound of connections: who is slow must not take those of others. Each channel has its places.
-            limits = httpx.Limits(max_connections=None, max_keepalive_connections=20)
-            inner = self._inner or httpx.AsyncHTTPTransport(retries=0, limits=limits)
-            self._opened = httpx.AsyncClient(
-                transport=GuardedTransport(trusted_hosts=self._out.trusted_hosts, inner=inner),
-                follow_redirects=False,
-                timeout=httpx.Timeout(self._out.seconds),
-                headers={"User-Agent": f"fairlead/{__version__}", "Content-Type": "application/cloudevents+json"},
-            )
-        return self._opened
-
     async def _post(self, address: httpx.URL, body: bytes, headers: dict[str, str]) -> httpx.Response:
         """The answer, of which status and headers count; a short body is read, so that the connection can be used again."""
-        async with self._http.stream("POST", address, content=body, headers=headers) as answer:
+        async with self._door.http.stream("POST", address, content=body, headers=headers) as answer:
             read = 0
             async for part in answer.aiter_raw():
                 read += len(part)

@@ -7,7 +7,7 @@ from typing import Any
 
 from workers.connectors.leads import System
 from workers.connectors.people import NoOwner
-from workers.connectors.publishing.publisher import SHOWN, NotTaken
+from workers.connectors.publishing.publisher import NotTaken, shown
 from workers.connectors.publishing.records import Values
 from workers.office.outside_targets import Wanted
 
@@ -32,9 +32,7 @@ class AccountOwners:
             except NoOwner:
                 nobody.append(rep)
         if nobody:
-            more = f" and {len(nobody) - SHOWN} more" if len(nobody) > SHOWN else ""
             raise NotTaken(
-                f"it does not know {', '.join(nobody[:SHOWN])}{more}: nobody who can own records in {self._title} has the same "
-                "e-mail address"
+                f"it does not know {shown(nobody)}: nobody who can own records in {self._title} has the same e-mail address"
             )
         return {account: {self._system.mapping.owner: owners[str(rep)]} for account, rep in wanted.items()}

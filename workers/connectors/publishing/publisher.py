@@ -142,7 +142,7 @@ class Publisher:
             found = await self._asked(self._records.find(part))
             unknown = [one for one in part if one not in found]
             if unknown and self._strict:
-                raise NotTaken(f"it does not know {_shown(unknown)}")
+                raise NotTaken(f"it does not know {shown(unknown)}")
             await self._ledger.plan(
                 change.change_id,
                 [
@@ -152,7 +152,7 @@ class Publisher:
                 ],
             )
         if twins := await self._ledger.twins(change.change_id):
-            raise NotTaken(f"{_shown(twins)} are the same record there")
+            raise NotTaken(f"{shown(twins)} are the same record there")
         await self._ledger.move(change.change_id, "writing")
 
     async def _write(self, change: Change, check_time: Callable[[], None]) -> None:
@@ -169,7 +169,7 @@ class Publisher:
                     change.change_id, [one.subject for one in changed if one.record_id not in found], "left"
                 )
             elif changed:
-                raise NotTaken(f"somebody changed {_shown([one.subject for one in changed])} there meanwhile")
+                raise NotTaken(f"somebody changed {shown([one.subject for one in changed])} there meanwhile")
             await self._ledger.mark(change.change_id, [one.subject for one in due], "sent")
             wrong = await self._send({one.record_id: (one.new, one.parent) for one in due})
             await self._ledger.mark(
@@ -179,10 +179,10 @@ class Publisher:
                 one.subject: wrong[one.record_id] for one in due if isinstance(wrong.get(one.record_id), PermanentError)
             }
             if refused and self._strict:
-                raise NotTaken(f"{_shown(sorted(refused))}: {next(iter(refused.values()))}")
+                raise NotTaken(f"{shown(sorted(refused))}: {next(iter(refused.values()))}")
             if refused:
                 why = str(next(iter(refused.values())))
-                log.warning("not written", action="publication_left_out", records=_shown(sorted(refused)), why=why)
+                log.warning("not written", action="publication_left_out", records=shown(sorted(refused)), why=why)
                 await self._ledger.mark(change.change_id, refused, "left")
             again = [error for error in wrong.values() if not isinstance(error, PermanentError)]
             if again:
@@ -209,11 +209,11 @@ class Publisher:
                     raise error
         if refused:
             raise NotGivenBack(
-                f"What {_shown(sorted(refused))} had before can't be put back: {next(iter(refused.values()))} Mend that and "
+                f"What {shown(sorted(refused))} had before can't be put back: {next(iter(refused.values()))} Mend that and "
                 "send this again, or put it back there by hand and drop this."
             )
         left = [one.subject for one in await self._ledger.entries(change.change_id, ("left",))]
-        return f"{_shown(left)} stayed as it is, as somebody changed it since" if left else ""
+        return f"{shown(left)} stayed as it is, as somebody changed it since" if left else ""
 
     def _sorted(
         self,
@@ -277,6 +277,7 @@ def _batches(given: Collection[T], size: int) -> Iterator[list[T]]:
         yield part
 
 
-def _shown(names: Sequence[str]) -> str:
+def shown(names: Sequence[str]) -> str:
+    """The first `SHOWN` names, and how many more there are."""
     more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
     return f"{', '.join(names[:SHOWN])}{more}"

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime, time, timedelta
+from datetime import datetime, timedelta
 
 import structlog
 
 from workers.connectors.answers import SystemDown, SystemPause
 from workers.connectors.roster.importing import Taken
 from workers.connectors.sync.ledger import waits_for_a_person
-from workers.connectors.sync.runs import Busy
+from workers.connectors.sync.runs import Busy, last_due
 from workers.runtime.database import Pool
 from workers.runtime.errors import PermanentError, TaskError
 from workers.runtime.outbox import OutboxRow
@@ -45,7 +45,7 @@ class Night:
     async def look(self) -> int:
         """Import if it is time; always 0, as there is nothing more to do for now."""
         now = self._clock()
-        due = self._due(now)
+        due = None if self._at is None else last_due(self._at, now)
         if due is None or (self._not_before is not None and now < self._not_before) or await self._done_since(due):
             return 0
         try:
@@ -81,13 +81,6 @@ class Night:
             raise SystemDown(str(error)) from error
         except SystemPause as error:
             raise SystemDown(str(error)) from error
-
-    def _due(self, now: datetime) -> datetime | None:
-        """When it was last to begin; None: never by itself."""
-        if self._at is None:
-            return None
-        today = datetime.combine(now.astimezone(UTC).date(), time.fromisoformat(self._at), tzinfo=UTC)
-        return today if today <= now else today - timedelta(days=1)
 
     async def _done_since(self, due: datetime) -> bool:
         """Whether it was imported, or a person was asked, or it is not time for the first one: that is by hand."""

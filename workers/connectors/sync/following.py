@@ -36,7 +36,9 @@ class Follower:
         for record_id in sorted(deleted):
             for lead_id in known[record_id]:
                 kept.differences.append(await self._withdrawn(lead_id, record_id, f"deleted in {self._side.title}"))
+        ours = self._side.system.mapping.kept.lead_id
         for record_id, record in found.items():
+            kept.records |= {record.get(ours) or lead_id: record for lead_id in known[record_id]}
             if record.id != record_id:
                 for lead_id in known[record_id]:
                     kept.differences.append(await self._merged(lead_id, record_id, record))

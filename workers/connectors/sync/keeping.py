@@ -75,6 +75,8 @@ class Kept:
     """Ids of leads whose changes were on their way: to be looked at again."""
     stale: set[str] = field(default_factory=set)
     """Ids of records of a snapshot that differ: nothing was done, they are to be read anew."""
+    records: dict[str, Record] = field(default_factory=dict)
+    """Of `Follower.follow`: lead → its record, as it was read."""
 
     def add(self, other: Kept) -> None:
         """Count another part in."""
@@ -83,6 +85,7 @@ class Kept:
         self.differences += other.differences
         self.unsettled |= other.unsettled
         self.stale |= other.stale
+        self.records |= other.records
 
 
 class Keeper:

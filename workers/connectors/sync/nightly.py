@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, time, timedelta
+from datetime import datetime
 
 import structlog
 
 from workers.connectors.answers import SystemDown, SystemPause
 from workers.connectors.sync import making
-from workers.connectors.sync.runs import Busy
+from workers.connectors.sync.runs import Busy, last_due
 from workers.runtime.errors import TaskError
 from workers.runtime.resources import Resources
 
@@ -27,7 +27,8 @@ class Night:
 
     async def look(self) -> int:
         """Compare if it is time, or go on with what broke off; always 0, as there is nothing more to do for now."""
-        if not await self._wanted(self._due(self._resources.clock())):
+        at = getattr(self._resources.settings, self._system).reconcile_at
+        if not await self._wanted(None if at is None else last_due(at, self._resources.clock())):
             return 0
         try:
             run = await making.reconciliation(self._resources, self._system).run(repair=True)
@@ -39,16 +40,8 @@ class Night:
         log.info("compared with the CRM", action="reconciled", run=run.id, **run.counts)
         return 0
 
-    def _due(self, now: datetime) -> datetime | None:
-        """When it was last to begin; None: never by itself."""
-        at = getattr(self._resources.settings, self._system).reconcile_at
-        if at is None:
-            return None
-        today = datetime.combine(now.astimezone(UTC).date(), time.fromisoformat(at), tzinfo=UTC)
-        return today if today <= now else today - timedelta(days=1)
-
     async def _wanted(self, due: datetime | None) -> bool:
-        """Whether it was not done since, or changes were missed since it was."""
+        """Whether it was not done since it was last to begin (None: it never is by itself), or changes were missed since it was."""
         async with self._resources.pool.connection() as connection:
             # The first one is at the first night, and not when the system is connected.
             cursor = await connection.execute(

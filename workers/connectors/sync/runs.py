@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime, time, timedelta
 from typing import Any, Literal
 
 from psycopg import AsyncConnection
@@ -44,6 +44,12 @@ class Run:
         """Count something that happened."""
         if number:
             self.counts[what] = self.counts.get(what, 0) + number
+
+
+def last_due(at: str, now: datetime) -> datetime:
+    """When what begins each day at a time (UTC, as ``03:00``) was last to begin."""
+    today = datetime.combine(now.astimezone(UTC).date(), time.fromisoformat(at), tzinfo=UTC)
+    return today if today <= now else today - timedelta(days=1)
 
 
 @asynccontextmanager
