@@ -62,7 +62,7 @@ class Tasklist:
         try:
             await expect(card).to_be_visible(timeout=LOOK_MS)
             await card.click()
-            await self.page.get_by_role("button", name="Assign to me").wait_for()
+            await expect(self.page.get_by_role("button", name="Assign to me")).to_be_visible(timeout=LOOK_MS)
             await expect(self.form).to_contain_text(says, timeout=LOOK_MS)
         except AssertionError:
             return False

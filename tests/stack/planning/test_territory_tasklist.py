@@ -73,7 +73,8 @@ async def test_a_manager_edits_refuses_another_accepts_and_the_director_publishe
             """The approval; who accepted is asked again if the edit changed what she saw."""
             looked = await office.open_task("look_at_territories", after=again.key)
             if looked is not None:
-                await office.camunda.complete_user_task(looked.key, {"look_choice": "accept", "looked_by": "mona"})
+                # The search may show a task that is over by now.
+                await office.answer(looked, look_choice="accept", looked_by="mona")
             return await office.open_task("approve_territories")
 
         approval = await office.until(decided, "the approval", within=120)
