@@ -21,12 +21,13 @@ from workers.bench.lead_routing import OURS, Bench, Run, unlimited_reps
 from workers.bench.lead_routing import Plan as Leads
 from workers.bench.serving import programs, ready
 from workers.bench.viewing import Watched, viewing
+from workers.gateway.pace import MOST_SECONDS
 from workers.runtime.database import open_pool
 from workers.runtime.deployment import read_models
 from workers.settings import Settings
 
-LEAST_PAGES = 0.2
-"""Pages that each viewer loads a second: with fewer nobody was there."""
+LEAST_PAGES = 0.75 / MOST_SECONDS
+"""Pages that each viewer loads a second: with fewer nobody was there, as pages are told of changes at least so often."""
 TARGET_SLOWER = 0.05
 """Share of the median time, and of the throughput."""
 WARM_UP_RUNS, WARM_UP_SECONDS = 4, 20.0
@@ -41,12 +42,12 @@ class Plan:
     viewers: int = 50
     instances: int = 100_000
     """In the read model, over 30 days, all of them over."""
-    rate: float = 10.0
+    rate: float = 7.0
     """Leads a second, for the times."""
-    seconds: float = 20.0
-    too_much: float = 60.0
+    seconds: float = 80.0
+    """Of the first, and half of them of the second: both are longer than open pages may wait to be told of changes."""
+    too_much: float = 30.0
     """Leads a second, for the throughput."""
-    too_much_seconds: float = 10.0
     rounds: int = 2
     """Of each side."""
 
@@ -139,7 +140,7 @@ async def _round(settings: Settings, leads: Bench, plan: Plan, *, watched: bool)
         saw = stack.enter_context(viewing(settings.gateway_url, plan.viewers)) if watched else []
         fixed = await leads.run(OURS, "fixed rate", plan.rate, plan.seconds, {})
         await leads.drain()
-        too_much = await leads.run(OURS, "too much", plan.too_much, plan.too_much_seconds, {})
+        too_much = await leads.run(OURS, "too much", plan.too_much, plan.seconds / 2, {})
         await leads.drain()
     return Round(saw[0] if saw else None, fixed, too_much)
 

@@ -48,6 +48,7 @@ from workers.gateway.human_tasks import TaskBoard
 from workers.gateway.live import Live, Shared
 from workers.gateway.mending import OpenDesk, open_desk
 from workers.gateway.metrics import Metrics, Observed
+from workers.gateway.pace import Pace
 from workers.gateway.parts import Parts
 from workers.gateway.people import People
 from workers.gateway.prioritisation_contracts import PrioritisationIn, PrioritisationWithdrawal
@@ -120,7 +121,7 @@ def create_app(settings: Settings, pool: Pool, board: TaskBoard, desk: OpenDesk 
         # Its own spans and logs have paths, queries and what was sent, which may be personal data: see `Observed`.
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
-    metrics = Metrics()
+    metrics, pace = Metrics(), Pace()
     people = People(settings, pool) if settings.openid.issuer is not None else None
     app.state.parts = Parts(
         settings=settings,
@@ -129,8 +130,8 @@ def create_app(settings: Settings, pool: Pool, board: TaskBoard, desk: OpenDesk 
         guard=Guard(settings, people),
         queue=EngineQueue(pool, bound=settings.gateway.max_waiting),
         metrics=metrics,
-        live=Live(pool),
-        shared=Shared(),
+        live=Live(pool, pace),
+        shared=Shared(pace),
         desk=desk or partial(open_desk, settings),
         replaying=asyncio.Lock(),
         exporting=asyncio.Semaphore(routes_control_paths.LOGS),

@@ -39,5 +39,5 @@ def test_what_slows_routing_down_is_said() -> None:
     assert report((False, 0.1, 20.0), (True, 0.1, 18.0)).missed == ["fewer leads a second are settled by 10.0%"]
     assert report((False, 0.1, 20.0), (True, None, 20.0)).missed, "nothing was assigned"
     starved = report((False, 0.1, 20.0), (True, 0.1, 20.0))
-    starved.plan = Plan(viewers=500)
+    starved.plan = Plan(viewers=2_000)
     assert starved.missed == ["the machine had no room for the viewers: they loaded 45.0 pages a second"]

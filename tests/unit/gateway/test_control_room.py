@@ -22,7 +22,6 @@ from workers.control_room.following import Follower
 from workers.control_room.settling import Settling
 from workers.gateway import live as live_module
 from workers.gateway.app import create_app
-from workers.gateway.live import Live, Shared, TooManyViewers
 from workers.gateway.mending import Desk
 from workers.operations.model import Incident
 from workers.runtime.database import Pool
@@ -330,84 +329,6 @@ async def test_dead_letters_are_sent_again_done_by_hand_or_given_up(pool: Pool, 
     assert [(row["id"], row["settled_how"]) for row in settled] == [(2, "done by hand"), (3, "given up")]
 
 
-async def test_a_change_is_told_to_every_open_page_once(pool: Pool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(live_module, "LOOK_SECONDS", 0.02)
-    told = Live(pool)
-    viewers = [told.events() for _ in range(5)]
-    assert all([(await anext(viewer)).startswith("retry") for viewer in viewers])
-    nexts = [asyncio.ensure_future(anext(viewer)) for viewer in viewers]
-    async with pool.connection() as connection:
-        await connection.execute("INSERT INTO control.cursors VALUES ('INCIDENT', 1, 5)")
-
-    async def changes() -> None:  # the first look may come after the first change
-        number = 5
-        while not all(one.done() for one in nexts):
-            number += 1
-            async with pool.connection() as connection:
-                await connection.execute("UPDATE control.cursors SET sequence = %s", (number,))
-            await asyncio.sleep(0.05)
-
-    async with asyncio.timeout(30):
-        await changes()
-    assert all(one.result().startswith("event: changed") for one in nexts)
-    waiting = [asyncio.ensure_future(anext(viewer, "")) for viewer in viewers]
-    await told.close()
-    ended = await asyncio.wait_for(asyncio.gather(*waiting), 30)
-    assert all(one == "" or one.startswith("event") for one in ended)
-    for viewer in viewers:
-        await viewer.aclose()  # type: ignore[attr-defined]  # an asynchronous generator has it
-
-
-async def test_so_many_viewers_and_no_more(pool: Pool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(live_module, "VIEWERS", 1)
-    told = Live(pool)
-    first = told.events()
-    await anext(first)
-    with pytest.raises(TooManyViewers):
-        await anext(told.events())
-    await first.aclose()  # type: ignore[attr-defined]  # an asynchronous generator has it
-    second = told.events()
-    assert (await anext(second)).startswith("retry")
-    await second.aclose()  # type: ignore[attr-defined]  # see above
-
-
-async def test_figures_for_many_are_read_once_and_a_failure_is_not_kept() -> None:
-    shared, asked = Shared(), []
-
-    async def read() -> int:
-        asked.append(1)
-        await asyncio.sleep(0.05)
-        if len(asked) == 1:
-            raise LookupError
-        return len(asked)
-
-    with pytest.raises(LookupError):
-        await shared.get("figures", read)
-    assert await asyncio.gather(*(shared.get("figures", read) for _ in range(50))) == [2] * 50
-
-
-async def test_what_is_stale_is_given_at_once_and_read_again_beside_it() -> None:
-    shared, begun, may_end = Shared(), 0, asyncio.Event()
-
-    async def read() -> int:
-        nonlocal begun
-        begun += 1
-        number = begun
-        if number > 1:
-            await may_end.wait()
-        return number
-
-    assert await shared.get("month", read, fresh=60) == 1
-    shared._kept["month"].asked_at -= 100  # as if so many seconds had passed
-    assert [await shared.get("month", read, fresh=60) for _ in range(5)] == [1] * 5
-    assert shared._kept["month"].next is not None
-    may_end.set()
-    await shared._kept["month"].next
-    assert await shared.get("month", read, fresh=60) == 2
-    shared._kept["month"].asked_at -= 1_000  # too long ago: it is waited for
-    assert await shared.get("month", read, fresh=60) == 3
-
-
 async def test_figures_of_a_day_are_read_anew_after_a_change(
     client: Client, log: EngineLog, pool: Pool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -418,7 +339,7 @@ async def test_figures_of_a_day_are_read_anew_after_a_change(
         await connection.execute("DELETE FROM routing.assignments")
         await connection.execute("DELETE FROM routing.leads")
     assert (await client.get("/control")).text == before, "read a moment ago"
-    app.state.parts.live._version += 1  # as its look does
+    app.state.parts.shared._pace.told(1)  # as its look does
     assert (await client.get("/control")).text != before
 
 
