@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from workers.bench.own_stack import own_environment
+from workers.engine import jvm
 from workers.settings import Settings
 
 if TYPE_CHECKING:
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 START_SECONDS = 400
 STOP_SECONDS = 150
+SHORT_LIVED = {"JAVA_TOOL_OPTIONS": jvm.BRIEF}
+"""A stack of tests is gone before Camunda's second compiler pays, which until then takes a core from everything else."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +72,7 @@ def new_stack(home: Path, **more: str) -> LocalStack:
     cache = {"FAIRLEAD_CACHE": str(Settings().cache)} | {
         name: value for name, value in os.environ.items() if name == "FAIRLEAD_MAVEN_REPOSITORY"
     }
-    environment = kept | cache | variables
+    environment = kept | SHORT_LIVED | cache | variables
     with pytest.MonkeyPatch.context() as patch:
         for name in [name for name in os.environ if name.startswith("FAIRLEAD_")]:
             patch.delenv(name)
