@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from workers.bench.own_stack import own_environment
+from workers.cli._up_screen import stack_of
 from workers.engine import jvm
+from workers.engine.supervision import Supervisor
 from workers.settings import Settings
 
 if TYPE_CHECKING:
@@ -54,7 +56,13 @@ class LocalStack:
 
     def pid(self, name: str) -> int:
         """The process of a program now; 0 if it does not run."""
-        return next((int(one["pid"]) for one in self.status()["programs"] if one["name"] == name), 0)
+        state = Supervisor(self.settings.home).states().get(name)
+        return state.pid if state is not None else 0
+
+    async def healthy(self) -> bool:
+        """Whether everything that should run is ready, as `status` says, without a process that costs a second."""
+        found = await stack_of(self.settings).health()
+        return bool(found) and all(one.problem is None for one in found)
 
     def up(self, *options: str) -> str:
         """`fairlead up --detach`; what it said. Fails the test with its output if it does not succeed."""
