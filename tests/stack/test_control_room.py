@@ -273,9 +273,12 @@ async def test_every_process_is_listed_with_its_diagram_and_its_cases(office: Of
         """The processes of the read model, once they are those of Camunda's search."""
         ours = {row["key"]: row for row in await office.rows("SELECT * FROM control.processes")}
         known = await searched(office, "process-definitions")
-        return ours if {row["key"]: (row["process"], row["version"]) for row in ours.values()} == {
-            one["key"]: (one["bpmnProcessId"], one["version"]) for one in known
-        } else None
+        return (
+            ours
+            if {row["key"]: (row["process"], row["version"]) for row in ours.values()}
+            == {one["key"]: (one["bpmnProcessId"], one["version"]) for one in known}
+            else None
+        )
 
     ours = await office.until(alike, "read model and Camunda's search to have the same processes")
     assert {row["process"] for row in ours.values()} >= DIAGRAMS

@@ -99,8 +99,7 @@ class RecordIndex:
         return [
             element
             for element in self._instances.values()
-            if process_id in {None, self._process_ids[element.key]}
-            and not (active_only and element.state in ENDED)
+            if process_id in {None, self._process_ids[element.key]} and not (active_only and element.state in ENDED)
         ]
 
     def elements(self, process_instance_key: int) -> list[Element]:
