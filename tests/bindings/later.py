@@ -149,4 +149,4 @@ def _plain(java: Callable[[str], Any], value: Any) -> Any:
 
 if __name__ == "__main__":
     given = json.loads(sys.stdin.read())
-    print(json.dumps(asdict(_answer(Question(**given)))))
+    sys.stdout.write(json.dumps(asdict(_answer(Question(**given)))) + "\n")

@@ -26,7 +26,10 @@ def test_the_costs_are_the_benchmarks() -> None:
     bench = " ".join((DOCS / "bench.md").read_text().split())
     assert f"all programs {sum(COST.values())} ms" in " ".join(PAGE.split())
     assert f"| {sum(COST.values())} ms |" in bench
-    assert f"Camunda took {COST['Camunda']} ms, OpenSearch {COST['OpenSearch']} (at a lower priority), the worker {COST['worker']}" in bench
+    assert (
+        f"Camunda took {COST['Camunda']} ms, OpenSearch {COST['OpenSearch']} (at a lower priority), the worker {COST['worker']}"
+        in bench
+    )
 
 
 @pytest.mark.parametrize("place", range(3))
@@ -48,10 +51,15 @@ def test_cores_follow_from_the_costs(place: int) -> None:
     assert told("Camunda's cores") == pytest.approx([cores("Camunda", NEWER * FOLLOWERS)], rel=0.02)
     assert brokers * size >= cores("Camunda", NEWER * FOLLOWERS)
     searching, nodes, each = told("OpenSearch: 2")
-    assert searching == pytest.approx(cores("OpenSearch", REPLICAS), rel=0.02)
+    assert searching == pytest.approx(cores("OpenSearch", REPLICAS), rel=0.02, abs=0.05)
     assert nodes * each >= searching
     total = brokers * size + nodes * each
-    for begins, program in (("worker: 2", "worker"), ("dispatcher: ", "dispatcher"), ("scorer: ", "scorer"), ("gateway: ", "gateway")):
+    for begins, program in (
+        ("worker: 2", "worker"),
+        ("dispatcher: ", "dispatcher"),
+        ("scorer: ", "scorer"),
+        ("gateway: ", "gateway"),
+    ):
         *_, needed, processes = told(begins)
         assert needed == pytest.approx(cores(program), rel=0.02, abs=0.05)
         assert processes >= math.ceil(cores(program))

@@ -147,7 +147,9 @@ def test_disruptions_and_networks_are_bounded() -> None:
 
 def test_everything_that_listens_may_be_reached_and_nothing_else() -> None:
     objects = by_group()
-    ports = {one["containerPort"] for found in of_kind(objects, "Deployment").values() for one in container(found)["ports"]}
+    ports = {
+        one["containerPort"] for found in of_kind(objects, "Deployment").values() for one in container(found)["ports"]
+    }
     everybody, gateway = (of_kind(objects, "NetworkPolicy")[name]["spec"] for name in ("all", "gateway"))
     (metrics,) = (port for rule in everybody["ingress"] for port in rule["ports"])
     doors = {port["port"] for rule in gateway["ingress"] for port in rule["ports"]}
@@ -183,7 +185,9 @@ def test_an_address_for_browsers_opens_and_wants_nothing() -> None:
 
 def test_the_guide_says_what_the_cluster_must_have() -> None:
     guide = (tools.ROOT / "docs" / "deployment.md").read_text()
-    told = re.search(r"each of the (\d+) task types.*first wants (\d+) cores and (\d+) GiB .* less than (\d+) and (\d+) GiB", guide)
+    told = re.search(
+        r"each of the (\d+) task types.*first wants (\d+) cores and (\d+) GiB .* less than (\d+) and (\d+) GiB", guide
+    )
     assert told
     types, *asked = map(int, told.groups())
     assert types == pytest.approx(len(all_job_types()), rel=0.05)

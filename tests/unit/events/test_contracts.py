@@ -30,7 +30,9 @@ def said(monkeypatch: pytest.MonkeyPatch, **given: str) -> tuple[int, str]:
 
 def test_what_is_published_is_what_the_code_says(monkeypatch: pytest.MonkeyPatch) -> None:
     given = {"TOPICS_IN": '{"crm.leads": "crm"}', "TOPIC_OUT": "fairlead.cases", "BOOTSTRAP_SERVERS": "127.0.0.1:9092"}
-    assert said(monkeypatch, **given) == (0, PUBLISHED.read_text()), "fairlead events contracts > docs/events.asyncapi.json"
+    assert said(monkeypatch, **given) == (0, PUBLISHED.read_text()), (
+        "fairlead events contracts > docs/events.asyncapi.json"
+    )
     published = json.loads(PUBLISHED.read_text())
     assert set(published["channels"]) == {"crm.leads", "crm.leads.dead-letters", "fairlead.cases"}
     for channel in published["channels"].values():

@@ -161,10 +161,10 @@ class Bursts:
 
     async def burst(self, workers: int, instances: int) -> Burst:
         """One, served by so many processes. Raises `NotServed`."""
-        with self._serving(workers) as (pids, urls):
+        with self._serving(workers) as (serving, urls):
             await answering(urls)
             before = await self._settled()
-            pids = programs(self._settings) | pids
+            pids = programs(self._settings) | serving
             used, cases = snapshot(pids), self._starter.cases(instances)
             began = time.monotonic()
             await self._starter.burst(PROCESS, JOB_TYPE, cases)
@@ -197,9 +197,7 @@ class Bursts:
         ports = [free_port() for _ in range(workers)]
         with (folder / LOG).open("ab") as log:
             processes = [
-                start(
-                    ("workers", "worker", "run", JOB_TYPE, "--root", ROOT, "--metrics-port", str(port)), log.fileno()
-                )
+                start(("workers", "worker", "run", JOB_TYPE, "--root", ROOT, "--metrics-port", str(port)), log.fileno())
                 for port in ports
             ]
         try:
