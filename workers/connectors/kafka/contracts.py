@@ -15,8 +15,8 @@ from workers.settings import Kafka
 
 Json = dict[str, Any]  # Any: JSON
 
-TOLD = f"{TYPE_PREFIX}*"
-"""Stands for each type that we tell: its end is the data's ``action``."""
+TOLD = f"{TYPE_PREFIX}ACTION"
+"""Stands for each type that we tell: its end is the data's ``action``. AsyncAPI knows no wildcard in a name."""
 
 
 def description(kafka: Kafka) -> Json:
@@ -52,6 +52,7 @@ def schemas() -> dict[str, Json]:
     found = {kind: model.model_json_schema() for kind, model in TYPES.items()}
     # The topic says where a lead comes from, whatever the event says.
     found[LEAD_CREATED].pop("required")
+    found[LEAD_CREATED]["description"] = "A lead; nothing of it is required, and its source is the topic's."
     return found | {TOLD: Happened.model_json_schema(mode="serialization")}
 
 
