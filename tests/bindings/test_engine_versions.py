@@ -21,11 +21,15 @@ NEW: Row = {**INCIDENT_89, **TASK_89, "processDefinitionKey": "4", "elementInsta
 STUCK = Stuck("element", "3", "", "", None, "deal", "assign_owner", process_instance_key=6)
 
 
-def test_grpc() -> None:
+def called() -> set[str]:
+    """Names of the gRPC calls that the code makes."""
     client = (ROOT / "workers" / "runtime" / "zeebe" / "client.py").read_text()
-    called = set(re.findall(r"\._stub\.(\w+)\(", client))
-    assert called == set(re.findall(r"^\| `(\w+)` \|", TABLES, re.MULTILINE))
-    assert called <= set(pb.DESCRIPTOR.services_by_name["Gateway"].methods_by_name)
+    return set(re.findall(r"\._stub\.(\w+)\(", client))
+
+
+def test_grpc() -> None:
+    assert called() == set(re.findall(r"^\| `(\w+)` \|", TABLES, re.MULTILINE))
+    assert called() <= set(pb.DESCRIPTOR.services_by_name["Gateway"].methods_by_name)
 
 
 async def use(camunda: OperationsRest) -> set[str]:

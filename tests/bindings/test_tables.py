@@ -191,7 +191,7 @@ def test_every_table_has_cases(decisions: Mapping[str, Decision]) -> None:
 async def test_cases(tables: Tables, decisions: Mapping[str, Decision], table: str) -> None:
     answers = await tables.all(table, [values for values, _, _ in CASES[table]])
     for number, ((_, output, expected), answer) in enumerate(zip(CASES[table], answers, strict=True), 1):
-        assert _pick(answer.output, output) == expected, f"case {number} of {table}"
+        assert pick(answer.output, output) == expected, f"case {number} of {table}"
     hit = {rule for answer in answers for rule in answer.matched[table]}
     assert hit == set(range(1, decisions[table].rules + 1)), "rules that no case needs"
 
@@ -297,7 +297,8 @@ async def test_rules_name_their_version(tables: Tables, decisions: Mapping[str, 
     assert answer.output["rules"] == f"lead_routing_rules {decisions['routing_decision'].version_tag}"
 
 
-def _pick(output: Any, name: str) -> object:  # Any: JSON
+def pick(output: Any, name: str) -> object:  # Any: JSON
+    """The output of that name, of each rule that matched; without a name the whole output."""
     if not name or output is None:
         return output
     return [one[name] for one in output] if isinstance(output, list) else output[name]

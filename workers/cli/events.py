@@ -9,14 +9,14 @@ from typing import Annotated
 
 import typer
 
-app = typer.Typer(no_args_is_help=True, help="Events by Kafka: taken in, and taken again.")
+app = typer.Typer(no_args_is_help=True, help="Events by Kafka: taken in, taken again, and what they say.")
 
 _MOMENTS = ["%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d"]
 
 
 @app.callback()
 def _group() -> None:
-    """Events by Kafka: taken in, and taken again."""
+    """Events by Kafka: taken in, taken again, and what they say."""
 
 
 @app.command()
@@ -78,6 +78,23 @@ def replay(
             asyncio.run(go())
         except NoTopic as error:
             fail(str(error))
+
+
+@app.command()
+def contracts() -> None:
+    """Print what may be said on each topic of FAIRLEAD_KAFKA__…, as an AsyncAPI 3.0 description with JSON Schemas."""
+    import json
+
+    from workers.cli._support import fail
+    from workers.settings import get_settings
+
+    kafka = get_settings().kafka
+    if not kafka.topics_in and not kafka.topic_out:
+        fail("There are no topics: set FAIRLEAD_KAFKA__TOPICS_IN or FAIRLEAD_KAFKA__TOPIC_OUT first.")
+    with _understood():
+        from workers.connectors.kafka.contracts import description
+
+        typer.echo(json.dumps(description(kafka), indent=2, ensure_ascii=False))
 
 
 def _aware(moment: datetime) -> datetime:

@@ -7,11 +7,23 @@ from datetime import datetime
 from typing import Any
 
 from cloudevents.core.v1.event import CloudEvent
+from pydantic import AwareDatetime, BaseModel, Field
 
 OUR_SOURCE = "/fairlead"
 """``source`` of the events that we tell."""
 TYPE_PREFIX = "fairlead."
 """Before a timeline's action: ``fairlead.assigned``."""
+
+
+class Happened(BaseModel):
+    """The data of an event that we tell: an entry of a case's timeline. Further fields may come."""
+
+    case: str = Field(description="Business id of the case, for instance a lead's.")
+    action: str = Field(description="What happened; with the prefix it is the event's type.")
+    at: AwareDatetime = Field(description="When, by the database's clock.")
+    actor: str = Field(description="`system`, a task, another system's name, or a person's log-in.")
+    why: str = Field(description="For people; may be empty.")
+    facts: dict[str, Any] = Field(description="What depends on the action.")  # Any: JSON
 
 
 def case_event(external_id: str, case: str, payload: Mapping[str, Any]) -> CloudEvent:
@@ -33,5 +45,5 @@ def case_event(external_id: str, case: str, payload: Mapping[str, Any]) -> Cloud
         "datacontenttype": "application/json",
         "partitionkey": case,
     }
-    data = {"case": case, **{name: payload[name] for name in ("action", "at", "actor", "why", "facts")}}
+    data = {"case": case, **{name: payload[name] for name in Happened.model_fields if name != "case"}}
     return CloudEvent(attributes, data)

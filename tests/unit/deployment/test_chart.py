@@ -145,6 +145,69 @@ def test_disruptions_and_networks_are_bounded() -> None:
     assert None not in allowed
 
 
+def test_everything_that_listens_may_be_reached_and_nothing_else() -> None:
+    objects = by_group()
+    ports = {
+        one["containerPort"] for found in of_kind(objects, "Deployment").values() for one in container(found)["ports"]
+    }
+    everybody, gateway = (of_kind(objects, "NetworkPolicy")[name]["spec"] for name in ("all", "gateway"))
+    (metrics,) = (port for rule in everybody["ingress"] for port in rule["ports"])
+    doors = {port["port"] for rule in gateway["ingress"] for port in rule["ports"]}
+    assert doors == {Ports().gateway}
+    assert ports - doors <= set(range(metrics["port"], metrics["endPort"] + 1))
+    assert {metrics["port"], metrics["endPort"]} <= ports
+    labels = of_kind(objects, "Deployment")["predictor"]["spec"]["template"]["metadata"]["labels"]
+    assert everybody["podSelector"]["matchLabels"].items() <= labels.items()
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "port"),
+    [
+        ("FAIRLEAD_KAFKA__BOOTSTRAP_SERVERS", "one:9092\\,two:9094", "9094"),
+        ("FAIRLEAD_TRACING__ENDPOINT", "http://collector.tracing:4318/v1/traces", "4318"),
+        ("FAIRLEAD_ZEEBE__REST_ADDRESS", "http://camunda.example.com", "80"),
+        ("FAIRLEAD_SAP__BASE_URL", "https://sap.example.com:44300", "44300"),
+        ("FAIRLEAD_MAIL__PORT", "465", "465"),
+        ("FAIRLEAD_SALESFORCE__PUBSUB_ADDRESS", "api.pubsub.salesforce.com:7443", "7443"),
+    ],
+)
+def test_an_address_behind_a_shut_port_is_refused(setting: str, value: str, port: str) -> None:
+    given = ("existingSecret=secrets", f"settings.{setting}={value}")
+    assert f"{setting} needs port {port}: add it to networkPolicies.egressPorts" in tools.refused(*given)
+    assert tools.rendered(*given[1:], "networkPolicies.enabled=false")
+
+
+def test_an_address_for_browsers_opens_and_wants_nothing() -> None:
+    shown = ("settings.FAIRLEAD_GATEWAY__PUBLIC_URL=https://sales.example.com:8443", "settings.FAIRLEAD_LOG_LEVEL=info")
+    egress = of_kind(tools.rendered(*shown), "NetworkPolicy")["all"]["spec"]["egress"]
+    assert 8443 not in {port["port"] for rule in egress for port in rule["ports"]}
+
+
+def test_the_guide_says_what_the_cluster_must_have() -> None:
+    guide = (tools.ROOT / "docs" / "deployment.md").read_text()
+    told = re.search(
+        r"each of the (\d+) task types.*first wants (\d+) cores and (\d+) GiB .* less than (\d+) and (\d+) GiB", guide
+    )
+    assert told
+    types, *asked = map(int, told.groups())
+    assert types == pytest.approx(len(all_job_types()), rel=0.05)
+    cores, memory = requested("events.enabled=false")
+    assert asked[:2] == pytest.approx([cores, memory], rel=0.05)
+    cores, memory = requested("events.enabled=false", "workers.perTask=false")
+    assert asked[2] - 1 < cores < asked[2]
+    assert asked[3] - 1 < memory < asked[3]
+
+
+def requested(*sets: str) -> tuple[float, float]:
+    """Cores and GiB that all Deployments ask for."""
+    cores = memory = 0.0
+    for one in of_kind(tools.rendered(*sets), "Deployment").values():
+        asked = container(one)["resources"]["requests"]
+        cores += one["spec"]["replicas"] * int(asked["cpu"].removesuffix("m")) / 1000
+        memory += one["spec"]["replicas"] * int(asked["memory"].removesuffix("Mi")) / 1024
+    return cores, memory
+
+
 def test_libraries_are_in_the_images_of_those_who_need_them() -> None:
     images = {name: container(one)["image"] for name, one in of_kind(by_group(), "Deployment").items()}
     assert images["worker"] == images["gateway"] == f"fairlead:{__version__}"

@@ -13,7 +13,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from tests.kafka_broker import Broker
 from tests.unit.events.helpers import read, rows, taking, until
 from workers.connectors.kafka.replaying import NoTopic, replay
-from workers.connectors.kafka.taking import DEAD_SUFFIX
+from workers.connectors.kafka.taking import DEAD_SUFFIX, LAG
 from workers.runtime.database import Pool
 from workers.settings import Settings
 
@@ -170,6 +170,33 @@ async def test_a_killed_broker_and_an_uncommitted_offset_lose_and_double_nothing
         await until(lambda: count(pool, 3), "the third lead")
     started = await rows(pool, "SELECT external_id FROM runtime.outbox WHERE payload ->> 'name' = 'lead_received'")
     assert len(started) == len(await leads(pool)) == 3
+
+
+async def test_the_lag_of_a_partition_is_told_by_who_has_it_alone(
+    configured: Settings, topic: str, sender: AIOKafkaProducer, pool: Pool
+) -> None:
+    # All replicas are added up to scale by, so what went to another may not be told twice.
+    await sender.send_and_wait(topic, event("first", {}), partition=0)
+
+    def told() -> set[str]:
+        return {one.labels["partition"] for one in LAG.collect()[0].samples if one.labels["topic"] == topic}
+
+    async def parted() -> bool:
+        return len(told()) == 1
+
+    async with taking(configured, pool):
+        await until(lambda: count(pool, 1), "the first lead")
+        everything = told()
+        assert len(everything) > 1
+        other = AIOKafkaConsumer(
+            topic, bootstrap_servers=configured.kafka.bootstrap_servers, group_id=configured.kafka.group
+        )
+        await other.start()
+        try:
+            await until(parted, "a partition to go to the other")
+            assert told() < everything
+        finally:
+            await other.stop()
 
 
 async def test_a_stretch_of_time_is_replayed(

@@ -7,10 +7,12 @@ import json
 from datetime import datetime
 
 import pytest
+from jsonschema import Draft7Validator
 
 from tests.kafka_broker import Broker
 from tests.unit.events.helpers import read, rows, until
 from workers.connectors import wiring
+from workers.connectors.kafka.contracts import TOLD, schemas
 from workers.connectors.kafka.telling import CHANNEL, Telling, switch
 from workers.runtime.database import Pool, open_pool
 from workers.runtime.dispatcher import Dispatcher
@@ -55,6 +57,8 @@ async def test_a_timeline_is_told_once_it_is_switched_on(
     assert {one["ce_subject"] for one in headers} == {"lead-1"}
     assert len({one["ce_id"] for one in headers}) == 3
     assert datetime.fromisoformat(headers[0]["ce_time"]).tzinfo is not None
+    for record in found:
+        Draft7Validator(schemas()[TOLD]).validate(json.loads(record.value))
     told = json.loads(found[0].value)
     at = told.pop("at")
     assert told == {

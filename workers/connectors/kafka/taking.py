@@ -112,6 +112,8 @@ class Taking:
         self._stop = stop
         self._taker = Taker(settings, pool, stop)
         self._connected = False
+        self._shown: set[TopicPartition] = set()
+        """Partitions whose lag we tell."""
         from_zero(EVENTS, self._kafka.topics_in, [DEAD])
 
     @property
@@ -151,6 +153,10 @@ class Taking:
         for place in source.assignment():
             if (top := source.highwater(place)) is not None:
                 LAG.labels(place.topic, place.partition).set(max(top - await source.position(place), 0))
+                self._shown.add(place)
+        for lost in self._shown - source.assignment():  # whoever has it now tells its lag
+            LAG.remove(lost.topic, lost.partition)
+            self._shown.discard(lost)
 
     async def _partition(self, source: AIOKafkaConsumer, place: TopicPartition, records: Sequence[Record]) -> None:
         last = None

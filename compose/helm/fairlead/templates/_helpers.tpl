@@ -155,3 +155,28 @@ metadata:
   activationThreshold: {{ . | quote }}
   {{- end }}
 {{- end -}}
+
+{{/* Refuses settings that name an address whose port the network policy keeps shut; addresses for browsers don't count. */}}
+{{- define "fairlead.reachable" -}}
+{{- $open := list -}}
+{{- range .Values.networkPolicies.egressPorts -}}{{- $open = append $open (toString .) -}}{{- end -}}
+{{- $shown := list "FAIRLEAD_GATEWAY__PUBLIC_URL" "FAIRLEAD_RUNBOOKS_URL" "FAIRLEAD_CONTROL_ROOM__TRACE_URL" -}}
+{{- range $name, $value := .Values.settings -}}
+{{- $text := toString $value -}}
+{{- $ports := list -}}
+{{- if eq $name "FAIRLEAD_MAIL__PORT" -}}
+{{- $ports = list $text -}}
+{{- else if regexMatch "^[^/\\s,]+:[0-9]+(,[^/\\s,]+:[0-9]+)*$" $text -}}
+{{- range splitList "," $text -}}{{- $ports = append $ports (regexFind "[0-9]+$" .) -}}{{- end -}}
+{{- else if not (has $name $shown) -}}
+{{- range regexFindAll "https?://[^/?,\"\\s]+" $text -1 -}}
+{{- $ports = append $ports (regexFind ":[0-9]+$" . | trimPrefix ":" | default (hasPrefix "https:" . | ternary "443" "80")) -}}
+{{- end -}}
+{{- end -}}
+{{- range $ports -}}
+{{- if not (has . $open) -}}
+{{- fail (printf "%s needs port %s: add it to networkPolicies.egressPorts, or set networkPolicies.enabled=false." $name .) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
