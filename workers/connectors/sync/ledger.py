@@ -37,7 +37,7 @@ class Entry:
     changed_at: datetime
     """When the lead's fields changed last here."""
     under_way: bool
-    """Whether changes of ours are still on their way there."""
+    """Whether changes of ours are still on their way there, or arrived when the record may have been read already."""
     record_id: str | None
     """None: nothing was agreed on yet."""
     base: Mapping[str, str | None]
@@ -56,7 +56,8 @@ class Entry:
 _READ = """
     SELECT l.lead_id, l.lead, l.state, l.converted IS NOT NULL AS outcome_known, l.owner_id,
         coalesce(l.lead_changed_at, l.received_at) AS changed_at,
-        EXISTS (SELECT FROM runtime.outbox o WHERE o.channel = %(channel)s AND o.business_id = l.lead_id) AS under_way,
+        coalesce(s.agreed_at > %(read_at)s, false)
+            OR EXISTS (SELECT FROM runtime.outbox o WHERE o.channel = %(channel)s AND o.business_id = l.lead_id) AS under_way,
         s.record_id, coalesce(s.base, '{}') AS base, coalesce(s.owner_known, false) AS owner_known,
         s.owner_id AS owner_there, s.digest, s.gone_at IS NOT NULL AS gone
     FROM routing.leads l LEFT JOIN sync.records s ON s.lead_id = l.lead_id
@@ -86,9 +87,25 @@ class Agreed:
     digest: str | None = None
 
 
-async def read(connection: AsyncConnection[DictRow], lead_ids: Collection[str]) -> dict[str, Entry]:
-    """Leads, whose rows are locked until the transaction ends."""
-    cursor = await connection.execute(_READ, {"channel": CHANNEL, "lead_ids": sorted(lead_ids)})
+async def now(pool: Pool) -> datetime:
+    """The database's clock, by which it is known what was read before what was written."""
+    async with pool.connection() as connection:
+        row = await (await connection.execute("SELECT clock_timestamp() AS now")).fetchone()
+    assert row is not None  # a SELECT without FROM has one row
+    moment: datetime = row["now"]
+    return moment
+
+
+async def read(
+    connection: AsyncConnection[DictRow], lead_ids: Collection[str], read_at: datetime | None = None
+) -> dict[str, Entry]:
+    """Leads, whose rows are locked until the transaction ends.
+
+    `read_at`: `now` before their records were read, None: they were not.
+    """
+    cursor = await connection.execute(
+        _READ, {"channel": CHANNEL, "lead_ids": sorted(lead_ids), "read_at": read_at}
+    )
     found = {}
     for row in await cursor.fetchall():
         lead = None if row["lead"] is None else Lead(**row["lead"])
