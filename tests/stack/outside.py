@@ -99,7 +99,8 @@ class Outside:
     async def _reply(self, task: FoundTask) -> None:
         if task.key in self._answered:
             return
-        refuses = self.refusals > 0
+        refuses = self.refusals > 0 and task.element_id == "accept_lead"
+        said: dict[str, object]
         if task.element_id == "triage_lead":
             (rep,) = await self.office.rows(
                 "SELECT id FROM routing.reps WHERE 'dach' = ANY(territories) ORDER BY id LIMIT 1"
@@ -110,7 +111,7 @@ class Outside:
             said = {"owner_response": reply, "reject_reason": why, "reject_note": None}
         if await self.office.answer(task, **said):
             self._answered.add(task.key)
-            self.refusals -= "owner_response" in said and refuses
+            self.refusals -= refuses
 
     async def placed_once(self, record_ids: Collection[str]) -> Mapping[str, Row]:
         """Look whether each record became one lead, that was routed once and is held by its owner; the leads by record."""

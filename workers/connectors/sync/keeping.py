@@ -284,8 +284,10 @@ class _One:
 
     @property
     def owner_is_ours_to_give(self) -> bool:
-        """Whether the record lacks the owner that it was to get from us."""
+        """Whether the record lacks the owner that it was to get from us. One that was just booked it gets from the process, which
+        notes whose it was before.
+        """
         entry = self.entry
-        if entry.state not in {"assigned", "accepted"} or entry.owner_id is None or self.owner == entry.owner_id:
+        if entry.just_assigned or entry.state not in {"assigned", "accepted"} or entry.owner_id is None or self.owner == entry.owner_id:
             return False
         return entry.owner_known and (self.owner is None or self.owner == entry.owner_there)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from psycopg import AsyncConnection
@@ -20,6 +20,9 @@ from workers.runtime.database import Pool
 
 Owner = tuple[str | None] | None
 
+TELLING = timedelta(minutes=1)
+"""A lead's process books its owner by one task, and tells the CRM by the next: more than lies between them."""
+
 ENDED = frozenset({"merged", "discarded", "withdrawn"})
 """States of a lead that follows nothing any more."""
 
@@ -34,6 +37,8 @@ class Entry:
     state: str
     outcome_known: bool
     owner_id: str | None
+    just_assigned: bool
+    """Whether the lead got its owner within `TELLING`."""
     changed_at: datetime
     """When the lead's fields changed last here."""
     under_way: bool
@@ -55,6 +60,7 @@ class Entry:
 
 _READ = """
     SELECT l.lead_id, l.lead, l.state, l.converted IS NOT NULL AS outcome_known, l.owner_id,
+        coalesce(l.assigned_at > clock_timestamp() - %(telling)s, false) AS just_assigned,
         coalesce(l.lead_changed_at, l.received_at) AS changed_at,
         coalesce(s.agreed_at > %(read_at)s, false)
             OR EXISTS (SELECT FROM runtime.outbox o WHERE o.channel = %(channel)s AND o.business_id = l.lead_id) AS under_way,
@@ -104,7 +110,7 @@ async def read(
     `read_at`: `now` before their records were read, None: they were not.
     """
     cursor = await connection.execute(
-        _READ, {"channel": CHANNEL, "lead_ids": sorted(lead_ids), "read_at": read_at}
+        _READ, {"channel": CHANNEL, "lead_ids": sorted(lead_ids), "read_at": read_at, "telling": TELLING}
     )
     found = {}
     for row in await cursor.fetchall():

@@ -173,6 +173,17 @@ async def test_what_arrived_while_the_record_was_read_is_no_decision_of_a_person
     assert (await world.lead(record))["owner_id"] == "ben"
 
 
+async def test_an_owner_who_was_just_booked_is_written_by_the_process_and_later_by_us(world: World, record: str) -> None:
+    lead_id = await open_again(world, record, "assigned")
+    booked = "UPDATE routing.leads SET owner_id = 'ben', assigned_at = now() - make_interval(secs => %s) WHERE lead_id = %s"
+    await world.case.sql(booked, 2, lead_id)
+    await world.follow(record)
+    assert (world.value(record, "owner"), world.writes) == ("ana", 0)
+    await world.case.sql(booked, 120, lead_id)
+    await world.follow(record)
+    assert (world.value(record, "owner"), world.writes) == ("ben", 1)
+
+
 async def test_what_a_process_began_with_does_not_undo_what_was_changed_since(world: World) -> None:
     record = world.put("ana", email="eva@acme.es", lastname="Ruiz")
     await world.imported()
