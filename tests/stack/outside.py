@@ -175,6 +175,7 @@ async def working(stack: LocalStack, home: Path, source: str, settings: Mapping[
         "DATABASE_URL": ours.dsn,
         "MAIL__PORT": str(ours.ports.smtp),
         "LOG_FORMAT": "json",
+        "WORKER__HOLD_SECONDS": "5",  # what a killed worker had taken is soon another's
     }
     environment = {f"FAIRLEAD_{name}": value for name, value in {**shared, **settings}.items()}
     with running_stack(home, "--no-sample", **environment) as beside:

@@ -28,7 +28,7 @@ from tests.simulators.salesforce.bus import Trouble
 from tests.simulators.sap import serving as serving_sap
 from tests.simulators.sap.schema import EDMX
 from tests.stack.conftest import LocalStack
-from tests.stack.outside import Outside, leave_to_others, working
+from tests.stack.outside import leave_to_others, working
 from workers.connectors.sap.mapping import external_id
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
@@ -63,7 +63,12 @@ def invited(stack: LocalStack, invite: Callable[[str, str], str]) -> Mapping[str
 def person() -> dict[str, str]:
     """Somebody nobody has heard of."""
     token = secrets.token_hex(4)
-    return {"first": "Eva", "last": f"Beispiel-{token}", "email": f"eva@werke-{token}.example", "company": f"Werke {token}"}
+    return {
+        "first": "Eva",
+        "last": f"Beispiel-{token}",
+        "email": f"eva@werke-{token}.example",
+        "company": f"Werke {token}",
+    }
 
 
 def once(ids: Iterable[str | None]) -> bool:
@@ -154,9 +159,11 @@ async def test_a_lead_of_salesforce_gets_its_owner_and_becomes_a_partner_in_sap(
         records: list[dict[str, Any]] = []  # see above
 
         def come() -> None:
-            for one in [person() for _ in range(WAVE)]:
-                records.append(org.put("Lead", FirstName=one["first"], LastName=one["last"], Email=one["email"],
-                                       Company=one["company"], Country="Germany"))  # fmt: skip
+            records.extend(
+                org.put("Lead", FirstName=one["first"], LastName=one["last"], Email=one["email"], Company=one["company"],
+                        Country="Germany")
+                for one in [person() for _ in range(WAVE)]
+            )  # fmt: skip
 
         def convert(records: Sequence[Mapping[str, Any]]) -> None:
             for one in records:
@@ -174,7 +181,9 @@ async def test_a_lead_of_salesforce_gets_its_owner_and_becomes_a_partner_in_sap(
                 return bool(await outside.office.rows("SELECT FROM sap.partners WHERE asked_at IS NOT NULL"))
 
             async def known() -> bool:
-                told = await outside.office.rows("SELECT FROM sap.partners WHERE partner IS NOT NULL AND asked_at IS NULL")
+                told = await outside.office.rows(
+                    "SELECT FROM sap.partners WHERE partner IS NOT NULL AND asked_at IS NULL"
+                )
                 return len(told) == len(won + late)
 
             heard = 0
@@ -194,7 +203,7 @@ async def test_a_lead_of_salesforce_gets_its_owner_and_becomes_a_partner_in_sap(
             bus.stop()
             come()
             await outside.taken(3 * WAVE)
-            heard = len(bus.subscriptions)
+            heard, door.lasts = len(bus.subscriptions), None
             bus.serve(address)
             await outside.until(listening, "Salesforce's events to be asked for again")
             await outside.through(3 * WAVE)
@@ -210,7 +219,9 @@ async def test_a_lead_of_salesforce_gets_its_owner_and_becomes_a_partner_in_sap(
             await outside.until(known, "all business partners to be known")
             leads = await outside.placed_once([one["Id"] for one in records])
             partners = await outside.office.rows("SELECT lead_id, partner FROM sap.partners")
-            told = await outside.office.rows("SELECT business_id FROM runtime.timeline WHERE action = 'partner_written'")
+            told = await outside.office.rows(
+                "SELECT business_id FROM runtime.timeline WHERE action = 'partner_written'"
+            )
             log = (outside.office.settings.home / "logs" / "dispatcher.log").read_text()
         assert [door.faults, bus.faults, sap.door.faults, sap.door.creating] == [[], [], [], []]
         assert outside.killed == {"dispatcher": 2, "worker": 1}

@@ -127,9 +127,13 @@ class Keeper:
             agreed: list[Agreed] = []
             for lead_id, entry in entries.items():
                 one = _One(entry, held[lead_id], owners[lead_id])
-                if entry.lead is None or not entry.open or entry.under_way or self.side.ended(one.record):
+                if entry.overtaken and snapshot:
+                    kept.stale.add(one.record.id)
+                    continue
+                early = entry.under_way or entry.overtaken
+                if entry.lead is None or not entry.open or early or self.side.ended(one.record):
                     kept.left += 1
-                    if entry.under_way or (entry.lead is None and entry.open):
+                    if early or (entry.lead is None and entry.open):
                         kept.unsettled.add(lead_id)
                     continue
                 verdict, noted = await self._judged(connection, one, kept, write=write, only=only, snapshot=snapshot)
@@ -284,10 +288,12 @@ class _One:
 
     @property
     def owner_is_ours_to_give(self) -> bool:
-        """Whether the record lacks the owner that it was to get from us. One that was just booked it gets from the process, which
-        notes whose it was before.
+        """Whether the record lacks the owner that it was to get from us. One that was just booked it gets from the process,
+        which notes whose it was before.
         """
         entry = self.entry
-        if entry.just_assigned or entry.state not in {"assigned", "accepted"} or entry.owner_id is None or self.owner == entry.owner_id:
+        if entry.just_assigned or entry.state not in {"assigned", "accepted"}:
+            return False
+        if entry.owner_id is None or self.owner == entry.owner_id:
             return False
         return entry.owner_known and (self.owner is None or self.owner == entry.owner_there)

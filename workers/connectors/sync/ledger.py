@@ -42,7 +42,9 @@ class Entry:
     changed_at: datetime
     """When the lead's fields changed last here."""
     under_way: bool
-    """Whether changes of ours are still on their way there, or arrived when the record may have been read already."""
+    """Whether changes of ours are still on their way there."""
+    overtaken: bool
+    """Whether something was agreed on when the record may have been read already."""
     record_id: str | None
     """None: nothing was agreed on yet."""
     base: Mapping[str, str | None]
@@ -62,8 +64,8 @@ _READ = """
     SELECT l.lead_id, l.lead, l.state, l.converted IS NOT NULL AS outcome_known, l.owner_id,
         coalesce(l.assigned_at > clock_timestamp() - %(telling)s, false) AS just_assigned,
         coalesce(l.lead_changed_at, l.received_at) AS changed_at,
-        coalesce(s.agreed_at > %(read_at)s, false)
-            OR EXISTS (SELECT FROM runtime.outbox o WHERE o.channel = %(channel)s AND o.business_id = l.lead_id) AS under_way,
+        EXISTS (SELECT FROM runtime.outbox o WHERE o.channel = %(channel)s AND o.business_id = l.lead_id) AS under_way,
+        coalesce(s.agreed_at > %(read_at)s, false) AS overtaken,
         s.record_id, coalesce(s.base, '{}') AS base, coalesce(s.owner_known, false) AS owner_known,
         s.owner_id AS owner_there, s.digest, s.gone_at IS NOT NULL AS gone
     FROM routing.leads l LEFT JOIN sync.records s ON s.lead_id = l.lead_id

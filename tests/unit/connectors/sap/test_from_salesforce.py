@@ -40,7 +40,9 @@ async def case(
     pool: Pool, simulated: Simulated, salesforce: serving_salesforce.Simulated, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[Casework]:
     monkeypatch.setattr(courier, "REST_SECONDS", 0.05)
-    settings = Settings(crm="salesforce", salesforce=salesforce_settings(salesforce), sap=settings_of(simulated, settling_seconds=0.2))
+    settings = Settings(
+        crm="salesforce", salesforce=salesforce_settings(salesforce), sap=settings_of(simulated, settling_seconds=0.2)
+    )
     case = Casework(Resources(settings, pool))
     await hire(case, "ana")
     for one in discovery.chores("connectors", case.resources):

@@ -147,9 +147,7 @@ async def test_what_we_wrote_ourselves_is_no_decision_of_a_person(world: World, 
     assert not await world.case.sql("SELECT FROM runtime.outbox")
 
 
-async def test_what_arrived_while_the_record_was_read_is_no_decision_of_a_person(
-    world: World, record: str
-) -> None:
+async def test_what_arrived_while_the_record_was_read_is_no_decision_of_a_person(world: World, record: str) -> None:
     lead_id = await open_again(world, record, "assigned")
     known = (await world.lead(record))["lead"]
     await world.case.run(
@@ -173,9 +171,13 @@ async def test_what_arrived_while_the_record_was_read_is_no_decision_of_a_person
     assert (await world.lead(record))["owner_id"] == "ben"
 
 
-async def test_an_owner_who_was_just_booked_is_written_by_the_process_and_later_by_us(world: World, record: str) -> None:
+async def test_an_owner_who_was_just_booked_is_written_by_the_process_and_later_by_us(
+    world: World, record: str
+) -> None:
     lead_id = await open_again(world, record, "assigned")
-    booked = "UPDATE routing.leads SET owner_id = 'ben', assigned_at = now() - make_interval(secs => %s) WHERE lead_id = %s"
+    booked = (
+        "UPDATE routing.leads SET owner_id = 'ben', assigned_at = now() - make_interval(secs => %s) WHERE lead_id = %s"
+    )
     await world.case.sql(booked, 2, lead_id)
     await world.follow(record)
     assert (world.value(record, "owner"), world.writes) == ("ana", 0)
