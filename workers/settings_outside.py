@@ -201,6 +201,10 @@ class Sap(OutsideSystem):
     """Where the OAuth client gets its tokens."""
     conversions: bool = True
     """Whether leads that convert are delivered; with a log-in. False stops it: what waits is still delivered."""
+    settling_seconds: float = Field(default=120.0, gt=0)
+    """A creation that nobody heard of again is over by then, and may be asked for anew: far more than a deep insert takes, and
+    twice the time that a connection of SAP's web server may be silent by default (``icm/server_port``, 60 s). Less than SAP
+    takes would make a second business partner of the same lead."""
 
     @property
     def connected(self) -> bool:

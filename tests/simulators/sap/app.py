@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from urllib.parse import parse_qsl
 
 from fastapi import FastAPI, Request
 from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 
-from tests.simulators.sap.door import COOKIE, Door, faulty
+from tests.simulators.sap.door import COOKIE, LATE_SECONDS, Door, faulty
 from tests.simulators.sap.problems import Problem
 from tests.simulators.sap.service import Service
 from tests.simulators.sap.system import System
@@ -35,10 +36,11 @@ def create_app(system: System, door: Door, service: Service) -> FastAPI:
         door.asked.append(f"{request.method} {path}")
         door.sent.append(dict(request.headers))
         headers, fetches = request.headers, request.headers.get("x-csrf-token", "").lower() == "fetch"
-        fault = None if fetches or not door.faults else door.faults.pop(0)
+        body = await request.body()
+        fault = door.fault(request.method, path, headers)
         if fault == "session":
             door.sessions.clear()
-        elif fault is not None and fault != "lost":
+        elif fault not in {None, "lost", "late"}:
             return await faulty(fault)
         if not door.known(headers):
             return HTMLResponse("<html>Logon failed</html>", 401, {"WWW-Authenticate": 'Basic realm="SAP"'})
@@ -46,7 +48,9 @@ def create_app(system: System, door: Door, service: Service) -> FastAPI:
         if request.method not in {"GET", "HEAD"} and not door.csrf(session, headers, new=new):
             response: Response = PlainTextResponse("CSRF token validation failed", 403, {"x-csrf-token": "Required"})
         else:
-            response = answered(request, path, await request.body())
+            if fault == "late":
+                await asyncio.sleep(LATE_SECONDS)  # whether somebody still listens or not
+            response = answered(request, path, body)
         if fault == "lost":
             return await faulty(fault)
         if fetches:

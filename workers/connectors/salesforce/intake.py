@@ -104,8 +104,10 @@ class LeadIntake:
         try:
             async with self._salesforce.asked() as client:
                 changed = f"{STAMP} >= {soql.moment(seen_until - OVERLAP)}"
+                read_at = await ledger.now(self._pool)
                 async for page in client.pages(self._query(since, changed), deleted=True):
-                    taken += await self._page(source, page)
+                    taken += await self._page(source, page, read_at)
+                    read_at = await ledger.now(self._pool)
         finally:
             await self._sql("UPDATE runtime.polled SET not_before = now() + %s WHERE source = %s", self._pause, source)
         return taken
@@ -139,7 +141,7 @@ class LeadIntake:
         )
         return (rows[0]["since"], rows[0]["seen_until"]) if rows else None
 
-    async def _page(self, source: str, page: Sequence[Read]) -> int:
+    async def _page(self, source: str, page: Sequence[Read], read_at: datetime) -> int:
         if not page:
             return 0
         stamps = [stamp for one in page if (stamp := one.moment(STAMP)) is not None]
@@ -151,10 +153,11 @@ class LeadIntake:
                 (max(stamps, default=None), timedelta(seconds=HELD_SECONDS), source),
             )
 
-        return await self.take(page, seen)
+        return await self.take(page, read_at, seen)
 
-    async def take(self, page: Sequence[Read], seen: Seen) -> int:
-        """Take records and note how far that is, both or nothing; how many leads and outcomes are new.
+    async def take(self, page: Sequence[Read], read_at: datetime, seen: Seen) -> int:
+        """Take records and note how far that is, both or nothing; how many leads and outcomes are new. `read_at`: as
+        `Keeper.keep`.
 
         Raises:
             SystemPause, SystemDown, SystemRefused: Salesforce can't be asked; a repeat goes on from there.
@@ -179,7 +182,7 @@ class LeadIntake:
         if gone:
             await self._follower.follow(gone)
         if kept:
-            await self._follower.keeper.keep(kept)
+            await self._follower.keeper.keep(kept, read_at)
         async with self._pool.connection() as connection:
             done = await self._take(connection, leads) if leads else 0
             await ledger.met(connection, SOURCE, mapping, met)

@@ -47,6 +47,7 @@ def delivery(resources: Resources) -> PartnerDelivery:
             mapping=mapping.load(PartnerMapping, settings.mapping),
             ledger=Ledger(resources.pool),
             breaker=Breaker("sap", down=SapResting),
+            settling_seconds=settings.settling_seconds,
         )
     made: PartnerDelivery = resources.cache[_MADE]
     return made

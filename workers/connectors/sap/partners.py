@@ -21,9 +21,6 @@ from workers.runtime.breaker import Breaker
 from workers.runtime.errors import DependencyDown, PermanentError, TransientError, Unreachable
 from workers.runtime.outbox import OutboxRow
 
-SETTLING_SECONDS = 120.0
-"""A creation that nobody heard of again is over by then: far more than a deep insert takes, and twice the time that a
-connection of SAP's web server may be silent by default (``icm/server_port``, 60 s)."""
 TRIES = 3
 """Within one delivery, while others change the partner."""
 
@@ -65,6 +62,8 @@ class PartnerDelivery:
     mapping: PartnerMapping
     ledger: Ledger
     breaker: Breaker
+    settling_seconds: float
+    """See `settings.Sap`."""
 
     async def __call__(self, row: OutboxRow) -> None:
         """Make, or bring up to date, the business partner of the row's lead.
@@ -108,7 +107,7 @@ class PartnerDelivery:
                 await self.client.change(changes, "change the business partner")
             await self.ledger.written(lead_id, number(found))
             return
-        if entry.asked_seconds is not None and entry.asked_seconds < SETTLING_SECONDS:
+        if entry.asked_seconds is not None and entry.asked_seconds < self.settling_seconds:
             raise Unsettled
         values = self.made(said, own)
         await self.ledger.asking(lead_id)

@@ -29,6 +29,7 @@ class Follower:
             known = await ledger.of_records(connection, self._side.source, record_ids)
         if not known:
             return Kept()
+        read_at = await ledger.now(self._pool)
         found = await self.keeper.ask(partial(self._side.read, list(known)))
         missing = known.keys() - found.keys()
         deleted = await self.keeper.ask(partial(self._side.deleted, missing)) if missing else set()
@@ -42,7 +43,7 @@ class Follower:
             if record.id != record_id:
                 for lead_id in known[record_id]:
                     kept.differences.append(await self._merged(lead_id, record_id, record))
-        kept.add(await self.keeper.keep({record.id: record for record in found.values()}.values()))
+        kept.add(await self.keeper.keep({record.id: record for record in found.values()}.values(), read_at))
         return kept
 
     async def __call__(self, row: OutboxRow) -> None:
@@ -55,11 +56,12 @@ class Follower:
         record_id, fields = row.payload.get("record_id"), row.payload.get("fields")
         if not isinstance(record_id, str) or not isinstance(fields, list):
             raise PermanentError("This row names no record and fields; drop it, or correct its payload.")
+        read_at = await ledger.now(self._pool)
         async with self._side.system.asked():
             found = await self._side.read([record_id])
             if record_id not in found:
                 raise PermanentError(f"The record is not in {self._side.title} any more; skip this.")
-            kept = await self.keeper.keep(found.values(), only=frozenset(map(str, fields)))
+            kept = await self.keeper.keep(found.values(), read_at, only=frozenset(map(str, fields)))
         if kept.unsettled:
             raise TransientError("Changes of ours are on their way; it is looked at again.")
 

@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
+from datetime import datetime
 from functools import partial
 from typing import Protocol
 
@@ -72,7 +73,7 @@ class Kept:
     """Leads that follow nothing any more, are not registered yet, or have changes on their way."""
     differences: list[Difference] = field(default_factory=list)
     unsettled: set[str] = field(default_factory=set)
-    """Ids of leads whose changes were on their way: to be looked at again."""
+    """Ids of leads whose changes were on their way, or arrived meanwhile: to be looked at again."""
     stale: set[str] = field(default_factory=set)
     """Ids of records of a snapshot that differ: nothing was done, they are to be read anew."""
     records: dict[str, Record] = field(default_factory=dict)
@@ -102,6 +103,7 @@ class Keeper:
     async def keep(
         self,
         records: Iterable[Record],
+        read_at: datetime,
         *,
         write: bool = True,
         only: frozenset[str] | None = None,
@@ -109,7 +111,8 @@ class Keeper:
     ) -> Kept:
         """Compare records that carry the id of a lead of ours, and make both sides equal.
 
-        `write` False: only say what differs. `only`: fields of which a person said that what the CRM says is taken.
+        `read_at`: `ledger.now` before they were read. What we wrote since is not in them: it would look as if a person had
+        taken it back. `write` False: only say what differs. `only`: fields of which a person said that what the CRM says is taken.
         `snapshot`: the records were read long ago, as `side.Page.snapshot`; one that differs is only named (`Kept.stale`).
 
         Raises:
@@ -120,13 +123,17 @@ class Keeper:
         owners = await self._owners(held)
         kept, giving = Kept(), dict[str, tuple[Record, Verdict, bool]]()
         async with self.pool.connection() as connection:
-            entries = await ledger.read(connection, held)
+            entries = await ledger.read(connection, held, read_at)
             agreed: list[Agreed] = []
             for lead_id, entry in entries.items():
                 one = _One(entry, held[lead_id], owners[lead_id])
-                if entry.lead is None or not entry.open or entry.under_way or self.side.ended(one.record):
+                if entry.overtaken and snapshot:
+                    kept.stale.add(one.record.id)
+                    continue
+                early = entry.under_way or entry.overtaken
+                if entry.lead is None or not entry.open or early or self.side.ended(one.record):
                     kept.left += 1
-                    if entry.under_way or (entry.lead is None and entry.open):
+                    if early or (entry.lead is None and entry.open):
                         kept.unsettled.add(lead_id)
                     continue
                 verdict, noted = await self._judged(connection, one, kept, write=write, only=only, snapshot=snapshot)
@@ -281,8 +288,12 @@ class _One:
 
     @property
     def owner_is_ours_to_give(self) -> bool:
-        """Whether the record lacks the owner that it was to get from us."""
+        """Whether the record lacks the owner that it was to get from us. One that was just booked it gets from the process,
+        which notes whose it was before.
+        """
         entry = self.entry
-        if entry.state not in {"assigned", "accepted"} or entry.owner_id is None or self.owner == entry.owner_id:
+        if entry.just_assigned or entry.state not in {"assigned", "accepted"}:
+            return False
+        if entry.owner_id is None or self.owner == entry.owner_id:
             return False
         return entry.owner_known and (self.owner is None or self.owner == entry.owner_there)

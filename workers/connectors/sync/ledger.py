@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from psycopg import AsyncConnection
@@ -20,6 +20,9 @@ from workers.runtime.database import Pool
 
 Owner = tuple[str | None] | None
 
+TELLING = timedelta(minutes=1)
+"""A lead's process books its owner by one task, and tells the CRM by the next: more than lies between them."""
+
 ENDED = frozenset({"merged", "discarded", "withdrawn"})
 """States of a lead that follows nothing any more."""
 
@@ -34,10 +37,14 @@ class Entry:
     state: str
     outcome_known: bool
     owner_id: str | None
+    just_assigned: bool
+    """Whether the lead got its owner within `TELLING`."""
     changed_at: datetime
     """When the lead's fields changed last here."""
     under_way: bool
     """Whether changes of ours are still on their way there."""
+    overtaken: bool
+    """Whether something was agreed on when the record may have been read already."""
     record_id: str | None
     """None: nothing was agreed on yet."""
     base: Mapping[str, str | None]
@@ -55,8 +62,10 @@ class Entry:
 
 _READ = """
     SELECT l.lead_id, l.lead, l.state, l.converted IS NOT NULL AS outcome_known, l.owner_id,
+        coalesce(l.assigned_at > clock_timestamp() - %(telling)s, false) AS just_assigned,
         coalesce(l.lead_changed_at, l.received_at) AS changed_at,
         EXISTS (SELECT FROM runtime.outbox o WHERE o.channel = %(channel)s AND o.business_id = l.lead_id) AS under_way,
+        coalesce(s.agreed_at > %(read_at)s, false) AS overtaken,
         s.record_id, coalesce(s.base, '{}') AS base, coalesce(s.owner_known, false) AS owner_known,
         s.owner_id AS owner_there, s.digest, s.gone_at IS NOT NULL AS gone
     FROM routing.leads l LEFT JOIN sync.records s ON s.lead_id = l.lead_id
@@ -86,9 +95,25 @@ class Agreed:
     digest: str | None = None
 
 
-async def read(connection: AsyncConnection[DictRow], lead_ids: Collection[str]) -> dict[str, Entry]:
-    """Leads, whose rows are locked until the transaction ends."""
-    cursor = await connection.execute(_READ, {"channel": CHANNEL, "lead_ids": sorted(lead_ids)})
+async def now(pool: Pool) -> datetime:
+    """The database's clock, by which it is known what was read before what was written."""
+    async with pool.connection() as connection:
+        row = await (await connection.execute("SELECT clock_timestamp() AS now")).fetchone()
+    assert row is not None  # a SELECT without FROM has one row
+    moment: datetime = row["now"]
+    return moment
+
+
+async def read(
+    connection: AsyncConnection[DictRow], lead_ids: Collection[str], read_at: datetime | None = None
+) -> dict[str, Entry]:
+    """Leads, whose rows are locked until the transaction ends.
+
+    `read_at`: `now` before their records were read, None: they were not.
+    """
+    cursor = await connection.execute(
+        _READ, {"channel": CHANNEL, "lead_ids": sorted(lead_ids), "read_at": read_at, "telling": TELLING}
+    )
     found = {}
     for row in await cursor.fetchall():
         lead = None if row["lead"] is None else Lead(**row["lead"])

@@ -87,8 +87,15 @@ class Sales(Casework):
 
 
 @pytest.fixture
-async def case(pool: Pool, simulated: Simulated) -> AsyncIterator[Sales]:
-    case = Sales(Resources(Settings(sap=settings_of(simulated)), pool))
+def settling_seconds() -> float:
+    """Long over, unless a test says otherwise."""
+    return 0.001
+
+
+@pytest.fixture
+async def case(pool: Pool, simulated: Simulated, settling_seconds: float) -> AsyncIterator[Sales]:
+    settings = settings_of(simulated, settling_seconds=settling_seconds)
+    case = Sales(Resources(Settings(sap=settings), pool))
     await case.switch()
     yield case
     await connectors.close(case.resources)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import pytest
 
 from tests.unit.connectors.sync.worlds import World
 from workers.connectors.answers import SystemPause
+from workers.connectors.records import Record
 from workers.connectors.sync import making
 from workers.connectors.sync.keeping import CHANNEL
 from workers.lead_routing.ports import crm
@@ -143,6 +145,45 @@ async def test_what_we_wrote_ourselves_is_no_decision_of_a_person(world: World, 
     await world.follow(record)
     assert world.value(record, "owner") == "ben"
     assert not await world.case.sql("SELECT FROM runtime.outbox")
+
+
+async def test_what_arrived_while_the_record_was_read_is_no_decision_of_a_person(world: World, record: str) -> None:
+    lead_id = await open_again(world, record, "assigned")
+    known = (await world.lead(record))["lead"]
+    await world.case.run(
+        "write_owner", lead_id=lead_id, round=0, assignment={"owner_id": "ben"}, lead=known, account=None
+    )
+    follower = making.follower(world.case.resources, world.system)
+    side, read = follower.keeper.side, follower.keeper.side.read
+
+    async def overtaken(record_ids: Collection[str]) -> Mapping[str, Record]:
+        found = await read(record_ids)  # it is still Ana's
+        await world.deliver(crm.CHANNEL)
+        await world.case.sql("UPDATE routing.leads SET owner_id = 'ben' WHERE lead_id = %s", lead_id)
+        return found
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(side, "read", overtaken)
+        assert (await follower.follow([record])).unsettled == {lead_id}
+    assert not await world.case.sql("SELECT FROM runtime.outbox")
+    kept = await follower.follow([record])
+    assert (kept.unsettled, kept.differences) == (set(), [])
+    assert (await world.lead(record))["owner_id"] == "ben"
+
+
+async def test_an_owner_who_was_just_booked_is_written_by_the_process_and_later_by_us(
+    world: World, record: str
+) -> None:
+    lead_id = await open_again(world, record, "assigned")
+    booked = (
+        "UPDATE routing.leads SET owner_id = 'ben', assigned_at = now() - make_interval(secs => %s) WHERE lead_id = %s"
+    )
+    await world.case.sql(booked, 2, lead_id)
+    await world.follow(record)
+    assert (world.value(record, "owner"), world.writes) == ("ana", 0)
+    await world.case.sql(booked, 120, lead_id)
+    await world.follow(record)
+    assert (world.value(record, "owner"), world.writes) == ("ben", 1)
 
 
 async def test_what_a_process_began_with_does_not_undo_what_was_changed_since(world: World) -> None:
