@@ -12,6 +12,7 @@ import structlog
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
+from workers.connectors import targets
 from workers.connectors.chat.sending import CHANNEL as CHAT
 from workers.connectors.chat.sending import Posting
 from workers.connectors.hubspot import making as making_hubspot
@@ -90,8 +91,8 @@ def chores(resources: Resources) -> Sequence[Regular]:
     if resources.settings.sap.connected:
         found.append(Regular("conversions to SAP", SWITCH_SECONDS, partial(_switch, resources)))
         if resources.settings.sap.order_mapping is not None:
-            crm, seconds = resources.settings.crms.opportunities, resources.settings.sap.order_seconds
-            look = WinLook(targets.wins(resources), resources.pool, crm, seconds=seconds)
+            of, seconds = resources.settings.crms.opportunities, resources.settings.sap.order_seconds
+            look = WinLook(targets.wins(resources), resources.pool, of, seconds=seconds)
             found.append(Regular("wins to SAP", seconds, look.look))
     settings = resources.settings.salesforce
     if not (settings.connected and settings.take_leads):

@@ -77,10 +77,7 @@ class OrderMapping(mapping.Mapped):
         item: Json = {**self.item, MATERIAL: material}
         if self.price is not None:
             if not win.amount:
-                raise Unfit(
-                    "The opportunity was won without an amount. Enter the order in SAP by hand, with the customer reference"
-                    f" {own}, and send this again: it is found by that."
-                )
+                raise Unfit(f"The opportunity was won without an amount. {by_hand(own)}")
             price = {
                 CONDITION: self.price.condition,
                 RATE: str(Decimal(str(win.amount)).quantize(Decimal("0.01"))),
@@ -94,3 +91,8 @@ class OrderMapping(mapping.Mapped):
             CURRENCY: EUR,
             ITEM: {"results": [item]},
         }
+
+
+def by_hand(own: str) -> str:
+    """What to do about a win that lacks something: it is kept as it was found."""
+    return f"Enter the order in SAP by hand with our key, {own}, then send this again: it is found by that."

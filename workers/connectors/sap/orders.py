@@ -18,7 +18,7 @@ from workers.connectors.sap.client import SapClient
 from workers.connectors.sap.mapping import Unfit
 from workers.connectors.sap.odata import Change, children
 from workers.connectors.sap.order_ledger import Entry, OrderLedger, Win
-from workers.connectors.sap.order_mapping import ITEM, REJECTION, OrderMapping
+from workers.connectors.sap.order_mapping import ITEM, REJECTION, OrderMapping, by_hand
 from workers.connectors.sap.partners import PARTNERS, SETTLING_SECONDS, Unsettled, insisting
 from workers.runtime.breaker import Breaker
 from workers.runtime.errors import PermanentError, TransientError
@@ -140,7 +140,7 @@ class OrderDelivery:
         """
         account = entry.won.account_id
         if account is None:
-            raise Unfit("The opportunity has no account. Give it one in the CRM, win it again, and drop this.")
+            raise Unfit(f"The opportunity was won without an account. {by_hand(win.own)}")
         if account in self.mapping.customers:
             return self.mapping.customers[account]
         partners, waiting = await self.ledger.partners(account) if win.system == self.leads_of else ([], False)
