@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from workers.cli import _connect_accounts, _connect_sync
+from workers.cli import _connect_accounts, _connect_orders, _connect_sync
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -30,6 +30,7 @@ app.command("import")(_connect_sync.import_)
 app.command()(_connect_sync.reconcile)
 app.command()(_connect_sync.report)
 app.command()(_connect_accounts.accounts)
+app.command()(_connect_orders.orders)
 
 SECONDS = 10.0
 """Of each request."""

@@ -36,7 +36,7 @@ async def check(client: SapClient, mapping: OrderMapping) -> AsyncIterator[Findi
     sets = metadata.parse(await client.metadata())
     said = f"taken by the service for sales orders; {len(sets)} entity sets"
     yield Finding("account", "ok", "log-in for sales orders", said)
-    used = _used(mapping)
+    used, known = _used(mapping), set[str]()
     for name, (purpose, needs, ways) in {
         ORDERS: ("makes an order of each win", ("made",), (ITEM,)),
         ITEMS: ("rejects an order's items if the win is withdrawn", ("updated",), (PRICING,) if mapping.price else ()),
@@ -44,7 +44,10 @@ async def check(client: SapClient, mapping: OrderMapping) -> AsyncIterator[Findi
     }.items():
         if name not in used:
             continue
-        yield await readable(client, name, sets.get(name), purpose, needs=needs)
+        finding = await readable(client, name, sets.get(name), purpose, needs=needs)
+        yield finding
+        if finding.state == "ok":
+            known.add(name)
         if name not in sets:
             continue
         for way in ways:
@@ -53,9 +56,8 @@ async def check(client: SapClient, mapping: OrderMapping) -> AsyncIterator[Findi
                 yield Finding("rights", "wrong", f"{name}.{way}", said)
         for finding in properties(sets[name], used[name]):
             yield finding
-    orders = sets.get(ORDERS)
-    if orders is not None and mapping.external_id in orders.properties:
-        async for finding in held(client, ORDERS, "SalesOrder", orders.properties[mapping.external_id], "sales orders"):
+    if ORDERS in known and (key := sets[ORDERS].properties.get(mapping.external_id)) is not None:
+        async for finding in held(client, ORDERS, "SalesOrder", key, "sales orders"):
             yield finding
     said = (
         f"Sales area, {len({*mapping.materials.values(), *filter(None, [mapping.material])})} materials, the reason for"

@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from tests.simulators.sap.serving import Simulated
-from tests.unit.connectors.sap.ordering import SHIPPED
+from tests.unit.connectors.sap.conftest import SHIPPED
 from tests.unit.connectors.test_hubspot_check import wrong
 from workers.__main__ import build
 from workers.connectors import mapping
