@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from workers.cli import _connect_accounts, _connect_orders, _connect_sync
+from workers.cli import _connect_accounts, _connect_booked, _connect_orders, _connect_sync
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -31,6 +31,7 @@ app.command()(_connect_sync.reconcile)
 app.command()(_connect_sync.report)
 app.command()(_connect_accounts.accounts)
 app.command()(_connect_orders.orders)
+app.command()(_connect_booked.booked)
 
 SECONDS = 10.0
 """Of each request."""

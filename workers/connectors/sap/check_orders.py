@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
 from workers.connectors.checking import Finding
 from workers.connectors.sap import metadata
+from workers.connectors.sap.booked import DAY, TOTAL
 from workers.connectors.sap.check import Used, held, properties, readable
 from workers.connectors.sap.client import SapClient
+from workers.connectors.sap.metadata import EntitySet
 from workers.connectors.sap.order_mapping import (
     CONDITION,
     CURRENCY,
@@ -56,6 +58,8 @@ async def check(client: SapClient, mapping: OrderMapping) -> AsyncIterator[Findi
                 yield Finding("rights", "wrong", f"{name}.{way}", said)
         for finding in properties(sets[name], used[name]):
             yield finding
+    for finding in _booked(mapping, sets.get(ORDERS)):
+        yield finding
     if ORDERS in known and (key := sets[ORDERS].properties.get(mapping.external_id)) is not None:
         async for finding in held(client, ORDERS, "SalesOrder", key, "sales orders"):
             yield finding
@@ -64,6 +68,18 @@ async def check(client: SapClient, mapping: OrderMapping) -> AsyncIterator[Findi
         " rejection and the customers of the mapping are not tried; an order that SAP refuses for one is a dead letter."
     )
     yield Finding("fields", "note", "values", said)
+
+
+def _booked(mapping: OrderMapping, orders: EntitySet | None) -> Iterator[Finding]:
+    """What is read of orders if sales are taken from them."""
+    if mapping.booked is None or orders is None:
+        return
+    for name in sorted({*mapping.booked.segment, DAY, TOTAL}):
+        found = orders.properties.get(name)
+        said = "SAP has no such property. Correct `booked`." if found is None else ""
+        if name == DAY and found is not None and not found.filterable:
+            said = "Nothing can be found by it (sap:filterable), so sales can't be taken."
+        yield Finding("fields", "wrong" if said else "ok", f"{ORDERS}.{name}", said or "read to add up what was sold")
 
 
 def _used(mapping: OrderMapping) -> dict[str, dict[str, Used]]:

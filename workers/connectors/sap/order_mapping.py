@@ -31,6 +31,19 @@ class Price(mapping.Part):
     condition: str = Field(pattern=r"^[A-Z0-9]{1,4}$")
 
 
+class Booked(mapping.Part):
+    """What of an order counts as sold, and where: for forecasts."""
+
+    segment: list[Name] = Field(min_length=1, max_length=10)
+    """The properties that make a segment's path, top-down: one for each level of the organisation."""
+    types: list[str] = Field(default_factory=list)
+    """Types of orders that count; none: all."""
+    currency: str = Field(default=EUR, pattern=r"^[A-Z]{3}$")
+    """Of the organisation; orders in others are left out."""
+    each: Decimal = Field(default=Decimal(1), gt=0)
+    """So much money is one of the organisation's unit."""
+
+
 class OrderMapping(mapping.Mapped):
     """The whole of it."""
 
@@ -48,6 +61,7 @@ class OrderMapping(mapping.Mapped):
     rejection: str = Field(pattern=r"^[A-Z0-9]{1,2}$")
     customers: dict[str, Customer] = Field(default_factory=dict)
     """Account of the CRM → customer."""
+    booked: Booked | None = None
 
     @field_validator("materials", "customers", mode="before")
     @classmethod
