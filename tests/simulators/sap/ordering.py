@@ -164,7 +164,9 @@ def ruled(system: System, name: str, values: Json) -> None:
     """What SAP itself wants, though its $metadata does not say so."""
     if name == ORDERS:
         _known("SalesOrderType", values, TYPES)
-        for field, known in zip(("SalesOrganization", "DistributionChannel", "OrganizationDivision"), AREA, strict=True):
+        for field, known in zip(
+            ("SalesOrganization", "DistributionChannel", "OrganizationDivision"), AREA, strict=True
+        ):
             _known(field, values, {known})
         _known("SoldToParty", values, system.customers)
     elif name == ITEMS:

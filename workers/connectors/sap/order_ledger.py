@@ -136,7 +136,9 @@ class OrderLedger:
             row = await cursor.fetchone()
         return (row["partners"] or [], row["waiting"]) if row else ([], False)
 
-    async def _sql(self, start: str, win: Win, end: str = "", *values: object, before: Sequence[object] = ()) -> list[DictRow]:
+    async def _sql(
+        self, start: str, win: Win, end: str = "", *values: object, before: Sequence[object] = ()
+    ) -> list[DictRow]:
         where = "WHERE system = %s AND opportunity_id = %s AND round = %s"
         async with self._pool.connection() as connection:
             cursor = await connection.execute(

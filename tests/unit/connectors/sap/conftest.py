@@ -118,7 +118,9 @@ class Selling(Sales):
             if one.name == "wins to SAP":
                 await one.chore()
 
-    async def win(self, deal: str = "deal", account: str | None = "acme", amount: float = 1234.5, product: str = "") -> None:
+    async def win(
+        self, deal: str = "deal", account: str | None = "acme", amount: float = 1234.5, product: str = ""
+    ) -> None:
         """An opportunity is won, and found."""
         await self.sql(
             "INSERT INTO crm.opportunities (id, name, account_id, owner_id, stage, amount_eur, product, opened_at, stage_since)"

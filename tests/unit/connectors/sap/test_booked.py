@@ -18,7 +18,9 @@ from workers.forecast_review.adapters import sales
 from workers.forecast_review.domain.organisation import Organisation
 from workers.settings import get_settings
 
-HOUSE = Organisation("house", "House", ("organisation", "channel"), (), "thousand EUR", "EUR", 12, "store", "", "UTC", "ES", (), {})
+HOUSE = Organisation(
+    "house", "House", ("organisation", "channel"), (), "thousand EUR", "EUR", 12, "store", "", "UTC", "ES", (), {}
+)
 BOOKED = "booked: {segment: [SalesOrganization, DistributionChannel], types: [OR], each: 1000}\n"
 
 
@@ -27,7 +29,7 @@ def mapped(
     selling: Selling, simulated: Simulated, dsn: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Path]:
     path = tmp_path / "booked.yaml"
-    path.write_text(SHIPPED.read_text() + BOOKED)
+    rewrite(path, BOOKED)
     for name, value in {
         "DATABASE_URL": dsn,
         "SAP__BASE_URL": simulated.url,
@@ -40,6 +42,10 @@ def mapped(
     get_settings.cache_clear()
     yield path
     get_settings.cache_clear()
+
+
+def rewrite(path: Path, booked: str) -> None:
+    path.write_text(SHIPPED.read_text() + booked)
 
 
 async def run(*options: str) -> Result:
@@ -104,6 +110,6 @@ async def test_what_does_not_fit_is_said_and_nothing_changed(
         (BOOKED.replace("each: 1000", "currency: USD"), "counts in EUR"),
         ("", "what a segment is"),
     ):
-        mapped.write_text(SHIPPED.read_text() + wrong)
+        rewrite(mapped, wrong)
         assert said in (await run("--since", "2026-08")).stderr
     assert await selling.sql("SELECT FROM forecasting.sales") == []

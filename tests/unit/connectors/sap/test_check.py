@@ -36,9 +36,7 @@ def run(simulated: Simulated, monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
     get_settings.cache_clear()
 
 
-def mapped(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *changes: tuple[str, str], of: Path = MAPPING
-) -> None:
+def mapped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *changes: tuple[str, str], of: Path = MAPPING) -> None:
     text = of.read_text()
     for old, new in changes:
         assert old in text
@@ -183,7 +181,12 @@ def test_no_service_for_sales_orders_and_two_with_the_same_key_are_said(
     partner = {"BusinessPartnerCategory": "2", "OrganizationBPName1": "A"}
     roles = [{"BusinessPartnerRole": "FLCU01"}]
     customer = simulated.system.insert("A_BusinessPartner", {**partner, "to_BusinessPartnerRole": roles})["Customer"]
-    area = {"SalesOrderType": "OR", "SalesOrganization": "1710", "DistributionChannel": "10", "OrganizationDivision": "00"}
+    area = {
+        "SalesOrderType": "OR",
+        "SalesOrganization": "1710",
+        "DistributionChannel": "10",
+        "OrganizationDivision": "00",
+    }
     for reference in ("FLTWICE", "FLTWICE", "FL-47 of theirs", "FL-47 of theirs"):
         order = {**area, "SoldToParty": customer, "PurchaseOrderByCustomer": reference}
         simulated.system.insert("A_SalesOrder", order)

@@ -139,7 +139,12 @@ def test_sales_orders_are_made_with_their_items_rejected_and_have_one_version(
     customer = simulated.system.insert("A_BusinessPartner", {**partner, "to_BusinessPartnerRole": roles})["Customer"]
     service = pyodata.Client(simulated.url + ORDERS, session)
     orders, items = service.entity_sets.A_SalesOrder, service.entity_sets.A_SalesOrderItem
-    area = {"SalesOrderType": "OR", "SalesOrganization": "1710", "DistributionChannel": "10", "OrganizationDivision": "00"}
+    area = {
+        "SalesOrderType": "OR",
+        "SalesOrganization": "1710",
+        "DistributionChannel": "10",
+        "OrganizationDivision": "00",
+    }
     price = {"ConditionType": "PPR0", "ConditionRateValue": "99.50", "ConditionCurrency": "EUR"}
     item = {"Material": "tg11", "RequestedQuantity": "2", "to_PricingElement": [price]}
     with pytest.raises(HttpError):  # SAP knows no such customer, and makes nothing

@@ -34,7 +34,9 @@ async def test_a_win_becomes_an_order_with_its_item_and_price(selling: Selling, 
     await selling.win()
     await selling.deliver()
     [order] = simulated.system.orders
-    assert {name: order[name] for name in ("SalesOrderType", "SalesOrganization", "SoldToParty", "TransactionCurrency")} == {
+    assert {
+        name: order[name] for name in ("SalesOrderType", "SalesOrganization", "SoldToParty", "TransactionCurrency")
+    } == {
         "SalesOrderType": "OR",
         "SalesOrganization": "1710",
         "SoldToParty": CUSTOMER,
@@ -146,7 +148,9 @@ async def test_what_sap_refuses_makes_nothing_and_can_be_mended_and_sent_at_once
         ({"amount": 0.0}, "without an amount.*FL"),
     ],
 )
-async def test_wins_that_can_not_be_sent(selling: Selling, simulated: Simulated, win: dict[str, Any], said: str) -> None:
+async def test_wins_that_can_not_be_sent(
+    selling: Selling, simulated: Simulated, win: dict[str, Any], said: str
+) -> None:
     await selling.win(**win)
     with pytest.raises(PermanentError, match=said):
         await selling.send()
@@ -172,7 +176,9 @@ async def test_products_become_materials_and_those_without_one_wait(selling: Sel
     assert entry is not None
     mapping = selling.delivery.mapping
     box = mapping.model_copy(update={"materials": {"Box": "TG12"}, "material": None, "price": None})
-    assert box.made(entry.won, CUSTOMER, "FL1")["to_Item"] == {"results": [{"RequestedQuantity": "1", "Material": "TG12"}]}
+    assert box.made(entry.won, CUSTOMER, "FL1")["to_Item"] == {
+        "results": [{"RequestedQuantity": "1", "Material": "TG12"}]
+    }
     with pytest.raises(PermanentError, match="no material"):
         mapping.model_copy(update={"material": None}).made(entry.won, CUSTOMER, "FL1")
 

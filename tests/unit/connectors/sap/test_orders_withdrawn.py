@@ -52,7 +52,10 @@ async def test_a_win_that_is_withdrawn_rejects_the_order_and_won_again_makes_ano
     assert len(await selling.sql("SELECT FROM sap.orders")) == 1
     await selling.win()
     await selling.deliver()
-    assert [one["PurchaseOrderByCustomer"] for one in simulated.system.orders] == [DEAL.own, Win("postgresql", "deal", 2).own]
+    assert [one["PurchaseOrderByCustomer"] for one in simulated.system.orders] == [
+        DEAL.own,
+        Win("postgresql", "deal", 2).own,
+    ]
     assert [one["OverallSDDocumentRejectionSts"] for one in simulated.system.orders] == ["C", "A"]
 
 
@@ -125,5 +128,3 @@ async def test_an_order_that_people_deleted_is_not_made_again_and_needs_no_rejec
     await selling.withdraw()
     await selling.deliver()
     assert simulated.system.orders == []
-
-
