@@ -9,6 +9,7 @@ from workers.connectors.leads import System
 from workers.connectors.making import DELIVERING_SECONDS
 from workers.connectors.opportunities.ranking import RankingPublisher
 from workers.connectors.opportunities.reading import Deals, OutsideOpportunities
+from workers.connectors.opportunities.wins import OutsideWins, PostgresWins, Wins
 from workers.connectors.publishing.ledger import Ledger
 from workers.connectors.publishing.owners import AccountOwners
 from workers.connectors.publishing.publisher import Publisher
@@ -77,6 +78,19 @@ def opportunities(resources: Resources) -> OutsideOpportunities:
     """
     system, deals, _ = _deals(resources, resources.settings.crms.opportunities)
     return OutsideOpportunities(system, deals)
+
+
+def wins(resources: Resources) -> Wins:
+    """The opportunities that are won in the CRM that stands behind their ranking.
+
+    Raises:
+        NotConnected, WrongMapping: as `account_owners`.
+    """
+    name = resources.settings.crms.opportunities
+    if name == "postgresql":
+        return PostgresWins(systems.crm(resources))
+    system, deals, _ = _deals(resources, name)
+    return OutsideWins(system, deals)
 
 
 def ranking(resources: Resources) -> RankingPublisher:

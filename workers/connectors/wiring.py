@@ -12,6 +12,7 @@ import structlog
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
+from workers.connectors import targets
 from workers.connectors.chat.sending import CHANNEL as CHAT
 from workers.connectors.chat.sending import Posting
 from workers.connectors.hubspot import making as making_hubspot
@@ -26,6 +27,8 @@ from workers.connectors.roster import making as making_roster
 from workers.connectors.sap import making as making_sap
 from workers.connectors.sap.ledger import CHANNEL as PARTNERS
 from workers.connectors.sap.ledger import switch as switch_conversions
+from workers.connectors.sap.order_ledger import CHANNEL as ORDERS
+from workers.connectors.sap.wins import WinLook
 from workers.connectors.sync import making as making_sync
 from workers.connectors.sync.keeping import CHANNEL as CONFLICTS
 from workers.connectors.sync.nightly import LOOK_SECONDS as NIGHT_LOOK_SECONDS
@@ -67,6 +70,8 @@ def deliveries(resources: Resources) -> Mapping[str, Deliver]:
     settings = resources.settings
     if settings.sap.connected:
         found[PARTNERS] = making_sap.delivery(resources)
+        if settings.sap.order_mapping is not None:
+            found[ORDERS] = making_sap.order_delivery(resources, settings.sap.order_mapping)
     if settings.crm != "postgresql":
         found[CONFLICTS] = making_sync.follower(resources, settings.crm, ask=at_once)
     if not settings.hubspot.connected:
@@ -85,6 +90,10 @@ def chores(resources: Resources) -> Sequence[Regular]:
         found.append(Regular("comparison with the CRM", NIGHT_LOOK_SECONDS, Night(resources, crm).look))
     if resources.settings.sap.connected:
         found.append(Regular("conversions to SAP", SWITCH_SECONDS, partial(_switch, resources)))
+        if resources.settings.sap.order_mapping is not None:
+            of, seconds = resources.settings.crms.opportunities, resources.settings.sap.order_seconds
+            look = WinLook(targets.wins(resources), resources.pool, of, seconds=seconds)
+            found.append(Regular("wins to SAP", seconds, look.look))
     settings = resources.settings.salesforce
     if not (settings.connected and settings.take_leads):
         return found

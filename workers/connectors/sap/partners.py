@@ -7,9 +7,10 @@ asking looks again, and asks again only when SAP can't be at work on it any more
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 
 from workers.connectors.answers import Json, SystemConflict, SystemDown, SystemPause, SystemRefused
 from workers.connectors.sap import odata
@@ -54,6 +55,29 @@ class Unsettled(TransientError):
     runbook = "crm-away"
 
 
+async def insisting(breaker: Breaker, once: Callable[[], Awaitable[None]]) -> None:
+    """Do something in SAP; a few times, if others change it meanwhile.
+
+    Raises:
+        SapDown: no usable answer, or a pause is asked for (`SapResting`).
+        SystemConflict: others change it each time.
+    """
+    try:
+        with breaker.guard(SystemDown):
+            for left in reversed(range(TRIES)):
+                try:
+                    await once()
+                except SystemConflict:
+                    if not left:
+                        raise
+                else:
+                    return
+    except SystemPause as pause:
+        raise SapResting(str(pause), retry_after=pause.retry_after) from pause
+    except SystemDown as error:
+        raise SapDown(str(error)) from error
+
+
 @dataclass(frozen=True)
 class PartnerDelivery:
     """Delivers rows of `ledger.CHANNEL`."""
@@ -76,23 +100,7 @@ class PartnerDelivery:
         lead_id = row.payload.get("lead_id")
         if not isinstance(lead_id, str):
             raise PermanentError("This row for SAP names no lead; drop it, or correct its payload.")
-        try:
-            with self.breaker.guard(SystemDown):
-                await self._deliver(lead_id)
-        except SystemPause as pause:
-            raise SapResting(str(pause), retry_after=pause.retry_after) from pause
-        except SystemDown as error:
-            raise SapDown(str(error)) from error
-
-    async def _deliver(self, lead_id: str) -> None:
-        for left in reversed(range(TRIES)):
-            try:
-                await self._once(lead_id)
-            except SystemConflict:
-                if not left:
-                    raise
-            else:
-                return
+        await insisting(self.breaker, partial(self._once, lead_id))
 
     async def _once(self, lead_id: str) -> None:
         entry = await self.ledger.read(lead_id)
