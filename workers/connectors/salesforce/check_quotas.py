@@ -27,7 +27,7 @@ async def findings(
     try:
         await quotas.forecast_type(client, mapping.forecast_type)
     except (NotTaken, SystemRefused) as error:
-        yield Finding("fields", "wrong", f"forecast type {mapping.forecast_type}", f"Salesforce: {error}.")
+        yield Finding("fields", "wrong", f"forecast type {mapping.forecast_type}", f"Salesforce: {str(error).rstrip('.')}.")
     else:
         yield Finding("fields", "ok", f"forecast type {mapping.forecast_type}", "has the quotas")
     today = datetime.now(UTC).date()
@@ -38,12 +38,14 @@ async def findings(
         yield Finding("fields", "wrong", kind, str(error))
     else:
         odd = [str(one.first) for one in found if one.first.day != 1]
-        said = ""
-        if not found or (found[-1].last - today).days < DAYS:
-            said = "Not for all of the next year: define the fiscal years in Setup → Fiscal Year."
-        elif odd:
-            said = f"They don't begin with a month ({shown(odd)}); quotas are planned by months. Set `quota.period` to another."
-        yield Finding("fields", "wrong" if said else "ok", kind, said or f"{len(found)} in the next year")
+        if odd:
+            said = f"They don't begin with a month ({shown(odd)}), and quotas are planned by months. Set `quota.period` to another."
+            yield Finding("fields", "wrong", kind, said)
+        elif not found or (found[-1].last - today).days < DAYS:
+            said = "Not for all of the next year: define the fiscal years in Setup → Fiscal Year before quotas of them are published."
+            yield Finding("fields", "note", kind, said)
+        else:
+            yield Finding("fields", "ok", kind, f"{len(found)} in the next year")
     if described:
         yield _currency(mapping, described)
     if reps:
