@@ -60,10 +60,16 @@ def quotas(resources: Resources) -> OutsideTarget:
     name = resources.settings.crms.quotas
     system: System[Any, Any]  # Any: whichever system it is
     records: QuotaRecords
-    from workers.connectors.salesforce import quotas as of_salesforce  # noqa: PLC0415 - see `account_owners`
+    if name == "hubspot":
+        from workers.connectors.hubspot import quotas as of_hubspot  # noqa: PLC0415 - see `account_owners`
 
-    system = salesforce = _salesforce(resources)
-    records = of_salesforce.SalesforceQuotas(salesforce)
+        system = hubspot = _hubspot(resources)
+        records = of_hubspot.HubSpotQuotas(hubspot)
+    else:
+        from workers.connectors.salesforce import quotas as of_salesforce  # noqa: PLC0415 - see `account_owners`
+
+        system = salesforce = _salesforce(resources)
+        records = of_salesforce.SalesforceQuotas(salesforce)
     ledger, pool = Ledger(resources.pool, name, QUOTAS), resources.pool
     values = QuotaValues(system, records, system.mapping.quota)
     return Publisher(system, records, ledger, pool, values, place=f"{name} {QUOTAS}")
