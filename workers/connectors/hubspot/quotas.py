@@ -1,7 +1,7 @@
 """HubSpot's quotas: targets of a goal, one for each owner and period, whose amounts are written.
 
-https://developers.hubspot.com/docs/api-reference/latest/crm/objects/goals/guide. A goal is a family of targets that share what is
-measured; made by the API they lack it, and without one of them the family is broken. So people make the goal, and we write amounts.
+https://developers.hubspot.com/docs/api-reference/latest/crm/objects/goals/guide. A goal is more than its targets, as what
+it measures, and loses by each that is deleted. So people make the goal with all of them, and we write amounts.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from importlib import resources
@@ -144,9 +145,10 @@ def test_quotas_that_are_switched_on_are_checked_too(run: Run, bare: Simulated, 
     forecasts.use_currencies(org, "EUR", "CHF")
     org.person("cem@example.com", "Cem", ForecastEnabled=False)
     assert wrong(run("--json")) == {}
-    shown = run().stdout
-    for part in ("13 in the next year", "EUR, CHF: the", "has the quotas"):
-        assert part in shown
+    said = {one["what"]: one["said"] for one in json.loads(run("--json").stdout)}
+    assert said["months"].endswith("in the next year")
+    assert said["currencies"].startswith("EUR, CHF: ")
+    assert said["forecast type OpportunityRevenue"] == "has the quotas"
     org.forbidden.add(("ForecastingQuota", "queryable"))  # as for who may not see it
     assert {f"ForecastingQuota {one}" for one in ("queryable", "createable", "updateable", "deletable")} == wrong(
         run("--json")
