@@ -67,6 +67,8 @@ class QuotaValues:
             NotTaken: names who is nobody there, or which months are in no period.
         """
         people = await self._people(wanted)
+        if not people:
+            raise NotTaken("nobody of `quota.roles` in the mapping has a quota in it")
         months = {month for one in people.values() for month in one.months}
         currencies = {one.currency for one in people.values()}
         if not months or len(currencies) != 1:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import AsyncIterator
-from typing import Any
+from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
 
 import pytest
 
@@ -79,23 +79,21 @@ async def test_amounts_are_written_once_and_given_back_though_answers_are_lost(g
     faults = ("502", "half", "500", "lost", "lost", "list")
     goals.simulated.door.faults = [chance.choice(faults) if chance.random() < 0.2 else None for _ in range(500)]
 
-    async def patiently(act: Any) -> Word:
+    async def patiently(act: Callable[[], Awaitable[Word]]) -> Word:
         for _ in range(100):
             try:
-                found: Word = await act()
+                return await act()
             except TransientError:
                 goals.publisher._system.breaker._open(0.0)  # no rest
-                continue
-            return found
         raise AssertionError("it never arrived")
 
-    assert (await patiently(lambda: goals.put("a", wanted))).state == "delivered"
+    assert (await patiently(partial(goals.put, "a", wanted))).state == "delivered"
     assert goals.amounts(given) == ["1.00", "2.00", "3.00", "4.00", "5.00", "6.00"] * 2
     more = {"ana": quota("ana", *range(200, 800, 100))}
-    assert (await patiently(lambda: goals.put("b", more))).state == "delivered"
+    assert (await patiently(partial(goals.put, "b", more))).state == "delivered"
     assert goals.amounts(given)[:6] == ["2.00", "3.00", "4.00", "5.00", "6.00", "7.00"]
     for change in ("a", "b"):  # in any order
-        word = await patiently(lambda change=change: goals.publisher.take_back(change, "field"))
+        word = await patiently(partial(goals.publisher.take_back, change, "field"))
         assert word.state == "restored"
     assert (goals.amounts(given), goals.amounts(others)) == (["7.00"] * 12, ["1", "1"])
     assert max(Counter(goals.writes).values()) <= 3  # two versions, and back

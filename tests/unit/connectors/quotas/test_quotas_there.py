@@ -14,6 +14,7 @@ from tests.unit.connectors.publishing.killing import killed_at
 from tests.unit.connectors.quotas.conftest import mapping
 from tests.unit.connectors.quotas.field import Field, opened, quota
 from workers.connectors.publishing.publisher import NotGivenBack
+from workers.office.outside_targets import QuotaOf
 from workers.runtime.database import Pool
 from workers.runtime.errors import TransientError
 
@@ -97,7 +98,6 @@ async def test_equal_at_the_end_with_one_fault_in_ten_requests_and_sessions_that
     field.set("ana", MARCH, 33)
     before = field.amounts
     cents = {node: [chance.randrange(10_000) for _ in range(12)] for node in ("of-ana", "of-ben", "of-mona", "all")}
-    await field.case.sql("DELETE FROM routing.reps WHERE email = 'dan@example.com'")
     await field.publish("v1", cents)
     faults = ("502", "half", "500", "lost", "lost", "text", "429_bare", "concurrent")
     door = field.simulated.door
@@ -225,7 +225,7 @@ async def test_what_can_not_be_written_there_is_refused_in_words(field: Field) -
         return word.why
 
     assert "it does not know of-cem, zoe@example.com: no active user of Salesforce has" in await why(
-        "a", zoe=quota("zoe", 1), ana=ana, of_cem=ana.__class__(None, "rep", "EUR", ana.months)
+        "a", zoe=quota("zoe", 1), ana=ana, of_cem=QuotaOf(None, "rep", "EUR", ana.months)
     )
     assert "ana and anna have the same e-mail address" in await why("b", ana=ana, anna=ana)
     assert "in CHF, and its only currency is said to be EUR" in await why("c", ana=quota("ana", 1, currency="CHF"))
