@@ -65,7 +65,10 @@ async def test_quotas_are_published_to_salesforce_and_the_erp_or_nowhere(
             await approvals.in_use("erp")  # the outbox is empty
             await approvals.travel_to(approvals.now() + HALF_A_MINUTE)
             task = await approvals.task(quota_id, "publication_failed")
-            assert "crm: max@fairlead.example 2027-01-01: Salesforce refuses to write a quota" in task.variables["failure_text"]
+            assert (
+                "crm: max@fairlead.example 2027-01-01: Salesforce refuses to write a quota"
+                in task.variables["failure_text"]
+            )
             for element in ("restore_quotas__crm", "restore_quotas__erp", "void_letters"):
                 await approvals.passed(quota_id, element)
             assert await approvals.in_use("erp") is None

@@ -94,7 +94,11 @@ def _standard() -> dict[str, dict[str, Json]]:
                 *map(define, texts[kind].split()),
                 *(define(name, "number") for name in numbers[kind].split()),
                 *(_of_deals() if kind == "deals" else []),
-                *(define(name, "datetime") for name in ("hs_start_datetime", "hs_end_datetime") if kind == "goal_targets"),
+                *(
+                    define(name, "datetime")
+                    for name in ("hs_start_datetime", "hs_end_datetime")
+                    if kind == "goal_targets"
+                ),
             ]
         }
         for kind in SINGULAR

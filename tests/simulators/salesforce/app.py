@@ -272,4 +272,3 @@ def http_date(text: str) -> float:
         return parsedate_to_datetime(text).timestamp()
     except ValueError:
         raise Problem(400, "INVALID_HEADER", "the date is none") from None
-

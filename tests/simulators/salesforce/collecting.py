@@ -79,9 +79,9 @@ def add(app: FastAPI, org: Org, write: Write) -> None:
 
     def one_away(record_id: str) -> Json:
         kind = next((one for one, prefix in schema.PREFIXES.items() if record_id.startswith(prefix)), None)
+        if kind is None:
+            return {"id": record_id, "success": False, "errors": [Problem(400, "MALFORMED_ID", "malformed id").error]}
         try:
-            if kind is None:
-                raise Problem(400, "MALFORMED_ID", "malformed id", [])
             delete(org, kind, record_id)
         except Problem as problem:
             return {"id": record_id, "success": False, "errors": [problem.error]}

@@ -26,7 +26,9 @@ def switch_on(org: Org, *years: int, first_month: int = 1, name: str = "Opportun
             for start in range(0, 12, months):
                 first, last = _month(year, first_month + start), _month(year, first_month + start + months - 1)
                 ends = last.replace(day=monthrange(last.year, last.month)[1])
-                org.put("Period", Type=kind, StartDate=first.isoformat(), EndDate=ends.isoformat(), IsForecastPeriod=True)
+                org.put(
+                    "Period", Type=kind, StartDate=first.isoformat(), EndDate=ends.isoformat(), IsForecastPeriod=True
+                )
     return new_type(org, name)
 
 
@@ -55,7 +57,9 @@ def judged(org: Org, record: Json | None, values: Mapping[str, Any]) -> Json:
         found.setdefault("QuotaOwnerId", org.user)
     if "StartDate" in found:
         found["StartDate"] = _first_of_month(found["StartDate"])
-    currencies = [one["value"] for one in org.fields["ForecastingQuota"].get("CurrencyIsoCode", {}).get("picklistValues", [])]
+    currencies = [
+        one["value"] for one in org.fields["ForecastingQuota"].get("CurrencyIsoCode", {}).get("picklistValues", [])
+    ]
     if currencies:
         if record is None:
             found.setdefault("CurrencyIsoCode", currencies[0])
@@ -77,8 +81,14 @@ def judged(org: Org, record: Json | None, values: Mapping[str, Any]) -> Json:
             raise Problem(400, "DUPLICATE_VALUE", message, [])
     periods = org.records["Period"].values()
     day = there["StartDate"]
-    period = next((one for one in periods if one["Type"] == "Month" and one["StartDate"] <= day <= one["EndDate"]), None)
-    return found | {"IsAmount": type_["IsAmount"], "IsQuantity": type_["IsQuantity"], "PeriodId": period and period["Id"]}
+    period = next(
+        (one for one in periods if one["Type"] == "Month" and one["StartDate"] <= day <= one["EndDate"]), None
+    )
+    return found | {
+        "IsAmount": type_["IsAmount"],
+        "IsQuantity": type_["IsQuantity"],
+        "PeriodId": period and period["Id"],
+    }
 
 
 def _first_of_month(given: Any) -> str:

@@ -76,7 +76,11 @@ async def goals(client: HubSpotClient, mapping: FieldMapping, year: int) -> list
         except SystemRefused as error:
             found.append(Finding("fields", "wrong", f"goal {name}", str(error)))
             continue
-        said = f"targets: {targets}" if targets else "Not there: make it in HubSpot before quotas of its year are published."
+        said = (
+            f"targets: {targets}"
+            if targets
+            else "Not there: make it in HubSpot before quotas of its year are published."
+        )
         found.append(Finding("fields", "ok" if targets else "note", f"goal {name}", said))
     return found
 

@@ -60,7 +60,9 @@ class HubSpotQuotas(HubSpotRecords, QuotaRecords):
             if name is None or one.get(GOAL) != self._mapping.named(day[:4]):
                 continue
             if name in ids:
-                raise NotTaken(f"two goals there are called {one.get(GOAL)} and have a target of {name}: rename one of them")
+                raise NotTaken(
+                    f"two goals there are called {one.get(GOAL)} and have a target of {name}: rename one of them"
+                )
             ids[name] = one.id
         if missing := sorted(set(names) - ids.keys()):
             goal, kind = self._mapping.named(missing[0].rpartition(" ")[2][:4]), MILESTONES[self._mapping.period]

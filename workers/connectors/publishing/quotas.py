@@ -55,7 +55,9 @@ class QuotaRecords(Records):
 class QuotaValues:
     """A person's months → what the records of that person are to say."""
 
-    def __init__(self, system: System[Any, Any], records: QuotaRecords, mapping: QuotaMapping) -> None:  # Any: whichever system
+    def __init__(
+        self, system: System[Any, Any], records: QuotaRecords, mapping: QuotaMapping
+    ) -> None:  # Any: whichever system
         self._system = system
         self._records = records
         self._mapping = mapping
@@ -72,7 +74,9 @@ class QuotaValues:
         months = {month for one in people.values() for month in one.months}
         currencies = {one.currency for one in people.values()}
         if not months or len(currencies) != 1:
-            raise NotTaken("it has no quotas by month: they were planned by an older version of Fairlead. Plan them anew")
+            raise NotTaken(
+                "it has no quotas by month: they were planned by an older version of Fairlead. Plan them anew"
+            )
         periods, more = await self._records.terms(currencies.pop(), min(months), max(months))
         found: dict[str, Values] = {}
         for email, quota in people.items():

@@ -27,7 +27,9 @@ async def findings(
     try:
         await quotas.forecast_type(client, mapping.forecast_type)
     except (NotTaken, SystemRefused) as error:
-        yield Finding("fields", "wrong", f"forecast type {mapping.forecast_type}", f"Salesforce: {str(error).rstrip('.')}.")
+        yield Finding(
+            "fields", "wrong", f"forecast type {mapping.forecast_type}", f"Salesforce: {str(error).rstrip('.')}."
+        )
     else:
         yield Finding("fields", "ok", f"forecast type {mapping.forecast_type}", "has the quotas")
     today = datetime.now(UTC).date()
@@ -60,12 +62,16 @@ def _currency(mapping: Quotas, described: Json) -> Finding:
     if mapping.currency is None:
         said = "The organisation has one currency: say which by `quota.currency` in the mapping."
         return Finding("fields", "wrong", "currency", said)
-    return Finding("fields", "ok", "currency", f"{mapping.currency}, as the mapping says: see Setup → Company Information.")
+    return Finding(
+        "fields", "ok", "currency", f"{mapping.currency}, as the mapping says: see Setup → Company Information."
+    )
 
 
 async def _forecasting(client: SalesforceClient, reps: Collection[str]) -> Finding:
     where = "IsActive = true AND ForecastEnabled = true"
-    enabled = {(one.get("Email") or "").lower() for one in await client.query(soql.select({"Id", "Email"}, "User", where))}
+    enabled = {
+        (one.get("Email") or "").lower() for one in await client.query(soql.select({"Id", "Email"}, "User", where))
+    }
     without = sorted(one for one in reps if one.lower() not in enabled)
     if without:
         said = f"{shown(without)} may not forecast: nobody sees their quotas. Tick *Allow Forecasting* for them."

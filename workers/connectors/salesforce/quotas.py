@@ -16,7 +16,7 @@ from datetime import date
 from workers.connectors.answers import SystemDown, SystemRefused, dicts
 from workers.connectors.people import FRESH_SECONDS
 from workers.connectors.publishing.publisher import NotTaken
-from workers.connectors.publishing.quotas import Period, QuotaRecords
+from workers.connectors.publishing.quotas import Period, QuotaRecords, with_places
 from workers.connectors.publishing.records import Found, Values
 from workers.connectors.salesforce import soql
 from workers.connectors.salesforce.answers import Fault
@@ -25,7 +25,13 @@ from workers.connectors.salesforce.crm import Salesforce
 from workers.connectors.salesforce.mapping import Quotas
 
 QUOTA: Kind = "ForecastingQuota"
-AMOUNT, OWNER, START, TYPE, CURRENCY = "QuotaAmount", "QuotaOwnerId", "StartDate", "ForecastingTypeId", "CurrencyIsoCode"
+AMOUNT, OWNER, START, TYPE, CURRENCY = (
+    "QuotaAmount",
+    "QuotaOwnerId",
+    "StartDate",
+    "ForecastingTypeId",
+    "CurrencyIsoCode",
+)
 PARTS = ("ProductFamily", "Territory2Id", "ForecastingGroupItemId")
 """What else a quota may be of; an organisation may lack some of these fields."""
 TYPE_FIELDS = {"Id", "IsActive", "IsAmount", "HasProductFamily", "RoleType"}
@@ -56,7 +62,9 @@ async def forecast_type(client: SalesforceClient, name: str) -> str:
     where = f"DeveloperName = {soql.text(name)}"
     found = await client.query(soql.select(TYPE_FIELDS, "ForecastingType", where, order="Id"))
     if not found:
-        raise NotTaken(f"it has no forecast type {name}: correct `quota.forecast_type` in the mapping, or give the right to it")
+        raise NotTaken(
+            f"it has no forecast type {name}: correct `quota.forecast_type` in the mapping, or give the right to it"
+        )
     one = found[0]
     said = ""
     if one.get("IsActive") != "true":

@@ -75,7 +75,9 @@ class Field:
     def writes(self) -> list[tuple[str, str]]:
         """Person and first day of each write of ours, in their order."""
         org, names = self.simulated.org, {user: who for who, user in self.users.items()}
-        found = (org.records["ForecastingQuota"][record] for kind, record, _ in org.writes if kind == "ForecastingQuota")
+        found = (
+            org.records["ForecastingQuota"][record] for kind, record, _ in org.writes if kind == "ForecastingQuota"
+        )
         return [(names[one["QuotaOwnerId"]], one["StartDate"]) for one in found]
 
     async def put(self, change: str, wanted: Wanted, scope: str = "field") -> Word:

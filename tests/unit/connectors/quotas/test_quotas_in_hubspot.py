@@ -60,7 +60,9 @@ class Goals:
 async def goals(pool: Pool, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Goals]:
     monkeypatch.setattr(HubSpotQuotas, "batch", 2)
     with served() as simulated:
-        simulated.door.ten_secondly = simulated.door.searches_per_second = 100_000  # how it is kept to is tested elsewhere
+        simulated.door.ten_secondly = simulated.door.searches_per_second = (
+            100_000  # how it is kept to is tested elsewhere
+        )
         given = {"crms": {"quotas": "hubspot"}, "hubspot": settings_of(simulated)}
         resources = Resources(Settings.model_validate(given), pool)
         publisher = quotas(resources)

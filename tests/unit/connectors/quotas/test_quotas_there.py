@@ -197,7 +197,7 @@ async def test_what_somebody_changed_since_stays_and_what_can_not_go_back_is_a_p
     ids = {one["StartDate"]: one["Id"] for one in field.simulated.org.records["ForecastingQuota"].values()}
     field.simulated.org.edit("ForecastingQuota", ids[FEBRUARY], QuotaAmount=2.5)
     field.simulated.org.guarded.add(ids[MARCH])
-    with pytest.raises(NotGivenBack, match="What ana@example.com 2027-03-01 had before can't be put back"):
+    with pytest.raises(NotGivenBack, match=r"What ana@example\.com 2027-03-01 had before can't be put back"):
         await field.take_back("a")
     field.simulated.org.guarded.clear()
     word = await field.take_back("a")

@@ -127,7 +127,9 @@ def test_events_that_would_not_be_told_are_said(run: Run, bare: Simulated, monke
     assert "not on the public internet" in wrong(run("--json"))["/data/LeadChangeEvent"]
 
 
-def test_quotas_that_are_switched_on_are_checked_too(run: Run, bare: Simulated, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_quotas_that_are_switched_on_are_checked_too(
+    run: Run, bare: Simulated, monkeypatch: pytest.MonkeyPatch
+) -> None:
     run("--create-fields")
     monkeypatch.setenv("FAIRLEAD_CRMS__QUOTAS", "salesforce")
     get_settings.cache_clear()

@@ -192,7 +192,9 @@ def test_quotas_are_made_changed_found_and_deleted_in_collections(client: Any, s
     ]  # fmt: skip
     moved = {"attributes": {"type": "ForecastingQuota"}, "id": first["id"], "ForecastingTypeId": revenue}
     told = client.restful("composite/sobjects", method="PATCH", json={"allOrNone": False, "records": [moved]})
-    assert told[0]["errors"][0]["statusCode"] == "INVALID_FIELD_FOR_INSERT_UPDATE"  # which forecast it is of is not changed
+    assert (
+        told[0]["errors"][0]["statusCode"] == "INVALID_FIELD_FOR_INSERT_UPDATE"
+    )  # which forecast it is of is not changed
     query = f"SELECT Id, StartDate, QuotaAmount FROM ForecastingQuota WHERE StartDate IN (2027-02-01) AND QuotaOwnerId = '{ana}'"
     [found] = client.query(query)["records"]
     assert (found["StartDate"], found["QuotaAmount"]) == ("2027-02-01", 5_000.5)

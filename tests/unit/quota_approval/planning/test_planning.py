@@ -70,7 +70,9 @@ def test_drivers_and_months_add_up_to_the_quota(plan: QuotaPlan) -> None:
         zip(plan.nodes["node"], plan.nodes["quota"], strict=True)
     )
     assert list(months["company"]) == plan.card["months"]
-    team = next(node for node, above in zip(plan.nodes["node"], plan.nodes["parent"], strict=True) if above == "company")
+    team = next(
+        node for node, above in zip(plan.nodes["node"], plan.nodes["parent"], strict=True) if above == "company"
+    )
     assert len(set(months[team].values())) > 1, "a unit's quota has the season of what is expected below it"
     assert (plan.phases.groupby("rep", sort=False)["quota"].sum().to_numpy() == reps["quota"].to_numpy()).all()
     expected = reps[DRIVERS[:4]].sum(axis=1) / 100
