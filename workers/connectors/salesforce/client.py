@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -21,7 +21,7 @@ from workers.connectors.salesforce.answers import Fault
 from workers.connectors.salesforce.login import Login, Session
 from workers.connectors.salesforce.pace import Pace
 
-Kind = Literal["Lead", "Account", "Opportunity", "User"]
+Kind = Literal["Lead", "Account", "Opportunity", "User", "ForecastingQuota", "ForecastingType", "Period"]
 
 VERSION = "v62.0"
 """Winter '25; each version is served for three years at least."""
@@ -126,29 +126,24 @@ class SalesforceClient:
         The id of each there, or what was wrong with it, by our id; a record that the answer does not tell of is left
         out: it is not known what became of it, and it may be sent again.
         """
-        return await self._collection(f"/composite/sobjects/{kind}/{key}", kind, key, records)
+        bodies = {one: {**values, key: one} for one, values in records.items()}
+        return await self._collection("PATCH", f"/composite/sobjects/{kind}/{key}", kind, bodies)
 
     async def _collection(
-        self, path: str, kind: Kind, key: str, records: Mapping[str, Mapping[str, object]]
+        self, method: str, path: str, kind: Kind, records: Mapping[str, Mapping[str, object]]
     ) -> dict[str, str | Fault]:
         done: dict[str, str | Fault] = {}
         given, what = list(records.items()), f"write {kind}"
         for start in range(0, len(given), BATCH):
-            part = given[start : start + BATCH]
-            body = {
-                "allOrNone": False,
-                "records": [{"attributes": {"type": kind}, **values, key: one} for one, values in part],
-            }
-            results = await self.ask("PATCH", path, what, json=body)
+            part = dict(given[start : start + BATCH])
+            bodies = [{"attributes": {"type": kind}, **values} for values in part.values()]
+            results = await self.ask(method, path, what, json={"allOrNone": False, "records": bodies})
             if results is None:
+                where = path.removeprefix("/composite/sobjects/").replace("/", ".")
                 raise SystemRefused(
-                    f"Salesforce knows no field {key} of {kind}, or our user can't see it; `fairlead connect check "
-                    "salesforce --create-fields` makes and opens it."
+                    f"Salesforce knows no {where}, or our user can't see it; `fairlead connect check salesforce` says what to do."
                 )
-            # They have the order of the records; of another number nothing can be said.
-            if isinstance(results, list) and len(results) == len(part):
-                told = [answers.outcome(one) if isinstance(one, dict) else None for one in results]
-                done |= {one: found for (one, _), found in zip(part, told, strict=True) if found is not None}
+            done |= _outcomes(part, results)
         return done
 
     async def update(
@@ -170,7 +165,22 @@ class SalesforceClient:
 
     async def update_all(self, kind: Kind, records: Mapping[str, Mapping[str, object]]) -> dict[str, str | Fault]:
         """Write records by their ids; the outcome of each, as `upsert`."""
-        return await self._collection("/composite/sobjects", kind, "id", records)
+        bodies = {one: {**values, "id": one} for one, values in records.items()}
+        return await self._collection("PATCH", "/composite/sobjects", kind, bodies)
+
+    async def create_all(self, kind: Kind, records: Mapping[str, Mapping[str, object]]) -> dict[str, str | Fault]:
+        """Make records, by whatever we call them; the outcome of each, as `upsert`."""
+        return await self._collection("POST", "/composite/sobjects", kind, records)
+
+    async def delete_all(self, kind: Kind, record_ids: Collection[str]) -> dict[str, str | Fault]:
+        """Delete records by their ids; the outcome of each, as `upsert`."""
+        done: dict[str, str | Fault] = {}
+        given = sorted(record_ids)
+        for start in range(0, len(given), BATCH):
+            part = given[start : start + BATCH]
+            asked = {"ids": ",".join(part), "allOrNone": "false"}
+            done |= _outcomes(part, await self.ask("DELETE", "/composite/sobjects", f"delete {kind}", params=asked))
+        return done
 
     async def describe(self, kind: Kind) -> Json:
         """What there is to know of a kind of record: rights, fields."""
@@ -248,6 +258,14 @@ class SalesforceClient:
         except SystemPause as asked:
             self.pace.close(asked)
             raise
+
+
+def _outcomes(names: Collection[str], results: object) -> dict[str, str | Fault]:
+    # They have the order of the records; of another number nothing can be said.
+    if not isinstance(results, list) or len(results) != len(names):
+        return {}
+    told = [answers.outcome(one) if isinstance(one, dict) else None for one in results]
+    return {one: found for one, found in zip(names, told, strict=True) if found is not None}
 
 
 def _record(body: object, answer: Answer) -> Read:
