@@ -10,7 +10,7 @@ from workers.connectors.hubspot.answers import Fault
 from workers.connectors.hubspot.crm import HubSpot
 from workers.connectors.hubspot.making import SOURCE
 from workers.connectors.records import Record
-from workers.connectors.sync.side import Page, Side
+from workers.connectors.sync.side import Outcome, Page, Side
 
 CREATED, CHANGED = "createdate", "lastmodifieddate"
 
@@ -59,6 +59,11 @@ class HubSpotSide(Side):
     def ended(self, record: Record) -> bool:
         """See `Side.ended`. A contact stays one."""
         return False
+
+    def outcome(self, record: Record) -> Outcome | None:
+        """See `Side.outcome`."""
+        converted = self.system.mapping.outcome.converts(record)
+        return None if converted is None else Outcome(converted, self.changed(record))
 
 
 def _moment(text: str | None) -> datetime | None:

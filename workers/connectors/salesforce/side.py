@@ -19,7 +19,7 @@ from workers.connectors.salesforce.client import CHANGED, Read
 from workers.connectors.salesforce.crm import Salesforce
 from workers.connectors.salesforce.tables import EMPTIES
 from workers.connectors.sync.patience import patiently
-from workers.connectors.sync.side import Page, Side
+from workers.connectors.sync.side import Outcome, Page, Side
 
 SOURCE = "salesforce"
 """Of leads that were made there."""
@@ -41,6 +41,8 @@ _TAKEN = "(taken)"
 """Instead of a locator: all results were taken, and the job may go."""
 
 CREATED, CONVERTED, DELETED, MASTER = "CreatedDate", "IsConverted", "IsDeleted", "MasterRecordId"
+STATUS = "Status"
+"""Salesforce's own; ours is another field."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,7 @@ class SalesforceSide(Side):
         if jobs is not None:
             self.batch = JOB_PAGE
         self._keeps = salesforce.mapping.keeps
-        self._fields = salesforce.mapping.of_lead() | {CREATED, CHANGED, CONVERTED}
+        self._fields = salesforce.mapping.of_lead() | {CREATED, CHANGED, CONVERTED, STATUS}
 
     async def page(self, after: str | None) -> Page:
         """See `Side.page`. By ids, as a query's own cursor does not outlive us; a job's does, for seven days."""
@@ -158,6 +160,13 @@ class SalesforceSide(Side):
     def ended(self, record: Record) -> bool:
         """See `Side.ended`: a converted lead is an opportunity from then on, and can't be written."""
         return record.get(CONVERTED) == "true"
+
+    def outcome(self, record: Record) -> Outcome | None:
+        """See `Side.outcome`: a converted lead, or one whose Status says that nothing came of it."""
+        converted = self.ended(record)
+        if not converted and record.get(STATUS) not in self.system.mapping.not_converted:
+            return None
+        return Outcome(converted, self.changed(record))
 
     async def _few(self, values: Mapping[str, Mapping[str, str]]) -> dict[str, str | Fault]:
         """Write by collections; locked rows once more, a little later and without the others."""

@@ -15,11 +15,12 @@ from psycopg.rows import DictRow
 
 from workers.connectors.people import NoOwner
 from workers.connectors.records import Record
-from workers.connectors.sync import judging, ledger
+from workers.connectors.sync import ending, judging, ledger
 from workers.connectors.sync.judging import Verdict
 from workers.connectors.sync.ledger import Agreed, Entry
 from workers.connectors.sync.patience import Patience
-from workers.connectors.sync.side import Side
+from workers.connectors.sync.runs import Difference
+from workers.connectors.sync.side import Outcome, Side
 from workers.lead_routing.domain.lead import Lead
 from workers.runtime.database import Pool
 
@@ -46,21 +47,13 @@ class Following(Protocol):
         """Stop working on the lead; False if there is nothing to stop."""
         ...
 
+    async def ended(self, connection: Connection, lead_id: str, outcome: Outcome) -> None:
+        """Take how the lead ended; see `side.Ended`."""
+        ...
+
     async def note(self, connection: Connection, lead_id: str, action: str, why: str, **facts: object) -> None:
         """Add to the lead's timeline."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """Of one lead, and what became of it."""
-
-    kind: str
-    """As `sync.differences.kind`."""
-    lead_id: str | None
-    record_id: str | None
-    fields: tuple[str, ...]
-    became: str
 
 
 @dataclass(slots=True)
@@ -75,8 +68,11 @@ class Kept:
     """Ids of leads whose changes were on their way: to be looked at again."""
     stale: set[str] = field(default_factory=set)
     """Ids of records of a snapshot that differ: nothing was done, they are to be read anew."""
-    records: dict[str, Record] = field(default_factory=dict)
-    """Of `Follower.follow`: lead → its record, as it was read."""
+
+    @property
+    def ended(self) -> int:
+        """Of how many leads an outcome was new."""
+        return sum(one.kind == "ended there" for one in self.differences)
 
     def add(self, other: Kept) -> None:
         """Count another part in."""
@@ -85,7 +81,6 @@ class Kept:
         self.differences += other.differences
         self.unsettled |= other.unsettled
         self.stale |= other.stale
-        self.records |= other.records
 
 
 class Keeper:
@@ -107,7 +102,7 @@ class Keeper:
         only: frozenset[str] | None = None,
         snapshot: bool = False,
     ) -> Kept:
-        """Compare records that carry the id of a lead of ours, and make both sides equal.
+        """Compare records that carry the id of a lead of ours, and make both sides equal; also take how leads ended there.
 
         `write` False: only say what differs. `only`: fields of which a person said that what the CRM says is taken.
         `snapshot`: the records were read long ago, as `side.Page.snapshot`; one that differs is only named (`Kept.stale`).
@@ -121,8 +116,13 @@ class Keeper:
         kept, giving = Kept(), dict[str, tuple[Record, Verdict, bool]]()
         async with self.pool.connection() as connection:
             entries = await ledger.read(connection, held)
+            ends = ending.words(self.side, entries, held)
+            if snapshot:
+                kept.stale |= {held[lead_id].id for lead_id in ends}
             agreed: list[Agreed] = []
             for lead_id, entry in entries.items():
+                if held[lead_id].id in kept.stale:
+                    continue
                 one = _One(entry, held[lead_id], owners[lead_id])
                 if entry.lead is None or not entry.open or entry.under_way or self.side.ended(one.record):
                     kept.left += 1
@@ -137,6 +137,9 @@ class Keeper:
                     giving[lead_id] = one.record, verdict, owner
             if write:
                 await ledger.note(connection, self.side.source, agreed)
+            if not snapshot:
+                took = self.following.ended
+                kept.differences += await ending.note(connection, self.side, took, ends, held, write=write)
         if giving:
             await self._give(giving, entries, kept)
         return kept

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
+
+from psycopg import AsyncConnection
+from psycopg.rows import DictRow
 
 from workers.connectors.answers import Json
 from workers.connectors.leads import System
@@ -30,6 +33,19 @@ class Page:
     """Where to go on; None: that was all."""
     snapshot: bool = False
     """Whether the records were read long ago, so that one that differs has to be read anew before anything is done."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a lead ended there: it converted, or it will not."""
+
+    converted: bool
+    at: datetime | None
+    """When its record was changed last, so that it was said then or before; None: that is not known."""
+
+
+Ended = Callable[[AsyncConnection[DictRow], str, Outcome], Awaitable[None]]
+"""Takes a lead's outcome into our book, in the connection's transaction; the same once more changes nothing."""
 
 
 class Side(ABC):
@@ -81,6 +97,10 @@ class Side(ABC):
     @abstractmethod
     def ended(self, record: Record) -> bool:
         """Whether nothing of it is kept equal any more, as it became something else there."""
+
+    @abstractmethod
+    def outcome(self, record: Record) -> Outcome | None:
+        """How its lead ended, by what the mapping says; None: nothing is said yet."""
 
     async def pages(self, after: str | None) -> AsyncIterator[Page]:
         """All pages after one."""
