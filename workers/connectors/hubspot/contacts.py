@@ -74,4 +74,4 @@ class ContactIntake:
         async with self._hubspot.asked():
             kept = await self._follower.follow([contact_id])
         if kept.unsettled:
-            raise CrmDown("Changes of ours are on their way to the contact; it is looked at again.")
+            raise CrmDown("The contact is being changed, by us or by people; it is looked at again.")

@@ -65,7 +65,7 @@ class Follower:
                 raise PermanentError(f"The record is not in {self._side.title} any more; skip this.")
             kept = await self.keeper.keep(found.values(), only=frozenset(map(str, fields)))
         if kept.unsettled:
-            raise TransientError("Changes of ours are on their way; it is looked at again.")
+            raise TransientError("The record is being changed, by us or by people; it is looked at again.")
 
     async def _merged(self, lead_id: str, record_id: str, winner: Record) -> Difference:
         """The lead's record was merged into another one, which is its record now, unless that is another lead's."""

@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from functools import partial
-from typing import Protocol
 
 import structlog
-from psycopg import AsyncConnection
-from psycopg.rows import DictRow
-
 from workers.connectors.people import NoOwner
 from workers.connectors.records import Record
 from workers.connectors.sync import ending, judging, ledger
+from workers.connectors.sync.book import Connection, Following
 from workers.connectors.sync.judging import Verdict
 from workers.connectors.sync.ledger import Agreed, Entry
 from workers.connectors.sync.patience import Patience
 from workers.connectors.sync.runs import Difference
-from workers.connectors.sync.side import Outcome, Side
+from workers.connectors.sync.side import Side
 from workers.lead_routing.domain.lead import Lead
 from workers.runtime.database import Pool
 
@@ -29,31 +27,10 @@ log = structlog.get_logger()
 CHANNEL = "crm.conflict"
 """Among the dead letters: fields that both sides changed. Sent again, what the CRM says then is taken."""
 
-Connection = AsyncConnection[DictRow]
-
-
-class Following(Protocol):
-    """What our book does when a record changed; the gateway's `following` and `commands`."""
-
-    async def change(self, connection: Connection, lead_id: str, lead: Lead, values: Mapping[str, str | None]) -> None:
-        """Give a lead other values."""
-        ...
-
-    async def take_over(self, connection: Connection, lead_id: str, owner_id: str, state: str) -> None:
-        """Somebody gave the lead to this owner."""
-        ...
-
-    async def withdraw(self, connection: Connection, lead_id: str, why: str) -> bool:
-        """Stop working on the lead; False if there is nothing to stop."""
-        ...
-
-    async def ended(self, connection: Connection, lead_id: str, outcome: Outcome) -> None:
-        """Take how the lead ended; see `side.Ended`."""
-        ...
-
-    async def note(self, connection: Connection, lead_id: str, action: str, why: str, **facts: object) -> None:
-        """Add to the lead's timeline."""
-        ...
+ROUNDS = 3
+"""So often a record is judged that people change there while we do."""
+ROUND_SECONDS = 1.0
+"""Before the next one: Salesforce tells changes apart by the second."""
 
 
 @dataclass(slots=True)
@@ -62,10 +39,10 @@ class Kept:
 
     equal: int = 0
     left: int = 0
-    """Leads that follow nothing any more, are not registered yet, or have changes on their way."""
+    """Leads that follow nothing any more, are not registered yet, or are being changed: by us or by people there."""
     differences: list[Difference] = field(default_factory=list)
     unsettled: set[str] = field(default_factory=set)
-    """Ids of leads whose changes were on their way: to be looked at again."""
+    """Ids of leads that are being changed: to be looked at again."""
     stale: set[str] = field(default_factory=set)
     """Ids of records of a snapshot that differ: nothing was done, they are to be read anew."""
 
@@ -101,11 +78,14 @@ class Keeper:
         write: bool = True,
         only: frozenset[str] | None = None,
         snapshot: bool = False,
+        rounds: int = ROUNDS,
     ) -> Kept:
         """Compare records that carry the id of a lead of ours, and make both sides equal; also take how leads ended there.
 
         `write` False: only say what differs. `only`: fields of which a person said that what the CRM says is taken.
         `snapshot`: the records were read long ago, as `side.Page.snapshot`; one that differs is only named (`Kept.stale`).
+        What somebody changes there between our reading and writing is not overwritten: it is read and judged again, as often
+        as `rounds` says, and then left for the next time (`Kept.unsettled`).
 
         Raises:
             SystemPause, SystemDown, SystemRefused: the CRM can't be asked; what our book took by then it keeps, and a
@@ -140,8 +120,15 @@ class Keeper:
             if not snapshot:
                 took = self.following.ended
                 kept.differences += await ending.note(connection, self.side, took, ends, held, write=write)
-        if giving:
-            await self._give(giving, entries, kept)
+        meanwhile = await self._give(giving, entries, kept) if giving else set()
+        if meanwhile and rounds > 1:
+            await asyncio.sleep(ROUND_SECONDS)
+            found = await self.ask(partial(self.side.read, meanwhile))
+            anew = [one for record_id, one in found.items() if one.id == record_id]
+            kept.add(await self.keep(anew, only=only, rounds=rounds - 1))
+        elif meanwhile:
+            kept.left += len(meanwhile)
+            kept.unsettled |= {lead_id for lead_id, (record, _, _) in giving.items() if record.id in meanwhile}
         return kept
 
     async def _judged(
@@ -220,8 +207,10 @@ class Keeper:
 
     async def _give(
         self, giving: Mapping[str, tuple[Record, Verdict, bool]], entries: Mapping[str, Entry], kept: Kept
-    ) -> None:
-        """Write what is newer here. Repeated after a failure it writes the same."""
+    ) -> set[str]:
+        """Write what is newer here; ids of records that were not written, as somebody changed them since they were read.
+        Repeated after a failure it writes the same.
+        """
         values: dict[str, dict[str, str]] = {}
         refused: dict[str, str] = {}
         for lead_id, (record, verdict, owner) in giving.items():
@@ -235,11 +224,15 @@ class Keeper:
                     refused[lead_id] = str(error)
             if written:
                 values[record.id] = written
-        faults = await self.ask(partial(self.side.write, values)) if values else {}
+        read = {record.id: record for record, _, _ in giving.values()}
+        faults = await self.ask(partial(self.side.write, values, read)) if values else {}
+        meanwhile = {record_id for record_id, fault in faults.items() if fault.meanwhile}
         done: list[Agreed] = []
         for lead_id, (record, verdict, owner) in giving.items():
             names = {*verdict.give, *(["owner"] if owner else [])}
             one = _One(entries[lead_id], record, None)
+            if record.id in meanwhile:
+                continue
             if record.id in faults:
                 refused[lead_id] = str(faults[record.id].raised("write the lead"))
             if lead_id in refused:
@@ -249,6 +242,7 @@ class Keeper:
             done.append(Agreed(lead_id, record.id, verdict.give, (entries[lead_id].owner_id,) if owner else None))
         async with self.pool.connection() as connection:
             await ledger.note(connection, self.side.source, done)
+        return meanwhile
 
     async def _owners(self, held: Mapping[str, Record]) -> dict[str, str | None]:
         """Whose each record is; many are one person's."""

@@ -27,7 +27,7 @@ Connection = AsyncConnection[DictRow]
 
 @dataclass(frozen=True)
 class Book:
-    """`keeping.Following`, and what imports and comparisons need, by the gateway.
+    """`book.Following`, and what imports and comparisons need, by the gateway.
 
     The gateway is imported when it is needed: it brings FastAPI, which a dispatcher that follows nothing does without.
     """

@@ -19,6 +19,11 @@ from workers.connectors.records import Record
 class Fault(Protocol):
     """Why a record was not written."""
 
+    @property
+    def meanwhile(self) -> bool:
+        """Whether somebody changed it since it was read."""
+        ...
+
     def raised(self, what: str) -> Exception:
         """The exception that this fault is for who has only this record."""
         ...
@@ -73,8 +78,14 @@ class Side(ABC):
         """Which of these were deleted for certain: what we only may not see any more is not among them."""
 
     @abstractmethod
-    async def write(self, values: Mapping[str, Mapping[str, str]]) -> Mapping[str, Fault]:
-        """Write records by their ids; what was wrong with those that were not written."""
+    async def write(
+        self, values: Mapping[str, Mapping[str, str]], read: Mapping[str, Record] | None = None
+    ) -> Mapping[str, Fault]:
+        """Write records by their ids; what was wrong with those that were not written.
+
+        `read`: the records as they were read, by what the values were found. One that somebody changed since is not
+        written (`Fault.meanwhile`), as far as the system lets us know. None: nobody else writes these fields.
+        """
 
     async def add(self, changes: Sequence[Json], run: int) -> Mapping[str, Record]:
         """Make records of leads that have none, if so many are better made together; those made, by the leads' ids. The
