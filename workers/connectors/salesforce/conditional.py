@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Final, Literal
+from typing import Final
 from urllib.parse import quote
 
 from workers.connectors.answers import Json, SystemDown, dicts
@@ -25,14 +25,14 @@ async def write(
     kind: Kind,
     records: Mapping[str, Mapping[str, object]],
     unless_changed_since: Mapping[str, datetime],
-) -> dict[str, Literal["done"] | Fault]:
-    """Write records by their ids; the outcome of each, by its id. One that was changed after the moment given for it is not
-    written (`Fault.meanwhile`); one that the answer does not tell of is left out: it may be sent again.
+) -> dict[str, str | Fault]:
+    """Write records by their ids; the outcome of each, as `SalesforceClient.upsert`. One that was changed after its moment
+    is not written (`Fault.meanwhile`).
 
     Raises:
         SystemDown, SystemPause, SystemConflict, SystemRefused: as each method of the client.
     """
-    done: dict[str, Literal["done"] | Fault] = {}
+    done: dict[str, str | Fault] = {}
     given, what = list(records.items()), f"write {kind}"
     for start in range(0, len(given), TOGETHER):
         named = {f"r{number}": one for number, one in enumerate(given[start : start + TOGETHER])}
@@ -53,7 +53,7 @@ async def write(
         if not isinstance(found, dict):
             raise SystemDown(f"Salesforce could not {what}: the answer is no object.")
         for result in dicts(found.get("compositeResponse")):
-            outcome = answers.of_subrequest(result)
-            if outcome is not None and (one := named.get(str(result.get("referenceId")))) is not None:
-                done[one[0]] = outcome
+            outcome, one = answers.of_subrequest(result), named.get(str(result.get("referenceId")))
+            if outcome is not None and one is not None:
+                done[one[0]] = one[0] if outcome == "done" else outcome
     return done

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, field
 from functools import partial
 
 import structlog
+
 from workers.connectors.people import NoOwner
 from workers.connectors.records import Record
 from workers.connectors.sync import ending, judging, ledger
