@@ -1,4 +1,6 @@
-"""What the CRM said last of how a lead ended: whoever brings it, the same word has its effect once."""
+"""What the CRM said last of how a lead ended: whoever brings it, the same word has its effect once. And attempts that failed,
+for the page that lists them.
+"""
 
 from alembic import op
 
@@ -14,11 +16,13 @@ def upgrade() -> None:
     ALTER TABLE sync.differences DROP CONSTRAINT differences_kind_check,
         ADD CONSTRAINT differences_kind_check
             CHECK (kind IN ('different', 'only here', 'only there', 'gone there', 'ended there'));
+    CREATE INDEX attempts_failed ON webhooks.attempts (id DESC) WHERE outcome <> 'delivered';
     """)
 
 
 def downgrade() -> None:
     op.execute("""
+    DROP INDEX webhooks.attempts_failed;
     DELETE FROM sync.differences WHERE kind = 'ended there';
     ALTER TABLE sync.differences DROP CONSTRAINT differences_kind_check,
         ADD CONSTRAINT differences_kind_check CHECK (kind IN ('different', 'only here', 'only there', 'gone there'));
