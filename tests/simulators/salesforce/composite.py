@@ -31,10 +31,17 @@ def add(app: FastAPI) -> None:
         answers: list[Json] = []
         for one in parts:
             headers = {**one.get("httpHeaders", {}), "Content-Type": "application/json"}
-            answer = await inside.request(one["method"], one["url"], headers=headers, content=json.dumps(one.get("body")))
+            answer = await inside.request(
+                one["method"], one["url"], headers=headers, content=json.dumps(one.get("body"))
+            )
             body = answer.json() if answer.content else None
             answers.append(
-                {"body": body, "httpHeaders": {}, "httpStatusCode": answer.status_code, "referenceId": one["referenceId"]}
+                {
+                    "body": body,
+                    "httpHeaders": {},
+                    "httpStatusCode": answer.status_code,
+                    "referenceId": one["referenceId"],
+                }
             )
         return JSONResponse({"compositeResponse": answers})
 
@@ -50,7 +57,9 @@ def checked(asked: Json, version: str) -> list[Json]:
         raise Problem(400, "INVALID_INPUT", "each request needs a referenceId of its own")
     for one in parts:
         headers = one.get("httpHeaders", {})
-        if one.get("method") not in _METHODS or not str(one.get("url")).startswith(f"/services/data/{version}/sobjects/"):
+        if one.get("method") not in _METHODS or not str(one.get("url")).startswith(
+            f"/services/data/{version}/sobjects/"
+        ):
             raise Problem(400, "INVALID_INPUT", "the method or the resource is not supported")
         if {name.lower() for name in headers} & _INHERITED or not all(isinstance(one, str) for one in headers.values()):
             raise Problem(400, "INVALID_HTTP_HEADER", "A header is inherited, or no text")

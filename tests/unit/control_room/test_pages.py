@@ -255,7 +255,9 @@ async def test_an_operator_sends_webhooks_again_by_keyboard(room: Room, browser:
     form = page.locator("form", has=page.locator("#live-subscriptions"))
     await form.get_by_label("Why").fill("Their release is rolled back.")
     await form.get_by_label("Why").press("Enter")
-    await expect(page.get_by_role("status").filter(has_text="done")).to_contain_text("4 of 4 done")  # what waits, three letters
+    await expect(page.get_by_role("status").filter(has_text="done")).to_contain_text(
+        "4 of 4 done"
+    )  # what waits, three letters
     await expect(page.locator("#live .tile", has_text="Dead letters").locator(".big")).to_have_text("0")
     await look_at(page, "webhooks_mended", tmp_path)
     await page.get_by_label("To", exact=True).select_option("data-warehouse")  # takes effect at once

@@ -27,7 +27,6 @@ from workers.connectors.answers import (
 )
 from workers.runtime.outside_http import UNTOLD_SECONDS
 
-
 _CHANGED = "CHANGED_MEANWHILE"
 """No category of HubSpot's: we say so ourselves, and do not send."""
 

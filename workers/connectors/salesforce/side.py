@@ -172,9 +172,7 @@ class SalesforceSide(Side):
             return None
         return Outcome(converted, self.changed(record))
 
-    async def _few(
-        self, values: Mapping[str, Mapping[str, str]], read: Mapping[str, Record]
-    ) -> dict[str, str | Fault]:
+    async def _few(self, values: Mapping[str, Mapping[str, str]], read: Mapping[str, Record]) -> dict[str, str | Fault]:
         """Write by single requests; locked rows once more, a little later and without the others."""
         outcomes: dict[str, str | Fault] = {}
         for tried in range(LOCK_TRIES):
@@ -201,7 +199,9 @@ class SalesforceSide(Side):
         outcomes: dict[str, str | Fault] = dict.fromkeys(early, answers.changed())
         fitting = {one: values[one] for one in since if one not in early}
         outcomes |= await conditional.write(self._client, "Lead", fitting, since)
-        return outcomes | await self._client.update_all("Lead", {one: values[one] for one in values.keys() - since.keys()})
+        return outcomes | await self._client.update_all(
+            "Lead", {one: values[one] for one in values.keys() - since.keys()}
+        )
 
     async def _new_job(self, bulk: Bulk) -> str:
         job = await bulk.query(soql.select(self._fields, "Lead", "Id != null"))

@@ -44,6 +44,8 @@ async def note(
             await ended(connection, lead_id, new[lead_id])
     became = "noted" if write else "not noted"
     return [
-        Difference("ended there", one, held[one].id, (), f"{'it converted' if new[one].converted else 'it is lost'}; {became}")
+        Difference(
+            "ended there", one, held[one].id, (), f"{'it converted' if new[one].converted else 'it is lost'}; {became}"
+        )
         for one in sorted(took)
     ]

@@ -165,9 +165,7 @@ async def of_records(
     return found
 
 
-async def ended(
-    connection: AsyncConnection[DictRow], system: str, said: Mapping[str, tuple[str, bool]]
-) -> set[str]:
+async def ended(connection: AsyncConnection[DictRow], system: str, said: Mapping[str, tuple[str, bool]]) -> set[str]:
     """Note what records say of how leads of ours ended, by lead its record's id and whether it converted; of which leads
     that is another word than the last. Of two who say the same at once one is told so.
     """

@@ -179,10 +179,13 @@ def test_a_composite_has_a_condition_and_an_answer_for_each_request(client: Any,
         for one, date in zip(ids, dates, strict=True)
     ]  # fmt: skip
     told = client.restful("composite", method="POST", json={"allOrNone": False, "compositeRequest": parts})
-    assert [(one["referenceId"], one["httpStatusCode"]) for one in told["compositeResponse"]] == [("rThu", 412), ("rFri", 204)]
+    assert [(one["referenceId"], one["httpStatusCode"]) for one in told["compositeResponse"]] == [
+        ("rThu", 412),
+        ("rFri", 204),
+    ]
     assert [simulated.org.records["Lead"][one]["City"] for one in ids] == [None, "Vigo"]
+    parts[0]["httpHeaders"] = {"Authorization": "Bearer other"}
     with pytest.raises(exceptions.SalesforceMalformedRequest):
-        parts[0]["httpHeaders"] = {"Authorization": "Bearer other"}
         client.restful("composite", method="POST", json={"compositeRequest": parts})
 
 

@@ -247,7 +247,9 @@ async def changed_meanwhile(
 async def test_what_is_changed_between_reading_and_writing_is_judged_and_not_overwritten(
     world: World, record: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await changed_meanwhile(world, record, monkeypatch, 1, company="Theirs", email="theirs@acme.es", phone="+34655555555")
+    await changed_meanwhile(
+        world, record, monkeypatch, 1, company="Theirs", email="theirs@acme.es", phone="+34655555555"
+    )
     here = (await world.lead(record))["lead"]
     assert here["company"] == world.value(record, "company") == "Theirs"  # the newest
     assert here["phone"] == world.value(record, "phone") == "+34655555555"

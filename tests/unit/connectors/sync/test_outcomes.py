@@ -40,7 +40,9 @@ async def test_what_no_webhook_told_is_caught_by_the_comparison_once_and_reporte
     run = await world.reconciled()
     row = await world.lead(record)
     assert (row["converted"], run.counts["outcomes"]) == (True, 1)
-    found = await world.case.sql("SELECT run_id, lead_id, record_id, became FROM sync.differences WHERE kind = 'ended there'")
+    found = await world.case.sql(
+        "SELECT run_id, lead_id, record_id, became FROM sync.differences WHERE kind = 'ended there'"
+    )
     assert [(one["run_id"], one["became"]) for one in found] == [
         (trial.id, "it converted; not noted"),
         (run.id, "it converted; noted"),
@@ -106,7 +108,10 @@ async def test_a_record_merged_into_one_that_ended_brings_its_outcome(world: Wor
 
 async def test_an_import_takes_how_leads_ended_and_starts_nothing(world: World, record: str) -> None:
     world.ends(record, converted=False)  # known before, and nobody told
-    past, free = world.put("ben", email="past@acme.es", lastname="Past"), world.put(None, email="f@acme.es", lastname="Free")
+    past, free = (
+        world.put("ben", email="past@acme.es", lastname="Past"),
+        world.put(None, email="f@acme.es", lastname="Free"),
+    )
     for one in (past, free):
         world.ends(one, converted=False)
     trial = await world.imported(dry=True, route=True)
