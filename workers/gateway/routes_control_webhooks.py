@@ -18,7 +18,7 @@ from workers.settings_access import Role
 
 router = APIRouter(prefix="/control", include_in_schema=False)
 
-LISTED = 50
+LISTED = 25
 """Attempts that are shown."""
 
 Of = Annotated[str, Query(max_length=50, pattern=r"^[^\x00]*$")]
