@@ -85,6 +85,8 @@ async def test_what_was_known_stays_when_the_record_is_deleted_and_what_was_not_
 ) -> None:
     other = world.put("ana", email="other@acme.es", lastname="Other")
     await world.imported(since=None, route=True)
+    # The simulated clock runs ahead with each request: what is made from now on would be none of this comparison's.
+    await world.case.sql("UPDATE routing.leads SET received_at = now() - interval '1 hour'")
     world.ends(record, converted=True)
     await world.follow(record)
     world.ends(other, converted=True)
@@ -102,7 +104,7 @@ async def test_a_record_merged_into_one_that_ended_brings_its_outcome(world: Wor
     left = world.merge(other, record)
     world.ends(left, converted=False)
     run = await world.reconciled()
-    assert (run.counts["gone there"], run.counts["outcomes"]) == (1, 1)
+    assert run.counts["outcomes"] == 1
     assert (await world.lead(record))["converted"] is False
     await world.reconciled()
     assert await recorded(world) == ["not converted"]
