@@ -111,6 +111,8 @@ RULES: Mapping[str, Rule] = {
     "POST /control/what-if": ANALYSE,
     "GET /control/operations": READ,
     "POST /control/operations": REPAIR,
+    "GET /control/webhooks": READ,
+    "POST /control/webhooks": REPAIR,
     "GET /control/events": READ_OWN,
     "GET /control/static/{name:path}": HARMLESS,
     "GET /control/account": ANYBODY_KNOWN,

@@ -19,7 +19,7 @@ from playwright.async_api import Browser, expect
 from pydantic import SecretStr
 
 from tests.control_pages import drawn, look_at, look_through, open_browser, open_page
-from tests.unit.control_room import foresights
+from tests.unit.control_room import foresights, told
 from tests.unit.control_room.engine_log import EngineLog
 from tests.unit.control_room.mined import Orders
 from tests.unit.control_room.town import Case, live, settle
@@ -139,6 +139,7 @@ def addresses(room: Room) -> dict[str, str]:
         "versions": "/control/processes/order_paper/compare",
         "shares": "/control/processes/order_paper/versions",
         "operations": "/control/operations",
+        "webhooks": "/control/webhooks",
     }
 
 
@@ -148,6 +149,7 @@ async def test_pages_are_whole_and_without_serious_faults(
 ) -> None:
     plan(dsn)
     await foresee(room)
+    await told.fill(room.pool)
     await look_through(browser, room.url, addresses(room) | PLANNING, tmp_path, width=width)
 
 
@@ -237,6 +239,29 @@ async def test_a_manager_goes_from_today_to_a_rep_by_keyboard(room: Room, dsn: s
         await page.keyboard.press("Enter")
         await expect(page.get_by_role("heading", level=1)).to_have_text(f"{unit}, 2027")
     await expect(page.locator(".crumbs a")).to_have_text(["Quotas", "The company", "Region 0", "Country 0", "Team 1"])
+    assert not faults
+
+
+async def test_an_operator_sends_webhooks_again_by_keyboard(room: Room, browser: Browser, tmp_path: Path) -> None:
+    await told.fill(room.pool)
+    page, faults = await open_page(browser, room.url, width=360)
+    await page.goto(f"{room.url}/control/operations")
+    await page.get_by_role("link", name="Webhooks that we send").focus()
+    await page.keyboard.press("Enter")
+    row = page.locator("#live-subscriptions tbody tr", has_text="erp")
+    await expect(row).to_contain_text("HTTP 503")
+    await row.get_by_role("checkbox").focus()
+    await page.keyboard.press("Space")
+    form = page.locator("form", has=page.locator("#live-subscriptions"))
+    await form.get_by_label("Why").fill("Their release is rolled back.")
+    await form.get_by_label("Why").press("Enter")
+    await expect(page.get_by_role("status").filter(has_text="done")).to_contain_text(
+        "4 of 4 done"
+    )  # what waits, three letters
+    await expect(page.locator("#live .tile", has_text="Dead letters").locator(".big")).to_have_text("0")
+    await look_at(page, "webhooks_mended", tmp_path)
+    await page.locator("#of").select_option("data-warehouse")  # takes effect at once
+    await expect(page.locator("#live-attempts")).to_contain_text("No attempt failed.")
     assert not faults
 
 

@@ -38,6 +38,7 @@ PAGES = (
     "/control/processes/lead_routing/compare",
     "/control/what-if",
     "/control/operations",
+    "/control/webhooks",
 )
 LOG = "/control/processes/lead_routing/log"
 

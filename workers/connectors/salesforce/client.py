@@ -29,10 +29,12 @@ BATCH = 200
 """Records that a collection may have."""
 CHANGED = "LastModifiedDate"
 
-_ROOT = "/services/data/"
+ROOT = "/services/data/"
+"""Before the version, in every address."""
 # Else the organisation's assignment rules give a lead to somebody else as soon as we write it; and a duplicate rule that
 # only alerts would refuse it. Which leads are the same is lead routing's question.
-_WRITES = {"Sforce-Auto-Assign": "FALSE", "Sforce-Duplicate-Rule-Header": "allowSave=true"}
+WRITES = {"Sforce-Auto-Assign": "FALSE", "Sforce-Duplicate-Rule-Header": "allowSave=true"}
+"""Headers of each request."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,13 @@ class Read(Record):
     def changed(self) -> datetime | None:
         """When it was last changed, in whole seconds; None: that was not asked for."""
         return self.moment(CHANGED)
+
+    @property
+    def settled(self) -> bool | None:
+        """Whether a change since it was read would have another stamp; None: that is not known."""
+        if self.changed is None or self.at is None:
+            return None
+        return self.changed < self.at
 
     def moment(self, name: str) -> datetime | None:
         """A field of date and time, in whole seconds; None: it is none."""
@@ -96,7 +105,7 @@ class SalesforceClient:
             if body.get("done") is not False:
                 return
             # Never anywhere else than where the query was sent.
-            if not isinstance(following, str) or not following.startswith(_ROOT):
+            if not isinstance(following, str) or not following.startswith(ROOT):
                 raise SystemDown("Salesforce's answer does not say where the next page is.")
             path, params = following, {}
 
@@ -155,9 +164,7 @@ class SalesforceClient:
             SystemConflict: it was changed after that moment, which counts in whole seconds.
         """
         since = unless_changed_since
-        condition = (
-            {} if since is None else {"If-Unmodified-Since": format_datetime(since.astimezone(UTC), usegmt=True)}
-        )
+        condition = {} if since is None else unmodified_since(since)
         path, what = f"/sobjects/{kind}/{quote(record_id, safe='')}", f"write {kind}"
         _, found = await self._answer("PATCH", path, what, json=dict(values), headers=condition)
         if found is None:
@@ -227,11 +234,11 @@ class SalesforceClient:
         sink: Callable[[bytes], None] | None = None,
     ) -> Answer:
         """An answer as it came; a session that expired is renewed once. `sink` as in `Line.send`."""
-        address = path if path.startswith(_ROOT) else f"{_ROOT}{VERSION}{path}"
+        address = path if path.startswith(ROOT) else f"{ROOT}{VERSION}{path}"
         pause = self.pace.turn(patience=self._line.seconds / 2)
 
         async def send(session: Session) -> Answer:
-            sent = {"Authorization": f"Bearer {session.token}", **_WRITES, **(headers or {})}
+            sent = {"Authorization": f"Bearer {session.token}", **WRITES, **(headers or {})}
             return await self._line.send(
                 method, address, headers=sent, params=params, json=json, content=content, sink=sink
             )
@@ -266,6 +273,11 @@ def _outcomes(names: Collection[str], results: object) -> dict[str, str | Fault]
         return {}
     told = [answers.outcome(one) if isinstance(one, dict) else None for one in results]
     return {one: found for one, found in zip(names, told, strict=True) if found is not None}
+
+
+def unmodified_since(moment: datetime) -> dict[str, str]:
+    """The header by which a record is written only if it was not changed after a moment, in whole seconds."""
+    return {"If-Unmodified-Since": format_datetime(moment.astimezone(UTC), usegmt=True)}
 
 
 def _record(body: object, answer: Answer) -> Read:

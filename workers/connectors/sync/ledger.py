@@ -52,6 +52,8 @@ class Entry:
     owner_there: str | None
     """With `owner_known`: whose it was there when that was seen or written last."""
     digest: str | None
+    outcome: bool | None
+    """What was said there last of how the lead ended; None: nothing was."""
     gone: bool
 
     @property
@@ -67,7 +69,7 @@ _READ = """
         EXISTS (SELECT FROM runtime.outbox o WHERE o.channel = %(channel)s AND o.business_id = l.lead_id) AS under_way,
         coalesce(s.agreed_at > %(read_at)s, false) AS overtaken,
         s.record_id, coalesce(s.base, '{}') AS base, coalesce(s.owner_known, false) AS owner_known,
-        s.owner_id AS owner_there, s.digest, s.gone_at IS NOT NULL AS gone
+        s.owner_id AS owner_there, s.digest, s.outcome, s.gone_at IS NOT NULL AS gone
     FROM routing.leads l LEFT JOIN sync.records s ON s.lead_id = l.lead_id
     WHERE l.lead_id = ANY(%(lead_ids)s) ORDER BY l.lead_id FOR NO KEY UPDATE OF l
 """
@@ -186,6 +188,23 @@ async def of_records(
     for row in await cursor.fetchall():
         found.setdefault(row["record_id"], []).append(row["lead_id"])
     return found
+
+
+async def ended(connection: AsyncConnection[DictRow], system: str, said: Mapping[str, tuple[str, bool]]) -> set[str]:
+    """Note what records say of how leads of ours ended, by lead its record's id and whether it converted; of which leads
+    that is another word than the last. Of two who say the same at once one is told so.
+    """
+    ordered = sorted(said)
+    cursor = await connection.execute(
+        """
+        INSERT INTO sync.records AS s (lead_id, system, record_id, outcome)
+        SELECT lead_id, %s, record_id, outcome FROM unnest(%s::text[], %s::text[], %s::bool[]) AS new (lead_id, record_id, outcome)
+        ON CONFLICT (lead_id) DO UPDATE SET outcome = excluded.outcome
+            WHERE s.outcome IS DISTINCT FROM excluded.outcome RETURNING lead_id
+        """,
+        (system, ordered, [said[one][0] for one in ordered], [said[one][1] for one in ordered]),
+    )
+    return {row["lead_id"] for row in await cursor.fetchall()}
 
 
 async def gone(connection: AsyncConnection[DictRow], lead_id: str) -> None:

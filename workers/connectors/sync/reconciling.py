@@ -14,9 +14,9 @@ from workers.connectors.records import Record
 from workers.connectors.sync import ledger
 from workers.connectors.sync.following import Follower
 from workers.connectors.sync.importing import Progress, Route
-from workers.connectors.sync.keeping import Difference, Kept
+from workers.connectors.sync.keeping import Kept
 from workers.connectors.sync.patience import patiently
-from workers.connectors.sync.runs import Run, begun, save
+from workers.connectors.sync.runs import Difference, Run, begun, save
 from workers.runtime.database import Pool
 
 SETTLED = timedelta(minutes=10)
@@ -70,7 +70,7 @@ class Reconciliation:
             lead_id = record.get(mapping.kept.lead_id)
             if lead_id is not None:
                 held[lead_id] = record
-            elif not self._side.ended(record):
+            elif not self._side.ended(record) and self._side.outcome(record) is None:
                 loose.append(record)
         run.count("records there", len(page.records))
         kept = await self._keeper.keep(held.values(), read_at, write=repair, snapshot=page.snapshot)
@@ -207,4 +207,5 @@ class Reconciliation:
         run.count("left alone", kept.left)
         run.count("different", len({one.lead_id for one in kept.differences if one.kind == "different"}))
         run.count("gone there", sum(one.kind == "gone there" for one in kept.differences))
+        run.count("outcomes", kept.ended)
         run.found += kept.differences

@@ -203,6 +203,25 @@ def test_quotas_are_made_changed_found_and_deleted_in_collections(client: Any, s
     assert (gone["success"], again["errors"][0]["statusCode"]) == (True, "ENTITY_IS_DELETED")
 
 
+def test_a_composite_has_a_condition_and_an_answer_for_each_request(client: Any, simulated: Simulated) -> None:
+    ids = [client.Lead.create({**RUIZ, "LastName": name})["id"] for name in ("A", "B")]
+    dates = ("Thu, 01 Jan 2026 00:00:00 GMT", "Fri, 01 Jan 2100 00:00:00 GMT")
+    parts = [
+        {"method": "PATCH", "url": f"/services/data/v{client.sf_version}/sobjects/Lead/{one}", "referenceId": f"r{date[:3]}",
+         "httpHeaders": {"If-Unmodified-Since": date}, "body": {"City": "Vigo"}}
+        for one, date in zip(ids, dates, strict=True)
+    ]  # fmt: skip
+    told = client.restful("composite", method="POST", json={"allOrNone": False, "compositeRequest": parts})
+    assert [(one["referenceId"], one["httpStatusCode"]) for one in told["compositeResponse"]] == [
+        ("rThu", 412),
+        ("rFri", 204),
+    ]
+    assert [simulated.org.records["Lead"][one]["City"] for one in ids] == [None, "Vigo"]
+    parts[0]["httpHeaders"] = {"Authorization": "Bearer other"}
+    with pytest.raises(exceptions.SalesforceMalformedRequest):
+        client.restful("composite", method="POST", json={"compositeRequest": parts})
+
+
 def test_jobs_read_and_write_many(client: Any, simulated: Simulated) -> None:
     simulated.jobs.page = 30
     many = [{"Fairlead_Lead_Id__c": f"l{number}", "LastName": f'"{number},', "Company": "=1+1"} for number in range(70)]
