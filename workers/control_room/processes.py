@@ -98,10 +98,16 @@ _INSTANCES = """
 _PERIOD = "i.started_at >= %(since)s AND i.started_at < %(until)s"
 _CHOSEN = {
     "started": _PERIOD,
+    "completed": f"{_PERIOD} AND i.completed",
+    "forced": f"{_PERIOD} AND i.completed IS FALSE",
     "running": "i.ended_at IS NULL",
     "incidents": "EXISTS (SELECT FROM control.incidents f WHERE f.instance_key = i.key AND f.resolved_at IS NULL)",
     "element": "i.key IN (SELECT e.instance_key FROM control.elements e WHERE e.process_key = %(key)s"
     " AND e.element = %(element)s AND e.started_at >= %(since)s AND e.started_at < %(until)s)",
+    "cut": "i.key IN (SELECT e.instance_key FROM control.elements e WHERE e.process_key = %(key)s AND e.element = %(element)s"
+    " AND e.completed IS FALSE AND e.started_at >= %(since)s AND e.started_at < %(until)s)",
+    "failed": "EXISTS (SELECT FROM control.incidents f WHERE f.instance_key = i.key AND f.element = %(element)s"
+    " AND f.raised_at >= %(since)s AND f.raised_at < %(until)s)",
     "waiting": "EXISTS (SELECT FROM control.elements e WHERE e.instance_key = i.key AND e.element = %(element)s"
     " AND e.ended_at IS NULL)",
     "late": "EXISTS (SELECT FROM control.user_tasks t WHERE t.instance_key = i.key AND t.element = %(element)s"
@@ -259,8 +265,8 @@ async def instances(
 ) -> tuple[int, tuple[DictRow, ...]]:
     """How many instances there are of a choice, and the slowest of them.
 
-    `chosen` is started, running, incidents, element (which passed it), waiting (which are there now), late (whose task there
-    ran over its due time), variant, rework (of `element` or any) or deviation (of a `kind`, at an `element`, or any).
+    `chosen` is started, completed, forced, running, incidents, element (which passed it), cut (where it was cut short), failed
+    (which had an incident there), waiting (which are there now), late (whose task there ran over its due time), variant, rework (of `element` or any) or deviation (of a `kind`, at an `element`, or any).
 
     Raises:
         UnknownChoice: it is none of these.

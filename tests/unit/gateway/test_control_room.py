@@ -185,7 +185,7 @@ async def test_every_link_of_a_page_opens(client: Client, log: EngineLog) -> Non
             waiting += re.findall(r"(?:href|data-diagram|data-figures)=\"(/control[^\"#]*)\"", answer.text)
     kinds = {re.sub(r"\d{6,}", "N", address.partition("?")[0]) for address in seen}
     assert {
-        "/control/leads/met", "/control/instances/N", "/control/instances/N/path.json", "/control/processes/lead_routing",
+        "/control/leads/met", "/control/tasks", "/control/kpis/sla_met", "/control/instances/N", "/control/instances/N/path.json", "/control/processes/lead_routing",
         "/control/processes/lead_routing/instances", "/control/processes/lead_routing/paths", LOG,
         "/control/processes/lead_routing/compare", "/control/processes/lead_routing/versions", "/control/diagrams/N.bpmn", "/control/diagrams/N/figures.json",
     } <= kinds  # fmt: skip
@@ -211,6 +211,7 @@ async def test_wrong_addresses_are_answered_plainly(client: Client, log: EngineL
         ("/control/processes/nothing/paths", 404), ("/control/processes/lead_routing/paths?version=99", 404),
         ("/control/processes/nothing/compare", 404), (f"{LOG}?format=csv", 422),
         ("/control/instances/9999999999999999999999", 422), ("/control?team=%00", 422),
+        ("/control/kpis/nothing", 404), ("/control/kpis/tasks_late?team=dach", 404), ("/control/tasks?age=4", 422),
     ):  # fmt: skip
         assert (await client.get(page)).status_code == status, page
     assert (await client.get("/control?team=nowhere")).status_code == 200
