@@ -9,7 +9,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 from psycopg.rows import DictRow
 
-from workers.control_room import backlog
+from workers.control_room import backlog, instances
 from workers.gateway import mending, sessions
 from workers.gateway.control_pages import shown
 from workers.gateway.parts import Form, Parts, TheParts, read_form
@@ -59,14 +59,16 @@ async def _mend(parts: Parts, visitor: Visitor, form: Form) -> list[Done]:
 async def _page(
     parts: Parts, visitor: Visitor, *, done: Sequence[Done] | None = None, wrong: str = "", status: int = 200
 ) -> HTMLResponse:
+    letters = await dead_letters.find(parts.pool, Wanted(limit=LISTED))
     async with parts.pool.connection() as connection:
         found = await backlog.read(connection, datetime.now(UTC))
         healing = await showing.overview(connection)
-    letters = await dead_letters.find(parts.pool, Wanted(limit=LISTED))
+        cases = {one.business_id for one in (*letters, *healing.open, *healing.healed) if one.business_id}
+        instance_of = await instances.of_cases(connection, cases)
     trail = await audit.entries(parts.pool, limit=TRAIL)
     return shown(
         "operations.html", status=status, active="operations", found=found, letters=letters, trail=trail, done=done,
-        wrong=wrong, word=visitor.word, runbooks=parts.settings.runbook, person=visitor.client.person,
+        wrong=wrong, instance_of=instance_of, word=visitor.word, runbooks=parts.settings.runbook, person=visitor.client.person,
         repairs=Role.OPERATOR in visitor.client.access.roles, healing=healing,
         position=await switch.read(parts.pool, parts.settings),
     )  # fmt: skip

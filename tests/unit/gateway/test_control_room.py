@@ -310,15 +310,22 @@ async def test_another_s_form_is_not_taken(pool: Pool, board: Board, log: Engine
         assert (await client.post("/control/operations", data=sent)).status_code == 403
 
 
-async def test_dead_letters_are_sent_again_done_by_hand_or_given_up(pool: Pool, operator: Client) -> None:
+async def test_dead_letters_are_sent_again_done_by_hand_or_given_up(
+    pool: Pool, log: EngineLog, operator: Client
+) -> None:
     async with pool.connection() as connection:
         for number in (1, 2, 3):
             await connection.execute(
                 "INSERT INTO runtime.dead_letters (id, channel, business_id, external_id, payload, created_at, tries, reason)"
                 " VALUES (%s, 'crm.lead', %s, %s, '{}', now(), 5, 'HTTP 409')",
-                (number, f"lead-{number}", f"crm/{number}"),
+                (number, f"lead-000{number}", f"crm/{number}"),
             )
+        known = await (
+            await connection.execute("SELECT process_instance_key AS key FROM routing.leads WHERE lead_id = 'lead-0001'")
+        ).fetchone()
+    assert known is not None
     page = (await operator.get("/control/operations")).text
+    assert f'<a href="/control/instances/{known["key"]}">lead-0001</a>' in page
     for number, how in ((1, "retry"), (2, "resolve"), (3, "skip")):
         sent = {"word": word_of(page), "what": "dead letters", "key": str(number), "how": how, "why": "looked at"}
         assert "1 of 1 done" in (await operator.post("/control/operations", data=sent)).text
