@@ -18,13 +18,13 @@ Measure = Literal["frequency", "duration", "incidents", "sla", "compensation"]
 MEASURES: dict[Measure, tuple[str, str]] = {
     "frequency": ("Frequency", "Begun so often"),
     "duration": ("Duration, median and p95", "Median duration"),
-    "incidents": ("Incidents", "Incidents"),
+    "incidents": ("Incidents, number and rate", "Incidents per time begun"),
     "sla": ("SLA breaches", "Share of tasks that ran over their due time"),
     "compensation": ("Compensation", "Share of completed activities that were undone"),
 }
 """What an overlay may show: its name, and what its legend says."""
-SHARES: tuple[Measure, ...] = ("sla", "compensation")
-"""Measures from 0 to 1."""
+SHARES: tuple[Measure, ...] = ("incidents", "sla", "compensation")
+"""Measures that are shares; there may be more incidents than times begun."""
 
 CLASSES = 5
 """Shades of an overlay."""
@@ -152,9 +152,14 @@ class Element:
     def value(self, measure: Measure) -> float | None:
         """What an overlay shows of it."""
         return {
-            "frequency": float(self.started), "duration": self.p50, "incidents": float(self.incidents), "sla": self.late,
+            "frequency": float(self.started), "duration": self.p50, "incidents": self.incident_rate, "sla": self.late,
             "compensation": self.undone,
         }[measure]  # fmt: skip
+
+    @property
+    def incident_rate(self) -> float | None:
+        """Incidents for each time it began; None: it never did."""
+        return self.incidents / self.started if self.started else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -191,6 +191,19 @@ async def test_every_link_of_a_page_opens(client: Client, log: EngineLog) -> Non
     } <= kinds  # fmt: skip
 
 
+async def test_incidents_are_laid_over_the_diagram_by_number_and_rate(client: Client, log: EngineLog, pool: Pool) -> None:
+    async with pool.connection() as connection:
+        found = await connection.execute(
+            "SELECT process_key, (SELECT count(*) FROM control.incidents f WHERE f.element = e.element) AS n, count(*) AS begun"
+            " FROM control.elements e WHERE element = 'write_owner' GROUP BY 1, 2"
+        )
+        (row,) = await found.fetchall()
+    assert row["n"] > 0
+    told = (await client.get(f"/control/diagrams/{row['process_key']}/figures.json?show=incidents")).json()
+    assert told["write_owner"]["text"] == f"{row['n']} · {100 * row['n'] / row['begun']:.1f} %"
+    assert told["write_owner"]["shade"] == 5
+
+
 async def test_event_logs_are_written_for_two_at_a_time(client: Client, log: EngineLog) -> None:
     answer = await client.get(f"{LOG}?format=ocel")
     assert answer.headers["content-disposition"] == 'attachment; filename="lead_routing_24h.ocel2.json"'
