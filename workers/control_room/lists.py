@@ -69,12 +69,20 @@ FIGURES: dict[str, _Figure] = {
     "met": _Figure("Accepted within every due time", f"{RECEIVED} AND {MET}"),
     "missed": _Figure("Ran over an owner's due time", f"{RECEIVED} AND {MISSED}"),
     "overdue": _Figure("Owner is overdue now", f"{OWNED} AND {OVERDUE}"),
-    "at-risk": _Figure("At risk now", f"{OWNED} AND {RISKY}", order="f.risk DESC NULLS LAST, s.sla_due_at", first="riskiest", risks=True),
+    "at-risk": _Figure(
+        "At risk now",
+        f"{OWNED} AND {RISKY}",
+        order="f.risk DESC NULLS LAST, s.sla_due_at",
+        first="riskiest",
+        risks=True,
+    ),
     "in-time": _Figure("Owner has time", f"{OWNED} AND {IN_TIME}", risks=True),
     **{
         f"slowest{part and '-' + part}": _Figure(
-            f"Leads accepted, by {said}", f"{RECEIVED} AND accepted_at IS NOT NULL",
-            order=f"{part and part + '_'}seconds DESC NULLS LAST", first="slowest",
+            f"Leads accepted, by {said}",
+            f"{RECEIVED} AND accepted_at IS NOT NULL",
+            order=f"{part and part + '_'}seconds DESC NULLS LAST",
+            first="slowest",
         )
         for part, said in (("", "time"), ("system", "the system's time"), ("human", "people's time"))
     },

@@ -121,7 +121,9 @@ async def test_a_manager_edits_refuses_another_accepts_and_the_director_publishe
         own = f"{address}?region={region['region']}"
         sheets = (await office.http.get(own)).text.split('<svg class="map drawn"')[1:]
         # Each account is a dot on both maps, with a ring if it changes hands.
-        assert [sheet.split("</svg>")[0].count("h0") for sheet in sheets] == [region["accounts"] + region["changed"]] * 2
+        assert [sheet.split("</svg>")[0].count("h0") for sheet in sheets] == [
+            region["accounts"] + region["changed"]
+        ] * 2
         async with open_browser() as browser:
             url = str(office.http.base_url).rstrip("/")
             pages = {"territory_real": address, "territory_region_real": own}

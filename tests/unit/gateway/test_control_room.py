@@ -191,7 +191,9 @@ async def test_every_link_of_a_page_opens(client: Client, log: EngineLog) -> Non
     } <= kinds  # fmt: skip
 
 
-async def test_incidents_are_laid_over_the_diagram_by_number_and_rate(client: Client, log: EngineLog, pool: Pool) -> None:
+async def test_incidents_are_laid_over_the_diagram_by_number_and_rate(
+    client: Client, log: EngineLog, pool: Pool
+) -> None:
     async with pool.connection() as connection:
         found = await connection.execute(
             "SELECT process_key, (SELECT count(*) FROM control.incidents f WHERE f.element = e.element) AS n, count(*) AS begun"
@@ -334,7 +336,9 @@ async def test_dead_letters_are_sent_again_done_by_hand_or_given_up(
                 (number, f"lead-000{number}", f"crm/{number}"),
             )
         known = await (
-            await connection.execute("SELECT process_instance_key AS key FROM routing.leads WHERE lead_id = 'lead-0001'")
+            await connection.execute(
+                "SELECT process_instance_key AS key FROM routing.leads WHERE lead_id = 'lead-0001'"
+            )
         ).fetchone()
     assert known is not None
     page = (await operator.get("/control/operations")).text

@@ -120,7 +120,7 @@ async def test_territories_are_those_of_their_regions(pool: Pool, client: Client
         dots = {name: len(re.findall("h0", group)) for name, group in re.findall(r"<title>([^<,]+)</title>((?:<path stroke-width[^>]+></path>)+)", sheet)}  # fmt: skip
         counted = await sql(
             pool,
-            f"SELECT {whose} AS rep, count(*) AS n FROM territories.plan_accounts JOIN territories.reps r"  # noqa: S608
+            f"SELECT {whose} AS rep, count(*) AS n FROM territories.plan_accounts JOIN territories.reps r"
             f" ON r.rep = {whose} AND r.region = 'R1' WHERE version = 'bench-plan-2' GROUP BY 1",
         )
         own = {one["rep"]: one["n"] for one in counted}
