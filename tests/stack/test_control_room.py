@@ -307,7 +307,8 @@ async def test_pages_of_real_cases_are_whole_and_without_serious_faults(office: 
         "processes": "/control/processes?period=30d", "instance": f"/control/instances/{instance['key']}",
         "operations": "/control/operations", "shares": "/control/processes/lead_routing/versions",
         "paths": "/control/processes/lead_routing/paths?period=30d",
-        "versions": "/control/processes/lead_routing/compare?period=30d",
+        "versions": "/control/processes/lead_routing/compare?period=30d", "kpi": "/control/kpis/speed_to_lead_p95",
+        "attention": "/control/attention",
     } | {row["process"]: f"/control/processes/{row['process']}?show=duration&period=30d" for row in processes}  # fmt: skip
     async with open_browser() as browser:
         for width in (360, 1440):

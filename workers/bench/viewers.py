@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
-from dataclasses import dataclass, field
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
 from statistics import median
 
 import psycopg
@@ -103,6 +104,31 @@ class Report:
         return [f"{what} by {share:.1%}" for what, share in found if share > TARGET_SLOWER] + (
             [f"the machine had no room for the viewers: they loaded {pages:.1f} pages a second"] if few else []
         )
+
+
+def as_json(report: Report, machine: Mapping[str, object], versions: Mapping[str, str]) -> dict[str, object]:
+    """The whole report as plain JSON values; a share that is not finite, as nothing was assigned, is null."""
+    shares = {"slower": report.slower, "fewer": report.fewer}
+    return {
+        "benchmark": "viewers",
+        "machine": dict(machine),
+        "versions": dict(versions),
+        "plan": asdict(report.plan),
+        "rounds": [_round_as_json(one) for one in report.rounds],
+        **{name: share if math.isfinite(share) else None for name, share in shares.items()},
+        "target": {
+            "what": f"with viewers at most {TARGET_SLOWER:.0%} slower, and {TARGET_SLOWER:.0%} fewer a second",
+            "met": not report.missed,
+            "missed": report.missed,
+        },
+    }
+
+
+def _round_as_json(one: Round) -> dict[str, object]:
+    return asdict(one) | {
+        name: asdict(run) | {"cpu_seconds_per_lead": run.cpu_per_lead}
+        for name, run in (("fixed", one.fixed), ("too_much", one.too_much))
+    }
 
 
 async def bench(settings: Settings, plan: Plan, tell: Tell) -> Report:

@@ -89,6 +89,7 @@ RULES: Mapping[str, Rule] = {
     "GET /control/attention": READ_OWN,
     "GET /control/prediction": READ,
     "GET /control/tasks": READ_OWN,
+    "GET /control/kpis/{name}": READ_OWN,
     "GET /control/instances/{key}": READ_OWN,
     "GET /control/instances/{key}/path.json": READ_OWN,
     "GET /control/diagrams/{key}.bpmn": READ_OWN,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -10,7 +10,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 from psycopg.rows import DictRow
 
-from workers.control_room import backlog
+from workers.control_room import backlog, instances
 from workers.gateway import mending, sessions
 from workers.gateway.control_pages import shown
 from workers.gateway.parts import Form, Parts, TheParts, read_form
@@ -34,6 +34,7 @@ class Now:
     found: backlog.Backlog
     healing: showing.Overview
     letters: Sequence[DeadLetter]
+    instance_of: Mapping[str, int]
     trail: Sequence[audit.Entry]
     position: switch.Switch
 
@@ -72,12 +73,14 @@ async def _page(
     parts: Parts, visitor: Visitor, *, done: Sequence[Done] | None = None, wrong: str = "", status: int = 200
 ) -> HTMLResponse:
     async def read() -> Now:
+        letters = await dead_letters.find(parts.pool, Wanted(limit=LISTED))
         async with parts.pool.connection() as connection:
             found = await backlog.read(connection, datetime.now(UTC))
             healing = await showing.overview(connection)
-        letters = await dead_letters.find(parts.pool, Wanted(limit=LISTED))
+            cases = {one.business_id for one in (*letters, *healing.open, *healing.healed) if one.business_id}
+            instance_of = await instances.of_cases(connection, cases)
         trail = await audit.entries(parts.pool, limit=TRAIL)
-        return Now(found, healing, letters, trail, await switch.read(parts.pool, parts.settings))
+        return Now(found, healing, letters, instance_of, trail, await switch.read(parts.pool, parts.settings))
 
     # Who has just changed something sees what came of it.
     if done is not None:
@@ -85,7 +88,7 @@ async def _page(
     now = await parts.shared.get("operations", read)
     return shown(
         "operations.html", status=status, active="operations", found=now.found, letters=now.letters, trail=now.trail, done=done,
-        wrong=wrong, word=visitor.word, runbooks=parts.settings.runbook, person=visitor.client.person,
+        wrong=wrong, instance_of=now.instance_of, word=visitor.word, runbooks=parts.settings.runbook, person=visitor.client.person,
         repairs=Role.OPERATOR in visitor.client.access.roles, healing=now.healing,
         position=now.position,
     )  # fmt: skip

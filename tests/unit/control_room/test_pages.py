@@ -25,6 +25,7 @@ from tests.unit.control_room.mined import Orders
 from tests.unit.control_room.town import Case, live, settle
 from tests.unit.gateway.helpers import Board
 from tests.unit.what_if.leads import LEADS, fill_past
+from workers.bench.control_room_browser import usable
 from workers.bench.control_room_field import ALIGNMENT, REVIEW
 from workers.bench.control_room_planning import VERSIONS, fill_planning
 from workers.control_room.following import Follower
@@ -113,6 +114,7 @@ PLANNING = {
     "quota_unit": f"/control/quotas/{REVIEW}?node=T001",
     "territories": "/control/territories",
     "territory": f"/control/territories/{ALIGNMENT}",
+    "territory_region": f"/control/territories/{ALIGNMENT}?region=R0",
 }
 
 
@@ -131,6 +133,7 @@ def addresses(room: Room) -> dict[str, str]:
         "prediction": "/control/prediction",
         "at_risk": "/control/leads/at-risk",
         "tasks": "/control/tasks",
+        "kpi": "/control/kpis/sla_met",
         "processes": "/control/processes",
         "process": "/control/processes/lead_routing?show=duration",
         "late": "/control/processes/lead_routing?show=sla",
@@ -293,6 +296,13 @@ async def test_everything_is_reached_by_keyboard(room: Room, browser: Browser) -
     assert {text.replace("\n", "").strip()[:12] for text in wanted} <= {
         text.replace("\n", "").strip()[:12] for text in reached
     }
+
+
+async def test_the_benchmark_s_browser_waits_until_a_page_is_live_and_drawn(room: Room, browser: Browser) -> None:
+    pages = ["/control", "/control/processes/lead_routing", "/control/what-if"]
+    found = await usable(room.url, pages)
+    assert list(found) == pages
+    assert all(0 < seconds < 30 for seconds in found.values())
 
 
 async def test_overlays_say_what_the_table_says(room: Room, browser: Browser) -> None:

@@ -185,10 +185,25 @@ async def test_every_link_of_a_page_opens(client: Client, log: EngineLog) -> Non
             waiting += re.findall(r"(?:href|data-diagram|data-figures)=\"(/control[^\"#]*)\"", answer.text)
     kinds = {re.sub(r"\d{6,}", "N", address.partition("?")[0]) for address in seen}
     assert {
-        "/control/leads/met", "/control/instances/N", "/control/instances/N/path.json", "/control/processes/lead_routing",
+        "/control/leads/met", "/control/tasks", "/control/kpis/sla_met", "/control/instances/N", "/control/instances/N/path.json", "/control/processes/lead_routing",
         "/control/processes/lead_routing/instances", "/control/processes/lead_routing/paths", LOG,
         "/control/processes/lead_routing/compare", "/control/processes/lead_routing/versions", "/control/diagrams/N.bpmn", "/control/diagrams/N/figures.json",
     } <= kinds  # fmt: skip
+
+
+async def test_incidents_are_laid_over_the_diagram_by_number_and_rate(
+    client: Client, log: EngineLog, pool: Pool
+) -> None:
+    async with pool.connection() as connection:
+        found = await connection.execute(
+            "SELECT process_key, (SELECT count(*) FROM control.incidents f WHERE f.element = e.element) AS n, count(*) AS begun"
+            " FROM control.elements e WHERE element = 'write_owner' GROUP BY 1, 2"
+        )
+        (row,) = await found.fetchall()
+    assert row["n"] > 0
+    told = (await client.get(f"/control/diagrams/{row['process_key']}/figures.json?show=incidents")).json()
+    assert told["write_owner"]["text"] == f"{row['n']} · {100 * row['n'] / row['begun']:.1f} %"
+    assert told["write_owner"]["shade"] == 5
 
 
 async def test_event_logs_are_written_for_two_at_a_time(client: Client, log: EngineLog) -> None:
@@ -211,6 +226,7 @@ async def test_wrong_addresses_are_answered_plainly(client: Client, log: EngineL
         ("/control/processes/nothing/paths", 404), ("/control/processes/lead_routing/paths?version=99", 404),
         ("/control/processes/nothing/compare", 404), (f"{LOG}?format=csv", 422),
         ("/control/instances/9999999999999999999999", 422), ("/control?team=%00", 422),
+        ("/control/kpis/nothing", 404), ("/control/kpis/tasks_late?team=dach", 404), ("/control/tasks?age=4", 422),
     ):  # fmt: skip
         assert (await client.get(page)).status_code == status, page
     assert (await client.get("/control?team=nowhere")).status_code == 200
@@ -309,15 +325,24 @@ async def test_another_s_form_is_not_taken(pool: Pool, board: Board, log: Engine
         assert (await client.post("/control/operations", data=sent)).status_code == 403
 
 
-async def test_dead_letters_are_sent_again_done_by_hand_or_given_up(pool: Pool, operator: Client) -> None:
+async def test_dead_letters_are_sent_again_done_by_hand_or_given_up(
+    pool: Pool, log: EngineLog, operator: Client
+) -> None:
     async with pool.connection() as connection:
         for number in (1, 2, 3):
             await connection.execute(
                 "INSERT INTO runtime.dead_letters (id, channel, business_id, external_id, payload, created_at, tries, reason)"
                 " VALUES (%s, 'crm.lead', %s, %s, '{}', now(), 5, 'HTTP 409')",
-                (number, f"lead-{number}", f"crm/{number}"),
+                (number, f"lead-000{number}", f"crm/{number}"),
             )
+        known = await (
+            await connection.execute(
+                "SELECT process_instance_key AS key FROM routing.leads WHERE lead_id = 'lead-0001'"
+            )
+        ).fetchone()
+    assert known is not None
     page = (await operator.get("/control/operations")).text
+    assert f'<a href="/control/instances/{known["key"]}">lead-0001</a>' in page
     for number, how in ((1, "retry"), (2, "resolve"), (3, "skip")):
         sent = {"word": word_of(page), "what": "dead letters", "key": str(number), "how": how, "why": "looked at"}
         assert "1 of 1 done" in (await operator.post("/control/operations", data=sent)).text
