@@ -3,7 +3,7 @@
 from alembic import op
 
 revision = "0400"
-down_revision = "0370"
+down_revision = "0390"
 
 
 def upgrade() -> None:

@@ -5,7 +5,7 @@ for the page that lists them.
 from alembic import op
 
 revision = "0410"
-down_revision = "0370"
+down_revision = "0400"
 
 
 def upgrade() -> None:

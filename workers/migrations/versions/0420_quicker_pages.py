@@ -3,7 +3,7 @@
 from alembic import op
 
 revision = "0420"
-down_revision = "0370"
+down_revision = "0410"
 
 
 def upgrade() -> None:
