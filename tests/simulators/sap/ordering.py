@@ -116,7 +116,8 @@ def described() -> bytes:
         pair = below(container, "AssociationSet", Name=f"{start}_{end}", Association=f"{SPACE}.{start}_{end}")
         below(pair, "End", EntitySet=start, Role=f"From_{way}")
         below(pair, "End", EntitySet=end, Role=f"To_{way}")
-    return ElementTree.tostring(root, encoding="utf-8", xml_declaration=True)
+    made: bytes = ElementTree.tostring(root, encoding="utf-8", xml_declaration=True)
+    return made
 
 
 def _property(name: str, type_: str, size: str, *words: str) -> dict[str, str]:
