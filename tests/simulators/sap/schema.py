@@ -109,7 +109,9 @@ def load(content: bytes) -> dict[str, Kind]:
             creatable=_yes(one, "creatable"),
             updatable=_yes(one, "updatable"),
             deletable=_yes(one, "deletable"),
-            stamp=next((part.get("Name") for part in kind.iter(f"{_EDM}Property") if part.get("ConcurrencyMode")), None),
+            stamp=next(
+                (part.get("Name") for part in kind.iter(f"{_EDM}Property") if part.get("ConcurrencyMode")), None
+            ),
         )
     return found
 
