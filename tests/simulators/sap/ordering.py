@@ -2,7 +2,7 @@
 
 The description is our own, of the entity types and properties that Fairlead or the simulator needs. Names, types, lengths, keys, ways and
 rights are those of the service's real `$metadata`, OData v2, as it stands in public example projects for SAP's Cloud Application Programming
-Model (two were read, of S/4HANA 2020 and of a later release; for these properties they say the same). That the order alone has a version
+Model: one of S/4HANA 2020 was read; of one of a later release the beginning of the order's type, which agrees. That the order alone has a version
 (ConcurrencyMode) and that prices are made only below an item (sap:creatable) is as there. The rules in `ruled` are after SAP's documentation,
 with codes of our own.
 """
@@ -116,7 +116,8 @@ def described() -> bytes:
         pair = below(container, "AssociationSet", Name=f"{start}_{end}", Association=f"{SPACE}.{start}_{end}")
         below(pair, "End", EntitySet=start, Role=f"From_{way}")
         below(pair, "End", EntitySet=end, Role=f"To_{way}")
-    return ElementTree.tostring(root, encoding="utf-8", xml_declaration=True)
+    made: bytes = ElementTree.tostring(root, encoding="utf-8", xml_declaration=True)
+    return made
 
 
 def _property(name: str, type_: str, size: str, *words: str) -> dict[str, str]:

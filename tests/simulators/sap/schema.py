@@ -106,8 +106,12 @@ def load(content: bytes) -> dict[str, Kind]:
             tuple(str(part.get("Name")) for part in kind.findall(f"{_EDM}Key/{_EDM}PropertyRef")),
             {str(part.get("Name")): _property(part) for part in kind.findall(f"{_EDM}Property")},
             {way: str(sets[to].get("Name")) for way, to in ways.items() if to in sets},
-            *(_yes(one, right) for right in ("creatable", "updatable", "deletable")),
-            next((part.get("Name") for part in kind.iter(f"{_EDM}Property") if part.get("ConcurrencyMode")), None),
+            creatable=_yes(one, "creatable"),
+            updatable=_yes(one, "updatable"),
+            deletable=_yes(one, "deletable"),
+            stamp=next(
+                (part.get("Name") for part in kind.iter(f"{_EDM}Property") if part.get("ConcurrencyMode")), None
+            ),
         )
     return found
 

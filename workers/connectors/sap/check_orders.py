@@ -64,8 +64,8 @@ async def check(client: SapClient, mapping: OrderMapping) -> AsyncIterator[Findi
         async for finding in held(client, ORDERS, "SalesOrder", key, "sales orders"):
             yield finding
     said = (
-        f"Sales area, {len({*mapping.materials.values(), *filter(None, [mapping.material])})} materials, the reason for"
-        " rejection and the customers of the mapping are not tried; an order that SAP refuses for one is a dead letter."
+        "Sales area, materials, condition type, reason for rejection and customers of the mapping are not tried; an order that SAP"
+        " refuses for one of them is a dead letter."
     )
     yield Finding("fields", "note", "values", said)
 
