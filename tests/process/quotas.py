@@ -242,7 +242,7 @@ AnyApprovals = TypeVar("AnyApprovals", bound=Approvals)
 
 @contextlib.asynccontextmanager
 async def open_approvals(
-    kind: type[AnyApprovals], engine: DrivenEngine, dsn: str, **settings: object
+    kind: type[AnyApprovals], engine: DrivenEngine, dsn: str, **settings: Any
 ) -> AsyncIterator[AnyApprovals]:
     """Quota approval with a search over the engine's records; no task is served yet."""
     async with (

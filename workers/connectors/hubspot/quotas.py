@@ -56,14 +56,14 @@ class HubSpotQuotas(HubSpotRecords, QuotaRecords):
         ids: dict[str, str] = {}
         for one in targets:
             day = (one.get(START) or "")[:10]
-            name = keys.get((one.get(OWNER) or "", day))
-            if name is None or one.get(GOAL) != self._mapping.named(day[:4]):
+            meant = keys.get((one.get(OWNER) or "", day))
+            if meant is None or one.get(GOAL) != self._mapping.named(day[:4]):
                 continue
-            if name in ids:
+            if meant in ids:
                 raise NotTaken(
-                    f"two goals there are called {one.get(GOAL)} and have a target of {name}: rename one of them"
+                    f"two goals there are called {one.get(GOAL)} and have a target of {meant}: rename one of them"
                 )
-            ids[name] = one.id
+            ids[meant] = one.id
         if missing := sorted(set(names) - ids.keys()):
             goal, kind = self._mapping.named(missing[0].rpartition(" ")[2][:4]), MILESTONES[self._mapping.period]
             raise NotTaken(

@@ -9,6 +9,7 @@ from functools import partial
 
 import pytest
 
+from tests.simulators.hubspot.limits import Fault
 from tests.simulators.hubspot.serving import Simulated, served
 from tests.unit.connectors.conftest import settings_of
 from tests.unit.connectors.quotas.field import quota
@@ -78,7 +79,7 @@ async def test_amounts_are_written_once_and_given_back_though_answers_are_lost(g
     others = [goals.set("ana", 1, "1", hs_goal_name="Calls made"), goals.set("ana", 1, "1", hs_milestone="quarterly")]
     goals.simulated.account.index_seconds = 60.0  # a search does not see what is written below
     wanted = {who: quota(who, *range(100, 700, 100), role=role) for who, role in (("ana", "rep"), ("mona", "manager"))}
-    faults = ("502", "half", "500", "lost", "lost", "list")
+    faults: tuple[Fault, ...] = ("502", "half", "500", "lost", "lost", "list")
     goals.simulated.door.faults = [chance.choice(faults) if chance.random() < 0.2 else None for _ in range(500)]
 
     async def patiently(act: Callable[[], Awaitable[Word]]) -> Word:

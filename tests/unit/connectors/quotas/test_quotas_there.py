@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests.simulators.salesforce import forecasts
+from tests.simulators.salesforce.door import Fault
 from tests.unit.connectors.publishing.killing import killed_at
 from tests.unit.connectors.quotas.conftest import mapping
 from tests.unit.connectors.quotas.field import Field, opened, quota
@@ -99,7 +100,7 @@ async def test_equal_at_the_end_with_one_fault_in_ten_requests_and_sessions_that
     before = field.amounts
     cents = {node: [chance.randrange(10_000) for _ in range(12)] for node in ("of-ana", "of-ben", "of-mona", "all")}
     await field.publish("v1", cents)
-    faults = ("502", "half", "500", "lost", "lost", "text", "429_bare", "concurrent")
+    faults: tuple[Fault, ...] = ("502", "half", "500", "lost", "lost", "text", "429_bare", "concurrent")
     door = field.simulated.door
     door.lasts = 3
     door.faults = [chance.choice(faults) if chance.random() < 0.1 else None for _ in range(1_000)]
@@ -237,7 +238,8 @@ async def test_what_can_not_be_written_there_is_refused_in_words(field: Field) -
     org.records["Period"].clear()
     assert "it has no months, or some twice, for all months from 2027-01-01 to" in await why("f", ana=ana)
     org.records["Period"].update(periods)
-    for change, more in {"g": {"IsActive": False}, "h": {"IsAmount": False}, "i": {"RoleType": "T"}}.items():
+    wrong: dict[str, dict[str, Any]] = {"g": {"IsActive": False}, "h": {"IsAmount": False}, "i": {"RoleType": "T"}}
+    for change, more in wrong.items():
         before = dict(org.records["ForecastingType"][field.type_id])
         org.edit("ForecastingType", field.type_id, **more)
         assert "its forecast type OpportunityRevenue " in await why(change, ana=ana)
