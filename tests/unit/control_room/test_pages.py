@@ -249,7 +249,7 @@ async def test_an_operator_sends_webhooks_again_by_keyboard(room: Room, browser:
     await told.fill(room.pool)
     page, faults = await open_page(browser, room.url, width=360)
     await page.goto(f"{room.url}/control/operations")
-    await page.get_by_role("link", name="Webhooks that we send").focus()
+    await page.get_by_role("link", name="Webhooks", exact=True).focus()
     await page.keyboard.press("Enter")
     row = page.locator("#live-subscriptions tbody tr", has_text="erp")
     await expect(row).to_contain_text("HTTP 503")
