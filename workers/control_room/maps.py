@@ -72,7 +72,7 @@ class Atlas:
 
 def atlas(spots: Sequence[Spot], homes: Sequence[Home], owners: Sequence[str]) -> Atlas | None:
     """Draw places that lie in one part of the earth, in the colours of these owners; None: there is no place."""
-    places = [one.place for one in (*spots, *homes)]
+    places = [one.place for one in spots] + [one.place for one in homes]
     if not places:
         return None
     point = _projection(places)
