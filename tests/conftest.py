@@ -16,6 +16,8 @@ from psycopg.conninfo import make_conninfo
 
 from workers.runtime.database import Pool, open_pool, upgrade
 
+PROGRAMS = frozenset({"postgres", "engine", "broker", "browser", "keycloak"})
+"""Fixtures that start a program beside Python: whoever uses one is slow."""
 _numbers = count(1)
 _TOGETHER = "tests/process/"
 """Where pytest-xdist divides the tests, these are run by one process: it has to see what all of them covered."""
@@ -35,6 +37,13 @@ def pytest_configure(config: pytest.Config) -> None:
         from tests.containers.engine import require_docker  # noqa: PLC0415 - who runs no containers needs no Docker
 
         require_docker()
+
+
+@pytest.hookimpl(tryfirst=True)  # before `-m` chooses
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if not PROGRAMS.isdisjoint(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.slow)
 
 
 @pytest.hookimpl(optionalhook=True)

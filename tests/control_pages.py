@@ -16,7 +16,7 @@ from tests.bindings import npm
 
 ARGUMENTS = ["--no-sandbox", "--disable-background-networking", "--disable-component-update"]
 PICTURES = os.environ.get("FAIRLEAD_TEST_PICTURES")
-"""A folder for screenshots to look at; without it they go to the test's own."""
+"""A folder for screenshots to look at; without it only pages with faults are photographed, for the test's own folder."""
 
 THEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 
@@ -50,10 +50,7 @@ async def drawn(page: Page) -> None:
 
 
 async def look_through(browser: Browser, url: str, addresses: Mapping[str, str], folder: Path, *, width: int) -> None:
-    """Open each address: it is live, fits the width, has no fault that axe calls serious in either theme.
-
-    Keeps pictures of each.
-    """
+    """Open each address: it is live, fits the width, has no fault that axe calls serious in either theme."""
     page, faults = await open_page(browser, url, width=width)
     for name, address in addresses.items():
         await page.goto(url + address)
@@ -66,7 +63,7 @@ async def look_through(browser: Browser, url: str, addresses: Mapping[str, str],
 
 
 async def look_at(page: Page, name: str, folder: Path) -> None:
-    """What a page shows now fits its width, and has no fault that axe calls serious in either theme. Keeps pictures."""
+    """What a page shows now fits its width, and has no fault that axe calls serious in either theme."""
     npm.install()
     pictures = Path(PICTURES) if PICTURES else folder
     pictures.mkdir(parents=True, exist_ok=True)
@@ -81,10 +78,12 @@ async def look_at(page: Page, name: str, folder: Path) -> None:
         found: list[dict[str, Any]] = await page.evaluate(
             "async () => (await axe.run(document, {resultTypes: ['violations']})).violations"
         )
-        serious += [
+        faults = [
             (f"{name}, {theme}", one["id"], one["help"], [node["html"][:200] for node in one["nodes"][:3]])
             for one in found
             if one["impact"] in {"serious", "critical"}
         ]
-        await page.screenshot(path=pictures / f"control_{name}_{width}_{theme}.png", full_page=True)
+        serious += faults
+        if faults or PICTURES:
+            await page.screenshot(path=pictures / f"control_{name}_{width}_{theme}.png", full_page=True)
     assert not serious, serious

@@ -15,6 +15,8 @@ class Crms(BaseModel):
 
     territories: CrmName = "postgresql"
     """Where the owners of accounts are written when territories are published."""
+    quotas: CrmName = "postgresql"
+    """Where the quotas of people are written when they are published."""
     opportunities: CrmName = "postgresql"
     """Where open opportunities are read, and each rep's ranking is written."""
 

@@ -183,7 +183,7 @@ class Salesforce(OutsideCrm):
 
 
 class Sap(OutsideSystem):
-    """An SAP S/4HANA system, which gets leads that convert; see docs/connect-sap.md."""
+    """An SAP S/4HANA system, which gets leads that convert and opportunities that are won; see docs/connect-sap.md."""
 
     base_url: str | None = None
     """Of the system's APIs, as ``https://my123456-api.s4hana.cloud.sap``."""
@@ -201,6 +201,16 @@ class Sap(OutsideSystem):
     """Where the OAuth client gets its tokens."""
     conversions: bool = True
     """Whether leads that convert are delivered; with a log-in. False stops it: what waits is still delivered."""
+    settling_seconds: float = Field(default=120.0, gt=0)
+    """A creation that nobody heard of again is over by then, and may be asked for anew: far more than a deep insert takes, and
+    twice the time that a connection of SAP's web server may be silent by default (``icm/server_port``, 60 s). Less than SAP
+    takes would make a second business partner of the same lead."""
+    order_mapping: Path | None = None
+    """A YAML file that says what a sales order is made of; None: opportunities that are won become none."""
+    order_service: str = Field(default="/sap/opu/odata/sap/API_SALES_ORDER_SRV", pattern=r"^(/[A-Za-z0-9._;=~-]+)+$")
+    """Where the sales order service is there."""
+    order_seconds: float = Field(default=300.0, ge=1.0)
+    """Between looks for opportunities that were won."""
 
     @property
     def connected(self) -> bool:
@@ -216,6 +226,8 @@ class Sap(OutsideSystem):
                 "to log in to SAP set FAIRLEAD_SAP__BASE_URL, and either USERNAME and PASSWORD, or CLIENT_ID, CLIENT_SECRET"
                 " and TOKEN_URL"
             )
+        if self.order_mapping is not None and not self.connected:
+            raise ValueError("FAIRLEAD_SAP__ORDER_MAPPING is set, but no log-in to SAP")
         if self.token_url is not None:
             _judge("token_url", self.token_url, self.trusted_hosts)
         return self

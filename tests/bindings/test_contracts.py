@@ -49,10 +49,10 @@ def test_schemas_are_schemas_and_know_their_variables(tasks: Mapping[str, TaskSp
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("file", TEMPLATES, ids=lambda file: file.stem)
-def test_camundas_validator_takes_the_templates(file: Path) -> None:
+def test_camundas_validator_takes_the_templates() -> None:
+    assert TEMPLATES
     npm.install()
-    done = npm.run(npm.LINT / "templates.mjs", file)
+    done = npm.run(npm.LINT / "templates.mjs", *TEMPLATES)
     assert done.returncode == 0, done.stdout + done.stderr
 
 

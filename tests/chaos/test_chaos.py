@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.stack.conftest import SHORT_LIVED
 from workers.bench.own_stack import own_place
 from workers.chaos import report
 from workers.chaos.run import Outcome, Plan, run
@@ -34,6 +35,7 @@ def test_nothing_is_lost_or_done_twice_whatever_happens(tmp_path: Path) -> None:
             *(sys.executable, "-m", "workers", "chaos", "--seed", str(SEED), "--minutes", str(MINUTES)),
             *("--faults", str(FAULTS), "--out", str(out)),
         ],
+        env=os.environ | SHORT_LIVED,
         capture_output=True,
         text=True,
         check=False,
@@ -51,6 +53,8 @@ def test_nothing_is_lost_or_done_twice_whatever_happens(tmp_path: Path) -> None:
 
 def test_a_planted_bug_is_caught_in_the_whole_stack(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FAIRLEAD_TEST_PLANT", "deduplication_off")
+    for name, value in SHORT_LIVED.items():
+        monkeypatch.setenv(name, value)
     plan = Plan(Schedule(1, 0.4, make(1, 0.4, 1).faults), rate_per_minute=60.0, serving=("-c", LAUNCH), patience=5.0)
     outcome = Outcome(plan)
     with own_place("fairlead-chaos-") as settings:

@@ -434,6 +434,19 @@ def test_an_explained_incident_stops_its_lead_and_nothing_else(true_story: Evide
     assert "lead-stuck" not in rules_of(verdict)
 
 
+def test_an_instance_whose_first_job_was_never_done_needs_no_version(true_story: Evidence) -> None:
+    """It was withdrawn while its first job was still waiting."""
+    doctored = Doctored.of(true_story)
+    choice = doctored.tables["choices"].pop()
+    entries = doctored.tables["splits"][0]["entries"]
+    doctored.steps[:] = [
+        one
+        for one in doctored.steps
+        if (one.instance, one.element_id) not in {(choice["process_instance_key"], e) for e in entries}
+    ]
+    assert "version-not-chosen" not in rules_of(check(doctored.evidence()))
+
+
 def test_a_slot_that_is_free_again_counts_no_more(true_story: Evidence) -> None:
     doctored = Doctored.of(true_story)
     for row in doctored.tables["reps"]:

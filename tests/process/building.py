@@ -35,6 +35,8 @@ from workers.runtime.zeebe_types import EngineBusy
 from workers.settings import Gateway, Mail, Ports, Settings, WorkerLimits, Zeebe
 
 PATIENCE = timedelta(seconds=90)
+HURRY_AFTER_SECONDS = 0.2
+"""Before the clock is moved for who waits: what has happened already, or does at once, is seen as it is."""
 
 
 class Mailbox:
@@ -125,9 +127,10 @@ class Building:
     async def task(self, case_id: str, element_id: str) -> UserTask:
         """The case's open user task, once it is there."""
         instance = await self.instance(case_id)
-        await self.until(
-            lambda: self.engine.open_user_tasks(instance, element_id), f"the user task {element_id}", instance
-        )
+        async with self._hurried(instance):
+            await self.until(
+                lambda: self.engine.open_user_tasks(instance, element_id), f"the user task {element_id}", instance
+            )
         return self.engine.open_user_tasks(instance, element_id)[0]
 
     async def complete(self, case_id: str, element_id: str, **variables: object) -> UserTask:
@@ -159,18 +162,13 @@ class Building:
             elements = self.engine.elements(instance)
             return sum(one.element_id == element_id and one.state == "ELEMENT_COMPLETED" for one in elements)
 
-        await self.until(lambda: count() >= times, f"{element_id} to be passed {times} times", instance, within)
+        async with self._hurried(instance):
+            await self.until(lambda: count() >= times, f"{element_id} to be passed {times} times", instance, within)
 
     async def ended(self, case_id: str, end_event: str) -> None:
         """Wait until the case's process has ended at this end event, without an incident."""
         instance = await self.instance(case_id)
-        ended = asyncio.Event()
-        hurry = asyncio.create_task(self._hurry(instance, ended))
-        try:
-            await self.passed(case_id, end_event)
-        finally:
-            ended.set()
-            await hurry
+        await self.passed(case_id, end_event)
         await self.until(
             lambda: any(
                 one.key == instance and one.state == "ELEMENT_COMPLETED" for one in self.engine.elements(instance)
@@ -179,9 +177,21 @@ class Building:
             instance,
         )
 
-    async def _hurry(self, instance: int, ended: asyncio.Event) -> None:
-        """Moves the clock over the half minute between two looks at whether the targets have a publication."""
-        while not ended.is_set():
+    @contextlib.asynccontextmanager
+    async def _hurried(self, instance: int) -> AsyncIterator[None]:
+        """Meanwhile the clock is moved over the half minute between two looks at whether the targets have a publication."""
+        over = asyncio.Event()
+        hurry = asyncio.create_task(self._hurry(instance, over))
+        try:
+            yield
+        finally:
+            over.set()
+            await hurry
+
+    async def _hurry(self, instance: int, over: asyncio.Event) -> None:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(over.wait(), HURRY_AFTER_SECONDS)
+        while not over.is_set():
             elements = self.engine.elements(instance)
             if any((one.element_id, one.state) == ("half_a_minute", "ELEMENT_ACTIVATED") for one in elements):
                 await self.travel_to(self.now() + timedelta(seconds=30))

@@ -241,9 +241,14 @@ AnyApprovals = TypeVar("AnyApprovals", bound=Approvals)
 
 
 @contextlib.asynccontextmanager
-async def open_approvals(kind: type[AnyApprovals], engine: DrivenEngine, dsn: str) -> AsyncIterator[AnyApprovals]:
+async def open_approvals(
+    kind: type[AnyApprovals], engine: DrivenEngine, dsn: str, **settings: object
+) -> AsyncIterator[AnyApprovals]:
     """Quota approval with a search over the engine's records; no task is served yet."""
-    async with open_building(kind, engine, dsn) as opened, _search(engine, opened.settings.ports.camunda_http):
+    async with (
+        open_building(kind, engine, dsn, **settings) as opened,
+        _search(engine, opened.settings.ports.camunda_http),
+    ):
         yield opened
 
 

@@ -37,6 +37,13 @@ async def test_without_sales_a_person_is_asked_and_a_second_review_joins(plannin
     await planning.task(third, "repair_data")
 
 
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each answer of the ERP is waited for a second. Comes before what opens the way to it."""
+    monkeypatch.setattr("workers.office.systems.ERP_SECONDS", 1.0)
+
+
+@pytest.mark.usefixtures("impatient")
 async def test_an_erp_that_does_not_answer_is_asked_again_when_a_person_says_so(planning: Planning) -> None:
     await planning.serve()
     await planning.organisation(source="erp")

@@ -19,9 +19,10 @@ ARGUMENTS = ["--no-sandbox", "--disable-background-networking", "--disable-compo
 WINDOW = {"width": 1500, "height": 1140}
 PATIENCE_MS = 60_000
 TRIES = 3
-"""Of completing a task."""
+"""Of what a busy Camunda may refuse."""
 LOOK_MS = 5_000
 """Before the page is loaded again."""
+RELOAD_MS = 20_000
 PICTURES = "FAIRLEAD_TEST_PICTURES"
 """Environment variable: a folder for screenshots; without it they go to the test's own."""
 
@@ -39,8 +40,13 @@ class Tasklist:
         await self.page.goto(self._url)
         await self.page.get_by_label("Username").fill(name)
         await self.page.get_by_role("textbox", name="Password").fill(password)
-        await self.page.get_by_role("button", name="Login").click()
-        await self.page.get_by_text("Welcome to Tasklist").wait_for()
+        welcome = self.page.get_by_text("Welcome to Tasklist")
+        for _ in range(TRIES):
+            await self.page.get_by_role("button", name="Login").click()
+            with contextlib.suppress(PlaywrightTimeout):  # Camunda was too busy
+                await welcome.wait_for(timeout=PATIENCE_MS / TRIES)
+                return
+        raise AssertionError(f"{name} is not logged in, see {await self.picture('not_logged_in')}")
 
     async def open(self, task_key: int, says: str) -> None:
         """Open a task from the list; reloads until the list has it and its form contains ``says``.
@@ -52,8 +58,9 @@ class Tasklist:
         deadline = time.monotonic() + PATIENCE_MS / 1000
         while not await self._shows(card, says):
             assert time.monotonic() < deadline, f"Task {task_key} says no {says!r}: {await self.form.all_inner_texts()}"
-            await self.page.reload()
-            await self.page.get_by_text("All open tasks").wait_for()
+            with contextlib.suppress(PlaywrightTimeout):  # once more, while there is time
+                await self.page.reload()
+                await self.page.get_by_text("All open tasks").wait_for(timeout=RELOAD_MS)
         close = self.page.get_by_role("button", name="close notification")
         if await close.count():  # an offer of the browser's notifications, in the way of the form
             await close.click()
@@ -61,17 +68,24 @@ class Tasklist:
     async def _shows(self, card: Locator, says: str) -> bool:
         try:
             await expect(card).to_be_visible(timeout=LOOK_MS)
-            await card.click()
+            await card.click(timeout=LOOK_MS)
             await expect(self.page.get_by_role("button", name="Assign to me")).to_be_visible(timeout=LOOK_MS)
             await expect(self.form).to_contain_text(says, timeout=LOOK_MS)
-        except AssertionError:
+        except (AssertionError, PlaywrightTimeout):
             return False
         return True
 
     async def take(self) -> None:
-        """Claim the open task."""
-        await self.page.get_by_role("button", name="Assign to me").click()
-        await self.page.get_by_role("button", name="Unassign").wait_for()
+        """Claim the open task. Where Camunda is too busy to give it to us, once more."""
+        free, ours = (self.page.get_by_role("button", name=name) for name in ("Assign to me", "Unassign"))
+        for _ in range(TRIES):
+            with contextlib.suppress(PlaywrightTimeout):
+                await free.or_(ours).first.wait_for()
+                if await free.is_visible():
+                    await free.click(timeout=LOOK_MS)
+                await ours.wait_for(timeout=PATIENCE_MS / TRIES)
+                return
+        raise AssertionError(f"Not taken, see {await self.picture('not_taken')}")
 
     async def fill(self, label: str, text: str) -> None:
         """Write into the first field of that label, and leave it: until then the form may not have taken the text."""

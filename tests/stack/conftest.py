@@ -15,6 +15,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from workers.bench.own_stack import own_environment
+from workers.cli._up_screen import stack_of
+from workers.engine import jvm
+from workers.engine.supervision import Supervisor
 from workers.settings import Settings
 
 if TYPE_CHECKING:
@@ -22,6 +25,8 @@ if TYPE_CHECKING:
 
 START_SECONDS = 400
 STOP_SECONDS = 150
+SHORT_LIVED = {"JAVA_TOOL_OPTIONS": jvm.BRIEF}
+"""A stack of tests is gone before Camunda's second compiler pays, which until then takes a core from everything else."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +56,13 @@ class LocalStack:
 
     def pid(self, name: str) -> int:
         """The process of a program now; 0 if it does not run."""
-        return next((int(one["pid"]) for one in self.status()["programs"] if one["name"] == name), 0)
+        state = Supervisor(self.settings.home).states().get(name)
+        return state.pid if state is not None else 0
+
+    async def healthy(self) -> bool:
+        """Whether everything that should run is ready, as `status` says, without a process that costs a second."""
+        found = await stack_of(self.settings).health()
+        return bool(found) and all(one.problem is None for one in found)
 
     def up(self, *options: str) -> str:
         """`fairlead up --detach`; what it said. Fails the test with its output if it does not succeed."""
@@ -69,7 +80,7 @@ def new_stack(home: Path, **more: str) -> LocalStack:
     cache = {"FAIRLEAD_CACHE": str(Settings().cache)} | {
         name: value for name, value in os.environ.items() if name == "FAIRLEAD_MAVEN_REPOSITORY"
     }
-    environment = kept | cache | variables
+    environment = kept | SHORT_LIVED | cache | variables
     with pytest.MonkeyPatch.context() as patch:
         for name in [name for name in os.environ if name.startswith("FAIRLEAD_")]:
             patch.delenv(name)

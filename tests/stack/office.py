@@ -123,10 +123,17 @@ class Office:
         return next((one for one in sorted(found, key=lambda one: one.key) if one.key > after), None)
 
     async def complete(self, lead_id: str, element_id: str, **variables: object) -> FoundTask:
-        """Complete the lead's task as its form would."""
-        task = await self.task(lead_id, element_id)
-        await self.camunda.complete_user_task(task.key, variables)
-        return task
+        """Complete the lead's task as its form would; one that the search still shows, and is over, is passed over."""
+
+        async def done() -> FoundTask | None:
+            task = await self.task(lead_id, element_id)
+            return task if await self.answer(task, **variables) else None
+
+        return await self.until(done, f"{element_id} of {lead_id} to be completed")
+
+    async def finish(self, task: FoundTask, **variables: object) -> None:
+        """Complete a task that nobody else touches, as soon as Camunda takes it."""
+        await self.until(lambda: self.answer(task, **variables), f"task {task.key} to be completed")
 
     async def answer(self, task: FoundTask, **variables: object) -> bool:
         """Complete a task if it is there and Camunda answers; whether it did."""

@@ -11,6 +11,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tests.stack.conftest import SHORT_LIVED
+
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 
@@ -18,7 +20,7 @@ def test_it_runs_and_reports(tmp_path: Path) -> None:
     out, before = tmp_path / "report.json", {process.pid for process in serving()}
     done = subprocess.run(
         [sys.executable, "-m", "workers", "bench", "runtime", "--quick", "--out", str(out)],
-        env={name: value for name, value in os.environ.items() if not name.startswith("FAIRLEAD_")},
+        env={name: value for name, value in os.environ.items() if not name.startswith("FAIRLEAD_")} | SHORT_LIVED,
         capture_output=True,
         text=True,
         check=False,

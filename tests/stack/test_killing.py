@@ -74,14 +74,13 @@ class Load:
 
 async def kill(office: Office, name: str) -> float:
     """SIGKILL to a program; the seconds until everything was ready again."""
-    pid = await asyncio.to_thread(office.stack.pid, name)
+    pid = office.stack.pid(name)
     assert pid, f"{name} does not run"
     began = time.monotonic()
     os.kill(pid, signal.SIGKILL)
 
     async def back() -> bool:
-        status = await asyncio.to_thread(office.stack.status)
-        return bool(status["healthy"]) and pid not in {one["pid"] for one in status["programs"]}
+        return office.stack.pid(name) != pid and await office.stack.healthy()
 
     await office.until(back, f"supervision to bring {name} back", within=240)
     return time.monotonic() - began

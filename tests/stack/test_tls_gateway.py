@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-from tests.stack.conftest import LocalStack, new_stack
+from tests.stack.conftest import SHORT_LIVED, LocalStack, new_stack
 from tests.unit.runtime.demo.authority import Authority, client, refuses_strangers
 from tests.unit.runtime.demo.diagram import one_task
 from tests.unit.runtime.demo.waiting import until
@@ -44,7 +44,7 @@ def gateway(tmp_path_factory: pytest.TempPathFactory, authority: Authority) -> I
     with (settings.home / "camunda.log").open("wb") as log:
         process = subprocess.Popen(
             camunda.command(settings, Store(settings.cache, settings.maven_repository)),
-            env={**os.environ, **_broker(stack), **_tls(settings.home, authority)},
+            env={**os.environ, **SHORT_LIVED, **_broker(stack), **_tls(settings.home, authority)},
             stdout=log,
             stderr=log,
         )

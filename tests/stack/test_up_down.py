@@ -163,7 +163,8 @@ def test_a_killed_broker_comes_back(engine: LocalStack) -> None:
     killed = engine.pid("camunda")
     os.kill(killed, signal.SIGKILL)
     wait_until(lambda: engine.pid("camunda") not in {0, killed}, "a new process")
-    wait_until(lambda: engine.status()["healthy"], "the engine")
+    wait_until(lambda: asyncio.run(engine.healthy()), "the engine")
+    assert engine.status()["healthy"]
 
 
 def test_up_repairs_what_was_stopped(engine: LocalStack) -> None:
@@ -209,7 +210,7 @@ def in_front(stack: LocalStack, *options: str) -> Iterator[subprocess.Popen[str]
 @pytest.fixture
 def beside(engine: LocalStack, tmp_path: Path) -> LocalStack:
     """Another installation, on the same Camunda."""
-    wait_until(lambda: engine.status()["healthy"], "the engine")
+    wait_until(lambda: asyncio.run(engine.healthy()), "the engine")
     return new_stack(tmp_path / "home", FAIRLEAD_ENGINE="remote", FAIRLEAD_ZEEBE__ADDRESS=engine.settings.zeebe_address)
 
 

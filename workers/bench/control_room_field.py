@@ -159,9 +159,17 @@ def fill_territories(connection: psycopg.Connection, reps: int, accounts: int) -
     )
     kpis = {"changed_hands": 12, "travel_km": 40.5, "highest_load": 1.02, "lowest_load": 0.8, "work_off": 0.02}
     connection.execute(
-        "INSERT INTO territories.reps (organisation, rep, place, name, region, capacity)"
-        " SELECT %s, 'P' || lpad(i::text, 5, '0'), i, 'Person ' || i, 'R' || i / 50, 1500 FROM generate_series(0, %s) AS i",
+        "INSERT INTO territories.reps (organisation, rep, place, name, region, capacity, latitude, longitude)"
+        " SELECT %s, 'P' || lpad(i::text, 5, '0'), i, 'Person ' || i, 'R' || i / 50, 1500, 45 + i / 50 %% 8 + i %% 7 / 9.0,"
+        " 2 + i / 400 * 2 + i %% 11 / 7.0 FROM generate_series(0, %s) AS i",
         (FIELD, reps - 1),
+    )
+    connection.execute(
+        "INSERT INTO territories.accounts (organisation, account, place, latitude, longitude)"
+        " SELECT organisation, 'A' || lpad(i::text, 6, '0'), i, latitude + (i * 37 %% 100 - 50) / 200.0,"
+        " longitude + (i * 53 %% 100 - 50) / 150.0 FROM generate_series(0, %(accounts)s) AS i"
+        " JOIN territories.reps r ON r.organisation = %(field)s AND r.place = i %% %(reps)s",
+        {"field": FIELD, "reps": reps, "accounts": accounts - 1},
     )
     for place, plan in enumerate(PLANS):
         connection.execute(

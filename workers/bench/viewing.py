@@ -1,8 +1,8 @@
 """People who have pages of the control room open: `python -m workers.bench.viewing URL VIEWERS`, until it is terminated.
 
-Each holds the stream of events and loads its page again as `live.js` does: when told, at most once a second. They run at a
-lower priority, because browsers are on other machines: what counts is what they cost the server. Says ``here`` once all
-streams are open, and at the end what they saw, as JSON.
+Each holds the stream of events and loads its page again as `live.js` does: when told, at most once a second, and each half a
+minute. They run at a lower priority, because browsers are on other machines: what counts is what they cost the server. Says
+``here`` once all streams are open, and at the end what they saw, as JSON.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ PAGES = ("/control", "/control?period=7d", "/control", "/control/processes", "/c
 """In turn: two in five look at Today of 24 hours."""
 NICE = 5
 """A third of the processor that a program of ours gets when there is not enough for both: less, and they would see nothing."""
-PAUSE = 1.0
-"""Seconds between two looks at least, as in `live.js`."""
+PAUSE, AGAIN = 1.0, 30.0
+"""Seconds between two looks at least, and at most, as in `live.js`."""
 
 
 class NotWatched(Exception):
@@ -133,7 +133,8 @@ async def _viewer(http: httpx.AsyncClient, page: str, here: asyncio.Semaphore, s
 
 async def _look(http: httpx.AsyncClient, page: str, changed: asyncio.Event, seen: _Seen) -> None:
     while True:
-        await changed.wait()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(changed.wait(), AGAIN)
         changed.clear()
         began = time.monotonic()
         (await http.get(page)).raise_for_status()

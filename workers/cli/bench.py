@@ -185,28 +185,35 @@ def control_room(
     rounds: Annotated[int, typer.Option(min=1, help="Starts of the gateway; first asks are the median of all.")] = 3,
     asks: Annotated[int, typer.Option(min=1, help="For each page in each round, after the first.")] = 20,
     leads: Annotated[int, typer.Option(min=1, help="Sent one after the other while a page is open.")] = 60,
+    no_browser: Annotated[bool, typer.Option("--no-browser", help="Ask the server alone.")] = False,
 ) -> None:
-    """Measure how long the control room's pages take over a large read model, and how soon a lead is seen.
+    """Measure how long the control room's pages take over a large read model, how soon Chromium can use them, and how soon a
+    lead is seen.
 
     A PostgreSQL and a gateway of its own are started on free ports in a temporary folder, and taken down after. Fails if a
     target is missed.
     """
+    from workers.bench import control_room_browser
     from workers.bench.control_room import NotUp, bench
     from workers.bench.machine import machine
     from workers.cli._support import print_table
     from workers.runtime.deployment import NothingToDeploy
 
     here = machine()
+    lacking = "" if no_browser else control_room_browser.missing()
+    if lacking:
+        typer.echo(f"How soon pages can be used is not measured without {lacking}.")
     try:
-        report = bench(instances, rounds, asks, leads, typer.echo)
-    except (NotUp, NothingToDeploy) as error:
+        report = bench(instances, rounds, asks, leads, typer.echo, browser=not (no_browser or lacking))
+    except (NotUp, NothingToDeploy, control_room_browser.NotShown) as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(2) from None
     rows = [
-        [one.page, f"{1000 * one.first:.0f}", f"{1000 * one.p95:.0f}", f"{one.kilobytes:.0f}"] for one in report.pages
-    ]
+        [one.page, *("" if value is None else f"{1000 * value:.0f}" for value in (one.first, one.p95, one.usable)),
+         f"{one.kilobytes:.0f}"] for one in report.pages
+    ]  # fmt: skip
     title = f"{report.instances:,} instances, {report.elements:,} elements; {here}"
-    print_table(title, ["page", "first ms", "p95 ms", "kB"], rows)
+    print_table(title, ["page", "first ms", "p95 ms", "usable ms", "kB"], rows)
     typer.echo(f"A lead is seen by an open page: p95 {report.seen_p95:.2f} s, longest {max(report.seen):.2f} s.")
     for text in report.missed:
         typer.echo(f"Missed: {text}")

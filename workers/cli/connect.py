@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from workers.cli import _connect_accounts, _connect_sync
+from workers.cli import _connect_accounts, _connect_booked, _connect_orders, _connect_sync
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -30,6 +30,8 @@ app.command("import")(_connect_sync.import_)
 app.command()(_connect_sync.reconcile)
 app.command()(_connect_sync.report)
 app.command()(_connect_accounts.accounts)
+app.command()(_connect_orders.orders)
+app.command()(_connect_booked.booked)
 
 SECONDS = 10.0
 """Of each request."""
@@ -158,13 +160,22 @@ async def _workday(settings: Settings, _create: bool) -> tuple[list[str], Sequen
 
 async def _sap(settings: Settings, _create: bool) -> tuple[list[str], Sequence[Finding]]:
     from workers.connectors import mapping
-    from workers.connectors.sap import check, making
+    from workers.connectors.sap import check, check_orders, making
     from workers.connectors.sap.mapping import PartnerMapping
+    from workers.connectors.sap.order_mapping import OrderMapping
 
     fields = mapping.load(PartnerMapping, settings.sap.mapping)
     client = making.client(settings.sap, seconds=SECONDS)
     try:
-        return [], [one async for one in check.check(client, fields)]
+        found = [one async for one in check.check(client, fields)]
+    finally:
+        await client.close()
+    if settings.sap.order_mapping is None:
+        return [], found
+    order = mapping.load(OrderMapping, settings.sap.order_mapping)
+    client = making.orders_client(settings.sap, seconds=SECONDS)
+    try:
+        return [], [*found, *[one async for one in check_orders.check(client, order)]]
     finally:
         await client.close()
 

@@ -39,6 +39,7 @@ class Mapped(Part):
 
     package: ClassVar[str]
     """Where that file is."""
+    file: ClassVar[str] = "mapping.yaml"
 
 
 class Keeps(Part):
@@ -157,7 +158,7 @@ def load(kind: type[M], path: Path | None) -> M:
     """
     try:
         if path is None:
-            text = importlib.resources.files(kind.package).joinpath("mapping.yaml").read_text(encoding="utf-8")
+            text = importlib.resources.files(kind.package).joinpath(kind.file).read_text(encoding="utf-8")
         else:
             text = path.read_text(encoding="utf-8")
         return kind.model_validate(yaml.safe_load(text))

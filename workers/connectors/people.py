@@ -130,15 +130,20 @@ class Owners(ABC, Generic[C]):
         if person_id.startswith(self.foreign):
             return person_id.removeprefix(self.foreign)
         email = await self._book.email(person_id)
-        found = None if email is None or self._old else self._of(email)
-        if email is not None and found is None:  # somebody may have been invited a minute ago
-            await self._read(client)
-            found = self._of(email)
+        found = None if email is None else await self.of_email(client, email)
         if found is None:
             raise NoOwner(
                 f"The rep {person_id} has no owner in {self.title} with the same e-mail address. Invite the person "
                 "there, or correct one of the addresses; then send this again."
             )
+        return found
+
+    async def of_email(self, client: C, email: str) -> str | None:
+        """What to write as a record's owner for who has an address, in small letters; None: nobody there has it."""
+        found = None if self._old else self._of(email)
+        if found is None:  # somebody may have been invited a minute ago
+            await self._read(client)
+            found = self._of(email)
         return found
 
     @property

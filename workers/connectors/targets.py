@@ -9,9 +9,11 @@ from workers.connectors.leads import System
 from workers.connectors.making import DELIVERING_SECONDS
 from workers.connectors.opportunities.ranking import RankingPublisher
 from workers.connectors.opportunities.reading import Deals, OutsideOpportunities
+from workers.connectors.opportunities.wins import OutsideWins, PostgresWins, Wins
 from workers.connectors.publishing.ledger import Ledger
 from workers.connectors.publishing.owners import AccountOwners
 from workers.connectors.publishing.publisher import Publisher
+from workers.connectors.publishing.quotas import QuotaRecords, QuotaValues
 from workers.connectors.publishing.records import Records
 from workers.office import systems
 from workers.office.outside_targets import OutsideTarget
@@ -22,8 +24,8 @@ if TYPE_CHECKING:
     from workers.connectors.hubspot.crm import HubSpot
     from workers.connectors.salesforce.crm import Salesforce
 
-OWNERS, RANKING = "owners", "ranking"
-"""What is written into accounts, and into opportunities, as the ledger calls it."""
+OWNERS, QUOTAS, RANKING = "owners", "quotas", "ranking"
+"""What is written into accounts, for people, and into opportunities, as the ledger calls it."""
 
 
 def account_owners(resources: Resources) -> OutsideTarget:
@@ -48,6 +50,30 @@ def account_owners(resources: Resources) -> OutsideTarget:
         records = of_salesforce.accounts(salesforce)
     ledger, pool = Ledger(resources.pool, name, OWNERS), resources.pool
     return Publisher(system, records, ledger, pool, AccountOwners(system, records.title), place=f"{name} {OWNERS}")
+
+
+def quotas(resources: Resources) -> OutsideTarget:
+    """The quotas of the people of the system that stands behind quota approval.
+
+    Raises:
+        NotConnected, WrongMapping: as `account_owners`.
+    """
+    name = resources.settings.crms.quotas
+    system: System[Any, Any]  # Any: whichever system it is
+    records: QuotaRecords
+    if name == "hubspot":
+        from workers.connectors.hubspot import quotas as of_hubspot  # noqa: PLC0415 - see `account_owners`
+
+        system = hubspot = _hubspot(resources)
+        records = of_hubspot.HubSpotQuotas(hubspot)
+    else:
+        from workers.connectors.salesforce import quotas as of_salesforce  # noqa: PLC0415 - see `account_owners`
+
+        system = salesforce = _salesforce(resources)
+        records = of_salesforce.SalesforceQuotas(salesforce)
+    ledger, pool = Ledger(resources.pool, name, QUOTAS), resources.pool
+    values = QuotaValues(system, records, system.mapping.quota)
+    return Publisher(system, records, ledger, pool, values, place=f"{name} {QUOTAS}")
 
 
 async def accounts(resources: Resources, name: CrmName, *, everybody: bool) -> Accounts:
@@ -77,6 +103,19 @@ def opportunities(resources: Resources) -> OutsideOpportunities:
     """
     system, deals, _ = _deals(resources, resources.settings.crms.opportunities)
     return OutsideOpportunities(system, deals)
+
+
+def wins(resources: Resources) -> Wins:
+    """The opportunities that are won in the CRM that stands behind their ranking.
+
+    Raises:
+        NotConnected, WrongMapping: as `account_owners`.
+    """
+    name = resources.settings.crms.opportunities
+    if name == "postgresql":
+        return PostgresWins(systems.crm(resources))
+    system, deals, _ = _deals(resources, name)
+    return OutsideWins(system, deals)
 
 
 def ranking(resources: Resources) -> RankingPublisher:

@@ -8,10 +8,10 @@ from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-import structlog
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
+from workers.connectors import targets
 from workers.connectors.chat.sending import CHANNEL as CHAT
 from workers.connectors.chat.sending import Posting
 from workers.connectors.hubspot import making as making_hubspot
@@ -19,13 +19,14 @@ from workers.connectors.hubspot.contacts import ContactIntake
 from workers.connectors.hubspot.events import CHANNEL
 from workers.connectors.making import DELIVERING_SECONDS
 from workers.connectors.making import close as close_systems
-from workers.connectors.outcomes import Outcome
 from workers.connectors.outgoing.sending import CHANNEL as WEBHOOKS
 from workers.connectors.outgoing.sending import Sending
 from workers.connectors.roster import making as making_roster
 from workers.connectors.sap import making as making_sap
 from workers.connectors.sap.ledger import CHANNEL as PARTNERS
 from workers.connectors.sap.ledger import switch as switch_conversions
+from workers.connectors.sap.order_ledger import CHANNEL as ORDERS
+from workers.connectors.sap.wins import WinLook
 from workers.connectors.sync import making as making_sync
 from workers.connectors.sync.keeping import CHANNEL as CONFLICTS
 from workers.connectors.sync.nightly import LOOK_SECONDS as NIGHT_LOOK_SECONDS
@@ -34,8 +35,6 @@ from workers.connectors.sync.patience import at_once
 from workers.office import systems
 from workers.runtime.resources import Deliver, Regular, Resources
 from workers.runtime.work import Work
-
-log = structlog.get_logger()
 
 _TELLING = "connectors.kafka"
 _SENDING = "connectors.outgoing"
@@ -67,6 +66,8 @@ def deliveries(resources: Resources) -> Mapping[str, Deliver]:
     settings = resources.settings
     if settings.sap.connected:
         found[PARTNERS] = making_sap.delivery(resources)
+        if settings.sap.order_mapping is not None:
+            found[ORDERS] = making_sap.order_delivery(resources, settings.sap.order_mapping)
     if settings.crm != "postgresql":
         found[CONFLICTS] = making_sync.follower(resources, settings.crm, ask=at_once)
     if not settings.hubspot.connected:
@@ -74,7 +75,7 @@ def deliveries(resources: Resources) -> Mapping[str, Deliver]:
     hubspot = making_hubspot.hubspot(resources, systems.crm(resources), seconds=DELIVERING_SECONDS)
     follower = making_sync.follower(resources, "hubspot", ask=at_once)
     take = partial(_take_one, resources)
-    return found | {CHANNEL: ContactIntake(hubspot, resources.pool, take, partial(_note, "hubspot"), follower)}
+    return found | {CHANNEL: ContactIntake(hubspot, resources.pool, take, follower)}
 
 
 def chores(resources: Resources) -> Sequence[Regular]:
@@ -85,6 +86,10 @@ def chores(resources: Resources) -> Sequence[Regular]:
         found.append(Regular("comparison with the CRM", NIGHT_LOOK_SECONDS, Night(resources, crm).look))
     if resources.settings.sap.connected:
         found.append(Regular("conversions to SAP", SWITCH_SECONDS, partial(_switch, resources)))
+        if resources.settings.sap.order_mapping is not None:
+            of, seconds = resources.settings.crms.opportunities, resources.settings.sap.order_seconds
+            look = WinLook(targets.wins(resources), resources.pool, of, seconds=seconds)
+            found.append(Regular("wins to SAP", seconds, look.look))
     settings = resources.settings.salesforce
     if not (settings.connected and settings.take_leads):
         return found
@@ -93,9 +98,7 @@ def chores(resources: Resources) -> Sequence[Regular]:
     salesforce = making.salesforce(resources, systems.crm(resources), seconds=DELIVERING_SECONDS)
     seconds, take = settings.poll_seconds, partial(_take, resources)
     follower = making_sync.follower(resources, "salesforce", ask=at_once)
-    leads = intake.LeadIntake(
-        salesforce, resources.pool, take, partial(_note, "salesforce"), follower, poll_seconds=seconds
-    )
+    leads = intake.LeadIntake(salesforce, resources.pool, take, follower, poll_seconds=seconds)
     if settings.changes == "polling":
         return [Regular("salesforce leads", seconds, leads.look), *found]
     from workers.connectors.salesforce import listening  # noqa: PLC0415 - fastavro is an extra
@@ -134,17 +137,3 @@ async def _take(resources: Resources, connection: AsyncConnection[DictRow], lead
     fitting = [intake.fitting(lead) for lead in leads]
     taken = await intake.take(connection, fitting, ttl_seconds=resources.settings.gateway.message_ttl_seconds)
     return sum(not one.duplicate for one in taken)
-
-
-async def _note(system: str, connection: AsyncConnection[DictRow], outcomes: Sequence[Outcome]) -> int:
-    from workers.gateway import commands, events  # noqa: PLC0415 - see `_take`
-
-    said = {f"{one.lead_id}:{one.converted}": one for one in outcomes}
-    new = await events.first_seen(connection, f"{system}.outcome", said)
-    for key in sorted(new):
-        one = said[key]
-        try:
-            await commands.record_outcome(connection, one.lead_id, one.converted, at=one.at, actor=system)
-        except commands.LeadUnknown:  # of another database that worked with this organisation before
-            log.info("outcome of a lead that is not ours", action="outcome_unknown", lead=one.lead_id)
-    return len(new)

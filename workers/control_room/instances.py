@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from psycopg import AsyncConnection
@@ -47,6 +48,10 @@ _TRACES = """
     WHERE business_id = control.case_of(%(key)s) AND process_instance_key = %(key)s AND traceparent IS NOT NULL
     GROUP BY trace ORDER BY began LIMIT 5
 """
+_OF_CASES = """
+    SELECT t.business_id, max(i.key) AS key FROM runtime.timeline t JOIN control.instances i ON i.key = t.process_instance_key
+    WHERE t.business_id = ANY (%(cases)s) GROUP BY t.business_id
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,3 +81,9 @@ async def read(connection: AsyncConnection[DictRow], key: int) -> Instance | Non
         tuple(await read_rows(connection, _HISTORY, given)),
         tuple(row["trace"] for row in await read_rows(connection, _TRACES, given)),
     )
+
+
+async def of_cases(connection: AsyncConnection[DictRow], cases: Collection[str]) -> dict[str, int]:
+    """The newest instance of each of these cases that the read model knows one of."""
+    rows = await read_rows(connection, _OF_CASES, {"cases": list(cases)})
+    return {row["business_id"]: row["key"] for row in rows}

@@ -45,6 +45,31 @@ WINDOW = timedelta(hours=24)
 """What Prometheus gets is of the last so much time."""
 
 
+# Found once; who and what they are is looked up for those that are listed.
+_CASES = """, found AS MATERIALIZED ({sql}), listed AS (
+        SELECT * FROM found ORDER BY seconds DESC NULLS LAST, at DESC, case_id, instance_key LIMIT {most}
+    ), told AS (
+        SELECT f.at, f.seconds, f.what, coalesce(f.case_id, control.case_of(f.instance_key)) AS case_id,
+               coalesce(f.instance_key, (SELECT max(t.process_instance_key) FROM runtime.timeline t
+                                         WHERE t.business_id = f.case_id AND t.process_instance_key <> 0)) AS instance_key
+        FROM listed f
+    )
+    SELECT t.*, i.key IS NOT NULL AS known, coalesce(l.lead->>'name', l.raw->>'name') AS name,
+           coalesce(l.lead->>'company', l.raw->>'company') AS company, (SELECT count(*) FROM found) AS total
+    FROM told t LEFT JOIN control.instances i ON i.key = t.instance_key LEFT JOIN routing.leads l ON l.lead_id = t.case_id
+    ORDER BY t.seconds DESC NULLS LAST, t.at DESC, t.case_id, t.instance_key
+"""
+
+
+class Cases(BaseModel):
+    """What is behind a KPI, as declared."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    title: str
+    sql: str
+
+
 class Kpi(BaseModel):
     """One KPI as declared; see the head of ``kpis.yaml``."""
 
@@ -58,6 +83,7 @@ class Kpi(BaseModel):
     text: str
     sql: str
     by_team: bool = True
+    cases: Cases
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,10 +123,18 @@ async def over_leads(connection: AsyncConnection[DictRow], scope: Scope, queries
     them: made once for all queries, and only if one of them asks; of a scope by day from what was counted when each was over.
     """
     columns = ", ".join(f"({query}) AS {name}" for name, query in queries.items())
-    (row,) = await (
-        await connection.execute(f"{_BY_DAY if scope.by_day else _EXACT} SELECT {columns}".encode(), scope.given)
-    ).fetchall()
+    (row,) = await (await connection.execute(f"{_with(scope)} SELECT {columns}".encode(), scope.given)).fetchall()
     return row
+
+
+async def cases_of(connection: AsyncConnection[DictRow], kpi: Kpi, scope: Scope, most: int) -> list[DictRow]:
+    """What is behind a KPI, at most so many; each row knows their `total`."""
+    query = _with(scope) + _CASES.format(sql=kpi.cases.sql, most=most)
+    return await (await connection.execute(query.encode(), scope.given)).fetchall()
+
+
+def _with(scope: Scope) -> str:
+    return _BY_DAY if scope.by_day else _EXACT
 
 
 def queries_of(scope: Scope, *, of_leads: bool | None = None) -> dict[str, str]:

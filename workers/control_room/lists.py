@@ -32,7 +32,9 @@ class _Figure:
     title: str
     condition: str
     by_team: bool = True
-    order: str = "s.received_at DESC"
+    order: str = "received_at DESC"
+    first: str = "latest"
+    """Which are listed first, in a word."""
     risks: bool = False
     """The list shows predictions."""
 
@@ -67,13 +69,29 @@ FIGURES: dict[str, _Figure] = {
     "met": _Figure("Accepted within every due time", f"{RECEIVED} AND {MET}"),
     "missed": _Figure("Ran over an owner's due time", f"{RECEIVED} AND {MISSED}"),
     "overdue": _Figure("Owner is overdue now", f"{OWNED} AND {OVERDUE}"),
-    "at-risk": _Figure("At risk now", f"{OWNED} AND {RISKY}", order="f.risk DESC NULLS LAST, s.sla_due_at", risks=True),
+    "at-risk": _Figure(
+        "At risk now",
+        f"{OWNED} AND {RISKY}",
+        order="f.risk DESC NULLS LAST, s.sla_due_at",
+        first="riskiest",
+        risks=True,
+    ),
     "in-time": _Figure("Owner has time", f"{OWNED} AND {IN_TIME}", risks=True),
+    **{
+        f"slowest{part and '-' + part}": _Figure(
+            f"Leads accepted, by {said}",
+            f"{RECEIVED} AND accepted_at IS NOT NULL",
+            order=f"{part and part + '_'}seconds DESC NULLS LAST",
+            first="slowest",
+        )
+        for part, said in (("", "time"), ("system", "the system's time"), ("human", "people's time"))
+    },
     "given": _Figure("Leads given to one rep", _OF_REP.format(which=_GIVEN)),
+    "by-turn": _Figure("Leads given to one rep by turn", _OF_REP.format(which=f"{_GIVEN} AND a.pool IS NOT NULL")),
     "held": _Figure("Open leads of one rep", _OF_REP.format(which=_HELD), by_team=False),
     **_bands(),
 }
-"""By the name in the address. ``held`` and ``given`` are of one rep."""
+"""By the name in the address. ``held``, ``given`` and ``by-turn`` are of one rep."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,12 +101,13 @@ class Leads:
     title: str
     total: int
     rows: tuple[DictRow, ...]
+    first: str = "latest"
     risks: bool = False
     """Rows are to be shown with what is predicted of them."""
 
 
 async def leads(connection: AsyncConnection[DictRow], figure: str, scope: Scope, *, rep: str | None = None) -> Leads:
-    """The leads that a figure counts, the latest first (those at risk: the riskiest), at most `LISTED`.
+    """The leads that a figure counts, in its order, at most `LISTED`.
 
     Raises:
         UnknownFigure: there is none of this name.
@@ -99,7 +118,7 @@ async def leads(connection: AsyncConnection[DictRow], figure: str, scope: Scope,
     chosen = f"control.lead_speed s WHERE {found.condition} AND {OF_TEAM if found.by_team else 'true'}"
     # Counted apart, so that nothing else is looked up for those that are not listed.
     query = f"""
-        WITH listed AS (SELECT * FROM {chosen} {"" if found.risks else f"ORDER BY received_at DESC, lead_id LIMIT {LISTED}"})
+        WITH listed AS (SELECT * FROM {chosen} {"" if found.risks else f"ORDER BY {found.order}, lead_id LIMIT {LISTED}"})
         SELECT l.lead_id, coalesce(l.lead->>'name', l.raw->>'name') AS name,
                coalesce(l.lead->>'company', l.raw->>'company') AS company, l.source, s.state, s.team, s.received_at,
                s.accepted_at, s.seconds, s.system_seconds, s.human_seconds, s.sla_due_at, s.sla_breaches, s.instance_key,
@@ -112,4 +131,4 @@ async def leads(connection: AsyncConnection[DictRow], figure: str, scope: Scope,
         ORDER BY {found.order}, l.lead_id LIMIT {LISTED}
     """  # noqa: S608 - of our own constants only
     rows = await (await connection.execute(query.encode(), {**scope.given, "rep": rep, "fresh": FRESH})).fetchall()
-    return Leads(found.title, rows[0]["total"] if rows else 0, tuple(rows), found.risks)
+    return Leads(found.title, rows[0]["total"] if rows else 0, tuple(rows), found.first, found.risks)

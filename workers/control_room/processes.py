@@ -18,13 +18,13 @@ Measure = Literal["frequency", "duration", "incidents", "sla", "compensation"]
 MEASURES: dict[Measure, tuple[str, str]] = {
     "frequency": ("Frequency", "Begun so often"),
     "duration": ("Duration, median and p95", "Median duration"),
-    "incidents": ("Incidents", "Incidents"),
+    "incidents": ("Incidents, number and rate", "Incidents per time begun"),
     "sla": ("SLA breaches", "Share of tasks that ran over their due time"),
     "compensation": ("Compensation", "Share of completed activities that were undone"),
 }
 """What an overlay may show: its name, and what its legend says."""
-SHARES: tuple[Measure, ...] = ("sla", "compensation")
-"""Measures from 0 to 1."""
+SHARES: tuple[Measure, ...] = ("incidents", "sla", "compensation")
+"""Measures that are shares; there may be more incidents than times begun."""
 
 CLASSES = 5
 """Shades of an overlay."""
@@ -98,10 +98,16 @@ _INSTANCES = """
 _PERIOD = "i.started_at >= %(since)s AND i.started_at < %(until)s"
 _CHOSEN = {
     "started": _PERIOD,
+    "completed": f"{_PERIOD} AND i.completed",
+    "forced": f"{_PERIOD} AND i.completed IS FALSE",
     "running": "i.ended_at IS NULL",
     "incidents": "EXISTS (SELECT FROM control.incidents f WHERE f.instance_key = i.key AND f.resolved_at IS NULL)",
     "element": "i.key IN (SELECT e.instance_key FROM control.elements e WHERE e.process_key = %(key)s"
     " AND e.element = %(element)s AND e.started_at >= %(since)s AND e.started_at < %(until)s)",
+    "cut": "i.key IN (SELECT e.instance_key FROM control.elements e WHERE e.process_key = %(key)s AND e.element = %(element)s"
+    " AND e.completed IS FALSE AND e.started_at >= %(since)s AND e.started_at < %(until)s)",
+    "failed": "EXISTS (SELECT FROM control.incidents f WHERE f.instance_key = i.key AND f.element = %(element)s"
+    " AND f.raised_at >= %(since)s AND f.raised_at < %(until)s)",
     "waiting": "EXISTS (SELECT FROM control.elements e WHERE e.instance_key = i.key AND e.element = %(element)s"
     " AND e.ended_at IS NULL)",
     "late": "EXISTS (SELECT FROM control.user_tasks t WHERE t.instance_key = i.key AND t.element = %(element)s"
@@ -146,9 +152,14 @@ class Element:
     def value(self, measure: Measure) -> float | None:
         """What an overlay shows of it."""
         return {
-            "frequency": float(self.started), "duration": self.p50, "incidents": float(self.incidents), "sla": self.late,
+            "frequency": float(self.started), "duration": self.p50, "incidents": self.incident_rate, "sla": self.late,
             "compensation": self.undone,
         }[measure]  # fmt: skip
+
+    @property
+    def incident_rate(self) -> float | None:
+        """Incidents for each time it began; None: it never did."""
+        return self.incidents / self.started if self.started else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,8 +270,8 @@ async def instances(
 ) -> tuple[int, tuple[DictRow, ...]]:
     """How many instances there are of a choice, and the slowest of them.
 
-    `chosen` is started, running, incidents, element (which passed it), waiting (which are there now), late (whose task there
-    ran over its due time), variant, rework (of `element` or any) or deviation (of a `kind`, at an `element`, or any).
+    `chosen` is started, completed, forced, running, incidents, element (which passed it), cut (where it was cut short), failed
+    (which had an incident there), waiting (which are there now), late (whose task there ran over its due time), variant, rework (of `element` or any) or deviation (of a `kind`, at an `element`, or any).
 
     Raises:
         UnknownChoice: it is none of these.

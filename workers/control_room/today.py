@@ -55,48 +55,54 @@ _OPEN_IN_BANDS = f"""
         SELECT width_bucket({AGE}, ARRAY{list(BOUNDS)}::float8[]) AS band, count(*) AS open
         FROM leads WHERE accepted_at IS NULL AND {OPEN} GROUP BY band) AS b
 """  # noqa: S608 - see above
-# Of all leads that an owner has now, whenever they came.
+# Of all leads that an owner has now, whenever they came. The risk of each is looked up once: it is most of the work.
 _DUE = f"""
-    SELECT count(*) FILTER (WHERE {OVERDUE}) AS overdue, count(*) FILTER (WHERE {RISKY}) AS at_risk,
-           count(*) FILTER (WHERE {IN_TIME}) AS in_time
-    FROM control.lead_speed s WHERE {OWNED} AND {OF_TEAM}
+    SELECT count(*) FILTER (WHERE overdue) AS overdue, count(*) FILTER (WHERE risky) AS at_risk,
+           count(*) FILTER (WHERE NOT overdue AND NOT risky) AS in_time
+    FROM (SELECT {OVERDUE} AS overdue, {RISKY} AS risky FROM control.lead_speed s WHERE {OWNED} AND {OF_TEAM} OFFSET 0) AS due
 """  # noqa: S608 - see above
 _WHO = """CASE WHEN t.assignee <> '' THEN t.assignee
            ELSE coalesce(nullif(array_to_string(t.groups, ', '), ''), 'nobody') END"""
 _WAITS = """t.ended_at IS NULL AND t.created_at IS NOT NULL
       AND (%(team)s::text IS NULL OR l.territory = %(team)s)"""
+_AGED = f"""width_bucket(date_part('epoch', clock_timestamp() - t.created_at),
+                        ARRAY{[low for _, low in AGES[1:]]}::float8[])"""
+_LATE = "t.due_at < clock_timestamp()"
 _TASKS = f"""
-    SELECT {_WHO} AS who, t.assignee <> '' AS person,
-           width_bucket(extract(epoch FROM clock_timestamp() - t.created_at),
-                        ARRAY{[low for _, low in AGES[1:]]}::float8[]) AS age,
-           count(*) AS tasks, count(*) FILTER (WHERE t.due_at < clock_timestamp()) AS overdue
+    SELECT {_WHO} AS who, t.assignee <> '' AS person, {_AGED} AS age,
+           count(*) AS tasks, count(*) FILTER (WHERE {_LATE}) AS overdue
     FROM control.user_tasks t LEFT JOIN routing.leads l ON l.process_instance_key = t.instance_key
     WHERE {_WAITS}
     GROUP BY who, person, age
 """  # noqa: S608 - see above
 _OLDEST = f"""
+    WITH chosen AS MATERIALIZED (
+        SELECT t.key, t.created_at FROM control.user_tasks t LEFT JOIN routing.leads l ON l.process_instance_key = t.instance_key
+        WHERE {_WAITS} AND (%(who)s::text IS NULL OR %(who)s = {_WHO}) AND (%(age)s::int IS NULL OR %(age)s = {_AGED})
+          AND (NOT %(overdue)s OR {_LATE})
+    ), listed AS (SELECT key FROM chosen ORDER BY created_at, key LIMIT %(limit)s)
     SELECT t.key, t.element, p.names->>t.element AS called, t.process, t.process_key, t.instance_key, t.created_at,
            t.due_at, t.assignee, t.groups, control.case_of(t.instance_key) AS case_id,
-           coalesce(l.lead->>'name', l.raw->>'name') AS name, coalesce(l.lead->>'company', l.raw->>'company') AS company
-    FROM control.user_tasks t LEFT JOIN routing.leads l ON l.process_instance_key = t.instance_key
+           coalesce(l.lead->>'name', l.raw->>'name') AS name, coalesce(l.lead->>'company', l.raw->>'company') AS company,
+           (SELECT count(*) FROM chosen) AS total
+    FROM listed JOIN control.user_tasks t USING (key) LEFT JOIN routing.leads l ON l.process_instance_key = t.instance_key
     LEFT JOIN control.processes p ON p.key = t.process_key
-    WHERE {_WAITS} AND (%(who)s::text IS NULL OR %(who)s = {_WHO})
-    ORDER BY t.created_at LIMIT %(limit)s
+    ORDER BY t.created_at, t.key
 """  # noqa: S608 - see above
 # A fair share is by weight among those who work the same territories: each one's part of what their territory got.
 _LOAD = """
-    WITH given AS (
+    WITH assigned AS MATERIALIZED (
+        SELECT rep_id, pool, lead_id FROM routing.assignments
+        WHERE released_at IS NULL AND assigned_at >= %(since)s AND assigned_at < %(until)s
+    ), given AS (
         SELECT a.rep_id, count(*) AS leads, count(*) FILTER (WHERE a.pool IS NOT NULL) AS by_turn
-        FROM routing.assignments a
-        WHERE a.released_at IS NULL AND a.assigned_at >= %(since)s AND a.assigned_at < %(until)s
-          AND (%(team)s::text IS NULL OR EXISTS (
-              SELECT FROM routing.leads l WHERE l.lead_id = a.lead_id AND l.territory = %(team)s))
+        FROM assigned a
+        WHERE %(team)s::text IS NULL OR EXISTS (
+            SELECT FROM routing.leads l WHERE l.lead_id = a.lead_id AND l.territory = %(team)s)
         GROUP BY a.rep_id
     ), pools AS (
-        SELECT a.pool, count(*) AS leads FROM routing.assignments a
-        WHERE a.pool IS NOT NULL AND a.released_at IS NULL AND a.assigned_at >= %(since)s AND a.assigned_at < %(until)s
-          AND (%(team)s::text IS NULL OR a.pool = %(team)s)
-        GROUP BY a.pool
+        SELECT pool, count(*) AS leads FROM assigned
+        WHERE pool IS NOT NULL AND (%(team)s::text IS NULL OR pool = %(team)s) GROUP BY pool
     ), weights AS (
         SELECT t AS pool, sum(weight) AS weight FROM routing.reps, unnest(territories) AS t WHERE active GROUP BY t
     ), fair AS (
@@ -258,10 +264,19 @@ async def teams(connection: AsyncConnection[DictRow]) -> list[tuple[str, str]]:
 
 
 async def tasks_of(
-    connection: AsyncConnection[DictRow], scope: Scope, *, who: str | None = None, limit: int = LISTED
+    connection: AsyncConnection[DictRow],
+    scope: Scope,
+    *,
+    who: str | None = None,
+    age: int | None = None,
+    overdue: bool = False,
+    limit: int = LISTED,
 ) -> list[DictRow]:
-    """Open tasks, the oldest first; `who` is a person's log-in or the candidate groups."""
-    return await read_rows(connection, _OLDEST, {**scope.given, "who": who, "limit": limit})
+    """Open tasks, the oldest first; `who` is a person's log-in or the candidate groups, `age` a place in `AGES`, `overdue`: only
+    those. Each row knows their `total`.
+    """
+    given = {**scope.given, "who": who, "age": age, "overdue": overdue, "limit": limit}
+    return await read_rows(connection, _OLDEST, given)
 
 
 def _spread(values: list[float] | None) -> Spread:

@@ -60,6 +60,10 @@ class RecordIndex:
 
     records: list[Record] = field(default_factory=list)
     _elements: dict[int, Element] = field(default_factory=dict)
+    _by_instance: dict[int, dict[int, Element]] = field(default_factory=dict)
+    """The same by process instance: who waits asks for one instance's again and again, and there may be thousands."""
+    _instances: dict[int, Element] = field(default_factory=dict)
+    """The process instances among them."""
     _process_ids: dict[int, str] = field(default_factory=dict)
     _variables: dict[int, dict[str, Any]] = field(default_factory=dict)
     _tasks: dict[int, dict[str, Any]] = field(default_factory=dict)
@@ -94,15 +98,13 @@ class RecordIndex:
         """Process instances in the order in which they started."""
         return [
             element
-            for element in self._elements.values()
-            if element.element_type == "PROCESS"
-            and process_id in {None, self._process_ids[element.key]}
-            and not (active_only and element.state in ENDED)
+            for element in self._instances.values()
+            if process_id in {None, self._process_ids[element.key]} and not (active_only and element.state in ENDED)
         ]
 
     def elements(self, process_instance_key: int) -> list[Element]:
         """All element instances of a process instance with their present state, in the order they appeared."""
-        return [e for e in self._elements.values() if e.process_instance_key == process_instance_key]
+        return list(self._by_instance.get(process_instance_key, {}).values())
 
     def variables(self, scope_key: int) -> dict[str, Any]:
         """Variables visible in a scope: ``scope_key`` is the key of a process instance or an element instance."""
@@ -155,7 +157,7 @@ class RecordIndex:
         if not intent.startswith("ELEMENT_"):
             return
         known = self._elements.get(record["key"])
-        self._elements[record["key"]] = Element(
+        element = self._elements[record["key"]] = Element(
             key=record["key"],
             element_id=element_id,
             element_type=value["bpmnElementType"],
@@ -163,6 +165,9 @@ class RecordIndex:
             scope_key=value["flowScopeKey"],
             state=known.state if known and intent == "ELEMENT_MIGRATED" else intent,  # it goes on as it was
         )
+        self._by_instance.setdefault(element.process_instance_key, {})[element.key] = element
+        if element.element_type == "PROCESS":
+            self._instances[element.key] = element
         self._process_ids[record["key"]] = process_id
         if intent == "ELEMENT_COMPLETED":
             self._completed.setdefault(process_id, set()).add(element_id)

@@ -130,7 +130,7 @@ class Stack:
             missing = await program.ready()
             seconds = time.monotonic() - began
             state = self.supervisor.states().get(program.name)
-            if state is None:
+            if state is None or state.status in {"STOPPING", "STOPPED"}:
                 raise StartError(f"Everything was stopped while {program.title} was starting; run `fairlead up` again.")
             if missing is None and state.running:
                 report(program.name, "runs already" if was_running and first else "ready", seconds)

@@ -21,6 +21,7 @@ from workers.gateway import (
     routes_control_quotas,
     routes_control_territories,
     routes_control_versions,
+    routes_control_webhooks,
     routes_follow_ups,
     routes_forecast_pages,
     routes_forecasts,
@@ -48,6 +49,7 @@ from workers.gateway.human_tasks import TaskBoard
 from workers.gateway.live import Live, Shared
 from workers.gateway.mending import OpenDesk, open_desk
 from workers.gateway.metrics import Metrics, Observed
+from workers.gateway.pace import Pace
 from workers.gateway.parts import Parts
 from workers.gateway.people import People
 from workers.gateway.prioritisation_contracts import PrioritisationIn, PrioritisationWithdrawal
@@ -79,6 +81,7 @@ ROUTES = (
     routes_control_operations,
     routes_control_processes,
     routes_control_versions,
+    routes_control_webhooks,
     routes_control_paths,
     routes_control_quotas,
     routes_control_territories,
@@ -120,7 +123,7 @@ def create_app(settings: Settings, pool: Pool, board: TaskBoard, desk: OpenDesk 
         # Its own spans and logs have paths, queries and what was sent, which may be personal data: see `Observed`.
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
-    metrics = Metrics()
+    metrics, pace = Metrics(), Pace()
     people = People(settings, pool) if settings.openid.issuer is not None else None
     app.state.parts = Parts(
         settings=settings,
@@ -129,8 +132,8 @@ def create_app(settings: Settings, pool: Pool, board: TaskBoard, desk: OpenDesk 
         guard=Guard(settings, people),
         queue=EngineQueue(pool, bound=settings.gateway.max_waiting),
         metrics=metrics,
-        live=Live(pool),
-        shared=Shared(),
+        live=Live(pool, pace),
+        shared=Shared(pace),
         desk=desk or partial(open_desk, settings),
         replaying=asyncio.Lock(),
         exporting=asyncio.Semaphore(routes_control_paths.LOGS),

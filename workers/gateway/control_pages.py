@@ -87,9 +87,7 @@ Team = Annotated[str, Query(max_length=100, pattern=r"^[^\x00]*$")]
 async def shared(parts: Parts, view: View, what: Hashable, read: Callable[[], Awaitable[T]]) -> T:
     """Figures of a view, read once for all who ask for the same; those of the shortest period anew after each change."""
     seconds = FRESH * PERIODS[view.period][1].total_seconds()
-    if seconds < 2 * FRESH_SECONDS:
-        return await parts.shared.get((what, view, parts.live.version), read)
-    return await parts.shared.get((what, view), read, fresh=seconds)
+    return await parts.shared.get((what, view), read, fresh=None if seconds < 2 * FRESH_SECONDS else seconds)
 
 
 def shown(template: str, *, status: int = 200, **given: object) -> HTMLResponse:

@@ -29,6 +29,9 @@ class Known:
     lead: Lead
     owner_id: str
     received_at: datetime
+    converted: bool | None = None
+    """How it ended before we knew of it; None: it did not."""
+    outcome_at: datetime | None = None
 
 
 async def change(
@@ -75,7 +78,8 @@ async def note(
 
 async def take_known(connection: AsyncConnection[DictRow], leads: Sequence[Known]) -> dict[str, str]:
     """Take leads into the book as accepted by their owners, each once; their ids by the id in the CRM, also of those that
-    were there before. They take no open place of a rep's: who has how many of old is the CRM's matter.
+    were there before. They take no open place of a rep's: who has how many of old is the CRM's matter. How they ended is
+    taken with them, and nobody is told: it happened before we came.
     """
     if not leads:
         return {}
@@ -91,16 +95,18 @@ async def take_known(connection: AsyncConnection[DictRow], leads: Sequence[Known
         [key.email for key in keys],
         [key.phone for key in keys],
         [key.person for key in keys],
+        [one.converted for one in leads],
+        [one.outcome_at for one in leads],
     ]
     inserted = await connection.execute(
         """
         INSERT INTO routing.leads (lead_id, source, external_id, raw, lead, owner_id, received_at, state_at,
-            email_key, phone_key, person_key, state)
+            email_key, phone_key, person_key, converted, outcome_at, state)
         SELECT new.lead_id, new.source, new.external_id, new.raw, new.lead, new.owner_id, new.at, new.at,
-            new.email, new.phone, new.person, 'accepted'
+            new.email, new.phone, new.person, new.converted, new.outcome_at, 'accepted'
         FROM unnest(%s::text[], %s::text[], %s::text[], %s::jsonb[], %s::jsonb[], %s::text[], %s::timestamptz[],
-            %s::text[], %s::text[], %s::text[])
-            AS new (lead_id, source, external_id, raw, lead, owner_id, at, email, phone, person)
+            %s::text[], %s::text[], %s::text[], %s::bool[], %s::timestamptz[])
+            AS new (lead_id, source, external_id, raw, lead, owner_id, at, email, phone, person, converted, outcome_at)
         ON CONFLICT (source, external_id) DO NOTHING RETURNING lead_id
         """,
         columns,

@@ -1,12 +1,13 @@
-"""Tells open pages that something has changed: one look at the database for all of them, however many there are."""
+"""Tells open pages that something has changed: one look at the database for all of them, however many there are, and no
+oftener than the machine has room for (`pace`).
+"""
 
 from __future__ import annotations
 
 import asyncio
-import math
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Hashable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
 
@@ -14,6 +15,7 @@ import structlog
 from cachetools import LRUCache
 from psycopg import OperationalError
 
+from workers.gateway.pace import MOST_SECONDS, Pace
 from workers.runtime.database import Pool
 
 log = structlog.get_logger()
@@ -30,6 +32,10 @@ GRACE = 10.0
 """What counts longer than that is given so many times longer still, while it is read again."""
 KEPT = 256
 """So many different figures are kept."""
+SLOW_SECONDS = 3.0
+"""A change that had to wait longer is told with how long."""
+SPREAD_SECONDS = 0.01
+"""From one page to the next that is told, so that leads that come in meanwhile do not wait for all pages."""
 VIEWERS = 200
 """Streams that may be open; the gateway's connections are for leads first."""
 
@@ -50,22 +56,26 @@ class TooManyViewers(Exception):
 class Live:
     """One for each process."""
 
-    def __init__(self, pool: Pool) -> None:
+    def __init__(self, pool: Pool, pace: Pace) -> None:
         self._pool = pool
+        self._pace = pace
         self._changed = asyncio.Condition()
         self._version = 0
+        self._waited = 0
         self._viewers = 0
         self._looking: asyncio.Task[None] | None = None
         self._closed = False
 
     async def events(self) -> AsyncIterator[str]:
-        """Server-sent events (WHATWG HTML, section 9.2): ``changed`` whenever something has, else a comment now and then.
+        """Server-sent events (WHATWG HTML, section 9.2): ``changed`` when something has, with the whole seconds for which that
+        had to wait (0: not worth a word), else a comment now and then.
 
         Raises:
             TooManyViewers: as it says; before the first event.
         """
         if self._viewers >= VIEWERS:
             raise TooManyViewers
+        place = self._viewers
         self._viewers += 1
         try:
             self._looking = self._looking or asyncio.create_task(self._look())
@@ -79,8 +89,9 @@ class Live:
                     yield ": still here\n\n"
                     continue
                 if self._version != seen:
+                    await asyncio.sleep(SPREAD_SECONDS * place)
                     seen = self._version
-                    yield f"event: changed\ndata: {seen}\n\n"
+                    yield f"event: changed\ndata: {self._waited}\n\n"
         finally:
             self._viewers -= 1
             if not self._viewers and self._looking is not None:
@@ -90,11 +101,6 @@ class Live:
     def _later_than(self, seen: int) -> bool:
         return self._closed or self._version != seen
 
-    @property
-    def version(self) -> int:
-        """Another number after each change that was seen; nothing is seen while no page is open."""
-        return self._version
-
     async def close(self) -> None:
         """End all streams, so that the process can end."""
         async with self._changed:
@@ -103,6 +109,7 @@ class Live:
 
     async def _look(self) -> None:
         before: object = None
+        since: float | None = None  # when the first change was seen that nobody was told of
         while True:
             try:
                 async with self._pool.connection() as connection:
@@ -110,11 +117,16 @@ class Live:
             except OperationalError as error:  # the pages stay as they are until it is back
                 log.debug("no look", action="live_no_look", kind=type(error).__name__)
             else:
-                if before is not None and now != before:
-                    async with self._changed:
-                        self._version += 1
-                        self._changed.notify_all()
+                if before is not None and now != before and since is None:
+                    since = time.monotonic()
                 before = now
+            if since is not None and self._pace.ready:
+                waited, since = time.monotonic() - since, None
+                self._waited = round(waited) if waited > SLOW_SECONDS else 0
+                self._pace.told(self._viewers)
+                async with self._changed:
+                    self._version += 1
+                    self._changed.notify_all()
             await asyncio.sleep(LOOK_SECONDS)
 
 
@@ -122,27 +134,52 @@ class Shared:
     """Figures that several pages ask for are read once, and are kept while they are fresh.
 
     Figures of a long time change little and cost much: what is stale, but was fresh a short time ago, is given at once and
-    read again beside it.
+    read again beside it. Where the machine is busy, all figures are read once only for each time that open pages are told.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, pace: Pace) -> None:
+        self._pace = pace
         self._kept: LRUCache[Hashable, _Kept] = LRUCache(maxsize=KEPT)
 
     async def get(self, key: Hashable, read: Callable[[], Awaitable[T]], *, fresh: float | None = None) -> T:
-        """What `read` gives, or gave less than about `fresh` seconds ago for the same key. Raises what it raises."""
-        fresh = FRESH_SECONDS if fresh is None else fresh
+        """What `read` gives, or gave less than about `fresh` seconds ago for the same key (None: since open pages were told of
+        a change, and not long ago). Raises what it raises.
+        """
         kept = self._kept.get(key)
-        age = time.monotonic() - kept.asked_at if kept is not None else math.inf
-        if kept is None or kept.failed or age > fresh * (1 + GRACE if fresh > FRESH_SECONDS else 1):
-            kept = self._kept[key] = _Kept(asyncio.ensure_future(_awaited(read)))
-        elif age > fresh and kept.answer.done() and kept.next is None:
+        if kept is None or kept.failed or not self._good(kept, fresh):
+            kept = self._kept[key] = self._begin(read)
+        elif (
+            fresh is not None and self._pace.now() - kept.asked_at > fresh and kept.answer.done() and kept.next is None
+        ):
             kept.next = asyncio.create_task(self._again(key, kept, read))
         # Shielded: who goes away must not take the answer from the others.
         answer: T = await asyncio.shield(kept.answer)
         return answer
 
+    def forget(self, key: Hashable) -> None:
+        """What was kept is no longer true, as somebody has just changed it."""
+        self._kept.pop(key, None)
+
+    def _good(self, kept: _Kept, fresh: float | None) -> bool:
+        age = self._pace.now() - kept.asked_at
+        if fresh is not None:
+            return age <= fresh * (1 + GRACE)
+        if kept.asked_at < self._pace.told_at:
+            return False
+        return age <= FRESH_SECONDS or (age <= MOST_SECONDS and not self._pace.ready)
+
+    def _begin(self, read: Callable[[], Awaitable[Any]]) -> _Kept:
+        return _Kept(asyncio.ensure_future(self._timed(read)), self._pace.now())
+
+    async def _timed(self, read: Callable[[], Awaitable[T]]) -> T:
+        began = time.monotonic()
+        try:
+            return await read()
+        finally:
+            self._pace.spent(time.monotonic() - began)
+
     async def _again(self, key: Hashable, kept: _Kept, read: Callable[[], Awaitable[Any]]) -> None:
-        newer = _Kept(asyncio.ensure_future(_awaited(read)))
+        newer = self._begin(read)
         await asyncio.wait([newer.answer])
         if not newer.failed and self._kept.get(key) is kept:
             self._kept[key] = newer
@@ -153,14 +190,11 @@ class _Kept:
     """An answer, or the wait for it."""
 
     answer: asyncio.Future[Any]
-    asked_at: float = field(default_factory=time.monotonic)
+    asked_at: float
+    """By the pace's clock."""
     next: asyncio.Task[None] | None = None
     """Reads it again."""
 
     @property
     def failed(self) -> bool:
         return self.answer.done() and (self.answer.cancelled() or self.answer.exception() is not None)
-
-
-async def _awaited(read: Callable[[], Awaitable[T]]) -> T:
-    return await read()

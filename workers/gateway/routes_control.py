@@ -9,7 +9,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Path, Query, Response
 from fastapi.responses import HTMLResponse, StreamingResponse
 
-from workers.control_room import foresight, instances, lists, rendering, today
+from workers.control_room import foresight, instances, kpis, lists, rendering, today
 from workers.gateway.control_pages import HEADERS, PERIODS, TheView, missing, shared, shown
 from workers.gateway.forecast_outlook import Glance, glances
 from workers.gateway.live import VIEWERS, TooManyViewers
@@ -105,11 +105,32 @@ async def get_tasks(
     view: TheView,
     _visitor: TheVisitor,
     who: Annotated[str | None, Query(max_length=500, pattern=r"^[^\x00]*$")] = None,
+    age: Annotated[int | None, Query(ge=0, lt=len(today.AGES))] = None,
+    overdue: bool = False,
 ) -> HTMLResponse:
     """Open tasks, the oldest first."""
     async with parts.pool.connection() as connection:
-        found = await today.tasks_of(connection, view.scope, who=who)
-    return shown("tasks.html", active="today", view=view, tasks=found, who=who, tasklist=parts.board.home())
+        found = await today.tasks_of(connection, view.scope, who=who, age=age, overdue=overdue)
+    return shown(
+        "tasks.html", active="today", view=view, tasks=found, who=who, age=None if age is None else today.AGES[age][0],
+        overdue=overdue, tasklist=parts.board.home(),
+    )  # fmt: skip
+
+
+@router.get("/kpis/{name}")
+async def get_kpi(
+    name: Annotated[str, Path(pattern=r"^[a-z][a-z0-9_]{0,60}$")], parts: TheParts, view: TheView, _visitor: TheVisitor
+) -> HTMLResponse:
+    """A KPI and the cases behind it; of a team, one that knows teams."""
+    scope = view.scope
+    kpi = next((one for one in kpis.declared() if one.name == name and (scope.team is None or one.by_team)), None)
+    if kpi is None:
+        of_team = " of a team" if scope.team else ""
+        return missing("No such KPI", f"There is no KPI of this name{of_team}. Was the address cut off?")
+    async with parts.pool.connection() as connection:
+        (found,) = kpis.measured(await kpis.over_leads(connection, scope, {name: kpi.sql}))
+        rows = await kpis.cases_of(connection, kpi, scope, today.LISTED)
+    return shown("kpi.html", active="today", view=view, periods=PERIODS, found=found, rows=rows)
 
 
 @router.get("/instances/{key}")

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 from psycopg.rows import DictRow
 
-from workers.control_room import backlog
+from workers.control_room import backlog, instances
 from workers.gateway import mending, sessions
 from workers.gateway.control_pages import shown
 from workers.gateway.parts import Form, Parts, TheParts, read_form
 from workers.gateway.sessions import TheVisitor, Visitor
 from workers.healing import showing, switch
 from workers.operations import audit, dead_letters
-from workers.operations.model import Done, Incident, Wanted
+from workers.operations.model import DeadLetter, Done, Incident, Wanted
 from workers.settings_access import Role
 
 router = APIRouter(prefix="/control", include_in_schema=False)
@@ -24,6 +25,18 @@ router = APIRouter(prefix="/control", include_in_schema=False)
 LISTED = 200
 TRAIL = 15
 """Entries of the audit trail that are shown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Now:
+    """What the page shows, whoever looks."""
+
+    found: backlog.Backlog
+    healing: showing.Overview
+    letters: Sequence[DeadLetter]
+    instance_of: Mapping[str, int]
+    trail: Sequence[audit.Entry]
+    position: switch.Switch
 
 
 @router.get("/operations")
@@ -59,16 +72,26 @@ async def _mend(parts: Parts, visitor: Visitor, form: Form) -> list[Done]:
 async def _page(
     parts: Parts, visitor: Visitor, *, done: Sequence[Done] | None = None, wrong: str = "", status: int = 200
 ) -> HTMLResponse:
-    async with parts.pool.connection() as connection:
-        found = await backlog.read(connection, datetime.now(UTC))
-        healing = await showing.overview(connection)
-    letters = await dead_letters.find(parts.pool, Wanted(limit=LISTED))
-    trail = await audit.entries(parts.pool, limit=TRAIL)
+    async def read() -> Now:
+        letters = await dead_letters.find(parts.pool, Wanted(limit=LISTED))
+        async with parts.pool.connection() as connection:
+            found = await backlog.read(connection, datetime.now(UTC))
+            healing = await showing.overview(connection)
+            told: list[str | None] = [one.business_id for one in letters]
+            told += [one.business_id for one in (*healing.open, *healing.healed)]
+            instance_of = await instances.of_cases(connection, {one for one in told if one})
+        trail = await audit.entries(parts.pool, limit=TRAIL)
+        return Now(found, healing, letters, instance_of, trail, await switch.read(parts.pool, parts.settings))
+
+    # Who has just changed something sees what came of it.
+    if done is not None:
+        parts.shared.forget("operations")
+    now = await parts.shared.get("operations", read)
     return shown(
-        "operations.html", status=status, active="operations", found=found, letters=letters, trail=trail, done=done,
-        wrong=wrong, word=visitor.word, runbooks=parts.settings.runbook, person=visitor.client.person,
-        repairs=Role.OPERATOR in visitor.client.access.roles, healing=healing,
-        position=await switch.read(parts.pool, parts.settings),
+        "operations.html", status=status, active="operations", found=now.found, letters=now.letters, trail=now.trail, done=done,
+        wrong=wrong, instance_of=now.instance_of, word=visitor.word, runbooks=parts.settings.runbook, person=visitor.client.person,
+        repairs=Role.OPERATOR in visitor.client.access.roles, healing=now.healing,
+        position=now.position,
     )  # fmt: skip
 
 

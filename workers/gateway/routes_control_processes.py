@@ -154,8 +154,9 @@ async def get_path(key: Key, parts: TheParts, visitor: TheVisitor) -> Response:
 def _text(one: processes.Element, show: Measure) -> str:
     if show == "frequency":
         return rendering.number(one.started)
-    if show in processes.SHARES:
-        return rendering.percent(one.value(show)) if one.value(show) else ""
     if show == "duration":
         return f"{rendering.duration(one.p50)} · {rendering.duration(one.p95)}"
-    return rendering.number(one.incidents)
+    if not one.value(show):
+        return ""
+    share = rendering.percent(one.value(show))
+    return f"{rendering.number(one.incidents)} · {share}" if show == "incidents" else share

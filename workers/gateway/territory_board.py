@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from workers.control_room import maps
 from workers.gateway.waiting import Waiting, standing
 from workers.office.teams import Teams
+from workers.territory_alignment.adapters import maps as placed
 from workers.territory_alignment.adapters import overview, plans
 from workers.territory_alignment.domain.planning import Move, RepLoad, Scenario
 from workers.territory_alignment.domain.showing import FIGURES
 
 LISTED = 200
 """Reps or accounts of a page, the largest first; the count tells how many there are."""
+MAPPED = 2_000
+"""Accounts on a map, the largest first."""
 
 
 class UnknownAlignment(LookupError):
@@ -26,6 +30,24 @@ class Picture:
     label: str
     version: str
     address: str
+
+
+@dataclass(frozen=True, slots=True)
+class Map:
+    """Accounts of some regions, today and by a plan."""
+
+    title: str
+    """Of the plan."""
+    atlas: maps.Atlas
+    shown: int
+    """Accounts on it."""
+    count: int
+    """Those whose place is known."""
+
+    @property
+    def sheets(self) -> list[tuple[str, tuple[maps.Dots, ...]]]:
+        """Each map with its title."""
+        return list(zip(("Today", self.title), self.atlas.maps, strict=True))
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +66,9 @@ class Board:
     of the whole, like the pictures.
     """
     pictures: Sequence[Picture]
+    """Of the whole, unless one looks at a region."""
+    region_map: Map | None
+    """Of what is looked at, if that is not the whole."""
     regions: Sequence[str]
     """That may be chosen."""
     region: str | None
@@ -97,11 +122,11 @@ async def read(
     region = region if region is not None else team if team in regions else None
     if region is None and teams is not None and len(regions) == 1:
         region = regions[0]
+    chosen = [region] if region is not None else None if teams is None else regions
     reps: Sequence[RepLoad] = []
     moves: Sequence[Move] = []
     count = 0
     if shown is not None:
-        chosen = [region] if region is not None else None if teams is None else regions
         reps = sorted(await plans.loads(connection, organisation, shown, chosen), key=_fullness, reverse=True)
         moves, count = await plans.moves(connection, organisation, shown, chosen, LISTED)
     whole = shown in labels and teams is None
@@ -116,8 +141,11 @@ async def read(
         scenarios=await plans.scenarios(connection, alignment_id, shown) if shown is not None and whole else [],
         pictures=[
             Picture(labels[name], name, picture(name))
-            for name in await overview.drawn(connection, _sides(list(labels), shown) if teams is None else [])
+            for name in await overview.drawn(connection, _sides(list(labels), shown) if chosen is None else [])
         ],
+        region_map=await _map(connection, organisation, shown, labels.get(shown, shown), chosen, reps)
+        if shown is not None and chosen is not None
+        else None,
         regions=regions,
         region=region,
         lost=lost,
@@ -126,6 +154,24 @@ async def read(
         moves=moves,
         move_count=count,
     )
+
+
+async def _map(
+    connection: overview.Connection,
+    organisation: str,
+    version: str,
+    title: str,
+    regions: Sequence[str],
+    reps: Sequence[RepLoad],
+) -> Map | None:
+    found, count = await placed.accounts(connection, organisation, version, regions, MAPPED)
+    homes = await placed.homes(connection, organisation, regions)
+    atlas = maps.atlas(
+        [maps.Spot((one.latitude, one.longitude), one.potential, (one.today, one.planned)) for one in found],
+        [maps.Home(one.rep, one.name or one.rep, (one.latitude, one.longitude)) for one in homes],
+        sorted(one.rep for one in reps),
+    )
+    return Map(title, atlas, len(found), count) if atlas is not None and found else None
 
 
 def _sides(versions: Sequence[str], shown: str | None) -> list[str]:

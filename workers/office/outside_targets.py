@@ -6,6 +6,8 @@ The built-in targets are in `workers.office.targets`.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import date
 from typing import Protocol
 
 from psycopg import AsyncConnection
@@ -19,6 +21,19 @@ from workers.runtime.outbox import OutboxRow
 
 Wanted = Mapping[str, object]
 """What is published, by what we call each record: an account's rep, a rep's quota."""
+
+
+@dataclass(frozen=True, slots=True)
+class QuotaOf:
+    """Somebody's quota, as it is published to another system."""
+
+    email: str | None
+    """None: people.csv does not name the rep."""
+    role: str
+    """As people.csv has it: a rep's own quota, or that of the unit that a manager leads."""
+    currency: str
+    months: Mapping[date, int]
+    """Cents by the first day of each month."""
 
 
 class OutsideTarget(Protocol):

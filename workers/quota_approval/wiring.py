@@ -6,13 +6,14 @@ from collections.abc import Collection, Mapping
 
 from workers.engine.rest import CamundaRest
 from workers.office import links, mail, systems
+from workers.office.outside_targets import OutsideDelivery
 from workers.quota_approval.adapters.book import PostgresQuotaBook
 from workers.quota_approval.adapters.cases import PostgresCaseDesk
 from workers.quota_approval.adapters.done_tasks import CamundaDoneTasks
 from workers.quota_approval.adapters.inputs import PostgresInputDesk
 from workers.quota_approval.adapters.planning import ProcessPlanner
 from workers.quota_approval.adapters.publication import PostgresPublicationDesk
-from workers.quota_approval.adapters.targets import QuotaDelivery
+from workers.quota_approval.adapters.targets import QuotaDelivery, quotas_of
 from workers.quota_approval.adapters.upkeep import PostgresUpkeepDesk
 from workers.quota_approval.ports import QuotaApprovalPorts
 from workers.quota_approval.ports.publication import CHANNELS
@@ -43,7 +44,7 @@ def ports(resources: Resources, work: Work) -> QuotaApprovalPorts:
 def deliveries(resources: Resources) -> Mapping[str, Deliver]:
     """Who carries the outbox rows of which channel."""
     return {
-        CHANNELS["crm"]: QuotaDelivery(systems.crm(resources), "crm", resources.pool),
+        CHANNELS["crm"]: _quotas(resources),
         CHANNELS["erp"]: QuotaDelivery(systems.erp(resources), "erp", resources.pool),
         **mail.deliveries(resources),
     }
@@ -58,7 +59,19 @@ async def close(resources: Resources) -> None:
     camunda = resources.cache.pop(_CAMUNDA, None)
     if camunda is not None:
         await camunda.__aexit__(None, None, None)
+    if resources.settings.crms.quotas != "postgresql":
+        from workers.connectors import making  # noqa: PLC0415 - see `_quotas`
+
+        await making.close(resources)
     await systems.close(resources)
+
+
+def _quotas(resources: Resources) -> Deliver:
+    if resources.settings.crms.quotas == "postgresql":
+        return QuotaDelivery(systems.crm(resources), "crm", resources.pool)
+    from workers.connectors import targets as connected  # noqa: PLC0415 - httpx and YAML, which the built-in CRM does without
+
+    return OutsideDelivery(connected.quotas(resources), resources.pool, quotas_of, ours="quotas", kind="quota")
 
 
 def _camunda(resources: Resources) -> CamundaRest:

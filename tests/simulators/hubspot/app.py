@@ -19,6 +19,7 @@ DEFAULTS = {
     "contacts": ["createdate", "email", "firstname", "hs_object_id", "lastmodifieddate", "lastname"],
     "companies": ["createdate", "domain", "hs_object_id", "name"],
     "deals": ["amount", "createdate", "dealname", "dealstage", "hs_object_id", "pipeline"],
+    "goal_targets": ["hs_createdate", "hs_lastmodifieddate", "hs_object_id"],
 }
 MOST_INPUTS = 100
 FORM = "application/x-www-form-urlencoded"

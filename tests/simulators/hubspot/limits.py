@@ -37,6 +37,7 @@ ALL_SCOPES = frozenset(
         "objects.contacts",
         "objects.companies",
         "objects.deals",
+        "objects.goals",
         "objects.owners",
         "schemas.contacts",
         "schemas.deals",
@@ -114,6 +115,7 @@ class Door:
         return JSONResponse(body)
 
     def needs(self, *scopes: str) -> None:
+        scopes = tuple(one.replace(".goal_targets.", ".goals.") for one in scopes)
         if not self.scopes & set(scopes):
             context = {"requiredGranularScopes": list(scopes)}
             message = "This app hasn't been granted all required scopes to make this call."

@@ -13,7 +13,7 @@ from typing import Any
 Json = dict[str, Any]
 
 EMAIL = re.compile(r"[^@\s,]+@[^@\s,]+\.[^@\s,.]{2,}")
-SINGULAR = {"contacts": "contact", "companies": "company", "deals": "deal"}
+SINGULAR = {"contacts": "contact", "companies": "company", "deals": "deal", "goal_targets": "goal target"}
 CLOSED = {"closedwon", "closedlost"}
 STAGES = ["appointmentscheduled", "qualifiedtobuy", "presentationscheduled", "decisionmakerboughtin", "contractsent",
           "closedwon", "closedlost"]  # fmt: skip
@@ -81,8 +81,10 @@ def _standard() -> dict[str, dict[str, Json]]:
         "hs_lead_status hs_analytics_source numemployees city zip",
         "companies": "name domain country phone industry city state",
         "deals": "dealname dealstage pipeline hs_analytics_source",
+        "goal_targets": "hs_goal_name hs_goal_type hs_milestone hs_group_correlation_uuid hs_goal_target_group_id",
     }
-    numbers = {"contacts": "", "companies": "numberofemployees annualrevenue total_revenue", "deals": "amount"}
+    numbers = {"contacts": "", "companies": "numberofemployees annualrevenue total_revenue", "deals": "amount",
+               "goal_targets": "hs_target_amount"}  # fmt: skip
     return {
         kind: {
             one["name"]: one
@@ -92,6 +94,11 @@ def _standard() -> dict[str, dict[str, Json]]:
                 *map(define, texts[kind].split()),
                 *(define(name, "number") for name in numbers[kind].split()),
                 *(_of_deals() if kind == "deals" else []),
+                *(
+                    define(name, "datetime")
+                    for name in ("hs_start_datetime", "hs_end_datetime")
+                    if kind == "goal_targets"
+                ),
             ]
         }
         for kind in SINGULAR

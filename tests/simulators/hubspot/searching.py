@@ -75,8 +75,9 @@ def _compare(value: str, operator: str, test: Json) -> bool:
             return value.lower() in wanted  # those in capitals are never found
         case "CONTAINS_TOKEN":
             return any(fnmatch.fnmatchcase(token, _text(test).lower()) for token in re.split(r"[^\w*]+", value.lower()))
-        case "GT" | "GTE":
-            return _later(value, _text(test), or_equal=operator == "GTE")
+        case "GT" | "GTE" | "LT" | "LTE":
+            ends = (value, _text(test)) if operator.startswith("G") else (_text(test), value)
+            return _later(*ends, or_equal=operator.endswith("E"))
         case "HAS_PROPERTY" | "NOT_HAS_PROPERTY":
             return bool(value) is (operator == "HAS_PROPERTY")
     raise Problem(400, "VALIDATION_ERROR", f"{operator} is no operator")

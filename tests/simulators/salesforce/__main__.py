@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+from datetime import UTC, datetime
 
 import uvicorn
 
+from tests.simulators.salesforce import forecasts
 from tests.simulators.salesforce.app import create_app
 from tests.simulators.salesforce.bulk import Jobs
 from tests.simulators.salesforce.bus import Bus
@@ -20,6 +22,8 @@ parser.add_argument("--client-secret", default=Door.client_secret)
 parser.add_argument("--user", action="append", default=[], help="A user's e-mail address.")
 given = parser.parse_args()
 org = Org()
+this_year = datetime.now(UTC).year
+forecasts.switch_on(org, this_year, this_year + 1)
 for email in given.user:
     org.person(email, email.partition("@")[0].title())
 door = Door(client_id=given.client_id, client_secret=given.client_secret)

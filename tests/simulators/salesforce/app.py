@@ -7,21 +7,18 @@ import re
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from email.utils import formatdate, parsedate_to_datetime
-from typing import Any
 from urllib.parse import parse_qsl
 
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 
-from tests.simulators.salesforce import bulk, schema
+from tests.simulators.salesforce import bulk, collecting, composite, schema
 from tests.simulators.salesforce.asking import ROOT, body_of, known
 from tests.simulators.salesforce.door import Door, Refused, faulty
 from tests.simulators.salesforce.org import Org
 from tests.simulators.salesforce.problems import Problem
 from tests.simulators.salesforce.schema import Json
-
-MOST_RECORDS = 200
 
 
 class Pages:
@@ -48,6 +45,8 @@ def create_app(org: Org, door: Door, jobs: bulk.Jobs) -> FastAPI:
 
     @app.middleware("http")
     async def at_the_door(request: Request, go_on: Callable[[Request], Awaitable[Response]]) -> Response:
+        if request.client is not None and request.client.host == composite.INSIDE:
+            return await go_on(request)
         door.asked.append(f"{request.method} {request.url.path}")
         if request.url.path.startswith("/services/oauth2/"):
             return await go_on(request)
@@ -136,7 +135,7 @@ def create_app(org: Org, door: Door, jobs: bulk.Jobs) -> FastAPI:
     async def describe(version: str, kind: str) -> Json:
         known(version)
         fields = list(org.visible(kind).values())
-        rights = {right: (kind, right) not in org.forbidden for right in ("queryable", "createable", "updateable")}
+        rights = {right: (kind, right) not in org.forbidden for right in collecting.RIGHTS}
         return {"name": kind, "label": kind, "keyPrefix": schema.PREFIXES[kind], "fields": fields, **rights}
 
     @app.get(ROOT + "/sobjects/{kind}/{record_id}")
@@ -184,9 +183,7 @@ def create_app(org: Org, door: Door, jobs: bulk.Jobs) -> FastAPI:
     @app.delete(ROOT + "/sobjects/{kind}/{record_id}", status_code=204)
     async def delete(version: str, kind: str, record_id: str) -> Response:
         known(version)
-        if org.find(kind, "Id", record_id) is None:
-            raise Problem(404, "ENTITY_IS_DELETED", "entity is deleted", [])
-        org.delete(kind, record_id)
+        collecting.delete(org, kind, record_id)
         return Response(status_code=204)
 
     @app.patch(ROOT + "/sobjects/{kind}/{record_id}", status_code=204)
@@ -221,53 +218,6 @@ def create_app(org: Org, door: Door, jobs: bulk.Jobs) -> FastAPI:
         made = await write(request, kind, None, await body_of(request, dict))
         return {"id": made["Id"], "success": True, "errors": []}
 
-    @app.patch(ROOT + "/composite/sobjects/{kind}/{key}")
-    async def collection(request: Request, version: str, kind: str, key: str) -> list[Json]:
-        known(version)
-        records = await records_of(request)
-        for one in records:
-            if (
-                not isinstance(one, dict)
-                or one.get("attributes") != {"type": kind}
-                or "id" in {name.lower() for name in one}
-            ):
-                raise Problem(400, "INVALID_INPUT", "each record needs its type among attributes, and no id")
-            if unknown := one.keys() - org.visible(kind).keys() - {"attributes"}:
-                raise Problem(400, "INVALID_FIELD", f"No such column '{min(unknown)}' on sobject of type {kind}")
-        return [
-            await one_of(request, kind, key, {name: value for name, value in one.items() if name != "attributes"})
-            for one in records
-        ]
-
-    @app.patch(ROOT + "/composite/sobjects")
-    async def by_ids(request: Request, version: str) -> list[Json]:
-        known(version)
-        return [await by_id(request, one) for one in await records_of(request)]
-
-    async def by_id(request: Request, one: Json) -> Json:
-        kind, record_id = one.get("attributes", {}).get("type"), one.get("id")
-        if kind not in org.records or not isinstance(record_id, str):
-            raise Problem(400, "INVALID_INPUT", "each record needs its type among attributes, and an id")
-        values = {name: value for name, value in one.items() if name not in {"attributes", "id"}}
-        record = org.find(kind, "Id", record_id)
-        if record is None:
-            return {"success": False, "errors": [Problem(400, "ENTITY_IS_DELETED", "entity is deleted", []).error]}
-        try:
-            await write(request, kind, record, values)
-        except Problem as problem:
-            return {"success": False, "errors": [problem.error]}
-        return {"id": record_id, "success": True, "errors": []}
-
-    async def one_of(request: Request, kind: str, key: str, values: Json) -> Json:
-        if not values.get(key):
-            return {"success": False, "errors": [Problem(400, "MISSING_ARGUMENT", f"{key} not specified").error]}
-        try:
-            record = org.find(kind, key, values[key])
-            made = await write(request, kind, record, values)
-        except Problem as problem:
-            return {"success": False, "errors": [problem.error]}
-        return {"id": made["Id"], "success": True, "errors": [], "created": record is None}
-
     @app.post(ROOT + "/tooling/sobjects/CustomField", status_code=201)
     async def custom_field(request: Request, version: str) -> Json:
         known(version)
@@ -297,7 +247,9 @@ def create_app(org: Org, door: Door, jobs: bulk.Jobs) -> FastAPI:
             "infos": [],
         }
 
+    collecting.add(app, org, write)
     bulk.add(app, jobs)
+    composite.add(app)
     return app
 
 
@@ -323,14 +275,3 @@ def http_date(text: str) -> float:
         return parsedate_to_datetime(text).timestamp()
     except ValueError:
         raise Problem(400, "INVALID_HEADER", "the date is none") from None
-
-
-async def records_of(request: Request) -> list[Any]:
-    """Of an sObject collection."""
-    body = await body_of(request, dict)
-    records = body.get("records")
-    if not isinstance(records, list) or not body.keys() <= {"allOrNone", "records"}:
-        raise Problem(400, "INVALID_ARGUMENT", "records are required")
-    if len(records) > MOST_RECORDS:
-        raise Problem(400, "EXCEEDED_MAX_SIZE_REQUEST", f"records limit reached: {MOST_RECORDS}")
-    return records

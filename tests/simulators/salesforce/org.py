@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from itertools import count
 from typing import Any
 
-from tests.simulators.salesforce import schema, soql
+from tests.simulators.salesforce import forecasts, schema, soql
 from tests.simulators.salesforce.problems import Problem
 from tests.simulators.salesforce.schema import Json
 
@@ -39,7 +39,7 @@ class Org:
     fields: dict[str, dict[str, Json]] = field(default_factory=schema.standard)
     records: dict[str, dict[str, Json]] = field(default_factory=lambda: {kind: {} for kind in schema.PREFIXES})
     forbidden: set[tuple[str, str]] = field(default_factory=set)
-    """Kinds, and rights that the user lacks: queryable, createable, updateable."""
+    """Kinds, and rights that the user lacks: queryable, createable, updateable, deletable."""
     assigns_to: str | None = None
     """Whom the active assignment rule gives each lead that is made or changed."""
     duplicate_rule: str | None = None
@@ -49,7 +49,7 @@ class Org:
     locks: Counter[str] = field(default_factory=Counter)
     """For ids of records: how often others still have them in hand."""
     guarded: set[str] = field(default_factory=set)
-    """Ids of records that a validation rule lets nobody change."""
+    """Ids of records that a validation rule lets nobody change, or make something for."""
     writes: list[tuple[str, str, Json]] = field(default_factory=list)
     """Kind, id and values of each write through the door."""
     tell: Callable[[str, str, Json, set[str], bool], None] | None = None
@@ -67,7 +67,8 @@ class Org:
     def person(self, email: str, last: str, first: str = "", **more: Any) -> str:
         """A user's id."""
         values = {"Username": f"{email}.{next(self._numbers)}", "Email": email, "LastName": last, "FirstName": first,
-                  "Name": f"{first} {last}".strip(), "UserType": "Standard", "IsActive": True, **more}  # fmt: skip
+                  "Name": f"{first} {last}".strip(), "UserType": "Standard", "IsActive": True,
+                  "ForecastEnabled": True, **more}  # fmt: skip
         return str(self.put("User", **values)["Id"])
 
     def queue(self, name: str) -> str:
@@ -190,9 +191,9 @@ class Org:
         if record is not None and kind == "Lead" and record["IsConverted"]:
             raise Problem(400, "CANNOT_UPDATE_CONVERTED_LEAD", "cannot reference converted lead", [])
         self._judged(kind, record, values)
-        if record is not None and record["Id"] in self.guarded:
-            raise Problem(400, "FIELD_CUSTOM_VALIDATION_EXCEPTION", "This account is being audited.", [])
-        self._unlocked(record, values)
+        if kind == "ForecastingQuota":
+            values = forecasts.judged(self, record, values)
+        self.in_the_way(record, values)
         self._not_twice(kind, record, values, headers)
         made = self._put(kind, {}, None) if record is None else record
         moments = {
@@ -256,11 +257,13 @@ class Org:
         if other.get("IsActive") is False:
             raise Problem(400, "INACTIVE_OWNER_OR_USER", f"operation performed with inactive user [{value}]", [name])
 
-    def _unlocked(self, record: Json | None, values: Mapping[str, Any]) -> None:
-        for one in [
-            *([record["Id"]] if record else []),
-            *(value for value in values.values() if isinstance(value, str)),
-        ]:
+    def in_the_way(self, record: Json | None, values: Mapping[str, Any]) -> None:
+        """What keeps a record from being written, or any that it names: a validation rule, a lock."""
+        rows = [record["Id"]] if record else []
+        rows += [value for value in values.values() if isinstance(value, str)]
+        if self.guarded & ({*rows} if record is None else {record["Id"]}):
+            raise Problem(400, "FIELD_CUSTOM_VALIDATION_EXCEPTION", "This account is being audited.", [])
+        for one in rows:
             if self.locks[one] > 0:
                 self.locks[one] -= 1
                 message = f"unable to obtain exclusive access to this record or 1 records: {one}"

@@ -8,6 +8,7 @@ Json = dict[str, Any]
 
 PREFIXES = {
     "Lead": "00Q", "Account": "001", "Opportunity": "006", "User": "005", "Group": "00G", "Organization": "00D",
+    "ForecastingQuota": "0J9", "ForecastingType": "0Db", "Period": "026",
     "PermissionSet": "0PS", "FieldPermissions": "01k", "PermissionSetAssignment": "0Pa", "CustomField": "00N",
 }  # fmt: skip
 
@@ -126,7 +127,30 @@ def standard() -> dict[str, dict[str, Json]]:
             define("FirstName", length=40),
             define("Name", length=121, read_only=True),
             define("UserType", "picklist", 40, read_only=True),
-            define("IsActive", "boolean"),
+            *(define(name, "boolean") for name in ("IsActive", "ForecastEnabled")),
+        ),
+        "ForecastingQuota": _audited(
+            define("QuotaOwnerId", "reference", 18, required=True, refers=("User",), defaultedOnCreate=True),
+            define("ForecastingTypeId", "reference", 18, required=True, refers=("ForecastingType",), updateable=False),
+            define("StartDate", "date", required=True),
+            define("QuotaAmount", "currency", required=True, defaultedOnCreate=True),
+            define("QuotaQuantity", "double", required=True, defaultedOnCreate=True),
+            *(define(name, "boolean", read_only=True) for name in ("IsAmount", "IsQuantity")),
+            define("ProductFamily", "picklist", 255, updateable=False),
+            define("PeriodId", "reference", 18, read_only=True, refers=("Period",)),
+        ),
+        "ForecastingType": _audited(
+            *(define(name, length=80, read_only=True) for name in ("DeveloperName", "MasterLabel")),
+            *(
+                define(name, "boolean", read_only=True)
+                for name in ("IsActive", "IsAmount", "IsQuantity", "HasProductFamily")
+            ),
+            *(define(name, "picklist", 40, read_only=True) for name in ("RoleType", "DateType")),
+        ),
+        "Period": _audited(
+            define("Type", "picklist", 40, read_only=True),
+            *(define(name, "date", read_only=True) for name in ("StartDate", "EndDate")),
+            define("IsForecastPeriod", "boolean", read_only=True),
         ),
         "Group": _audited(*(define(name, length=80) for name in ("Name", "DeveloperName", "Type"))),
         "Organization": _audited(

@@ -17,5 +17,5 @@ parser.add_argument("--password", default=Door.password)
 given = parser.parse_args()
 simulated = made()
 simulated.door.username, simulated.door.password = given.user, given.password
-app = create_app(simulated.system, simulated.door, simulated.service)
+app = create_app(simulated.system, simulated.door, simulated.services)
 uvicorn.run(app, host="127.0.0.1", port=given.port, log_level="warning")

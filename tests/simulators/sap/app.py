@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Mapping
 from urllib.parse import parse_qsl
 
 from fastapi import FastAPI, Request
 from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 
-from tests.simulators.sap.door import COOKIE, Door, faulty
+from tests.simulators.sap.door import COOKIE, LATE_SECONDS, Door, faulty
 from tests.simulators.sap.problems import Problem
 from tests.simulators.sap.service import Service
 from tests.simulators.sap.system import System
 
 SERVICE = "/sap/opu/odata/sap/API_BUSINESS_PARTNER"
+ORDERS = "/sap/opu/odata/sap/API_SALES_ORDER_SRV"
 TOKEN = "/sap/bc/sec/oauth2/token"
 METHODS = ["GET", "HEAD", "POST", "PATCH", "MERGE", "PUT", "DELETE"]
 
 
-def create_app(system: System, door: Door, service: Service) -> FastAPI:
+def create_app(system: System, door: Door, services: Mapping[str, Service]) -> FastAPI:
     app = FastAPI(openapi_url=None)
 
     @app.post(TOKEN)
@@ -27,18 +30,22 @@ def create_app(system: System, door: Door, service: Service) -> FastAPI:
         given = door.token(request.headers, dict(parse_qsl((await request.body()).decode())))
         return JSONResponse(given or {"error": "invalid_client"}, 200 if given else 401)
 
-    @app.api_route(SERVICE, methods=METHODS)
-    @app.api_route(SERVICE + "/{path:path}", methods=METHODS)
-    async def anything(request: Request) -> Response:
+    @app.api_route("/sap/opu/odata/sap/{name}", methods=METHODS)
+    @app.api_route("/sap/opu/odata/sap/{name}/{path:path}", methods=METHODS)
+    async def anything(request: Request, name: str) -> Response:
+        root = f"/sap/opu/odata/sap/{name}"
+        if root not in services:
+            return HTMLResponse("<html>No service found</html>", 404)
         # The path as it came: within a key %2F is no slash.
-        path = request.scope["raw_path"].decode().partition("?")[0].removeprefix(SERVICE).lstrip("/")
+        path = request.scope["raw_path"].decode().partition("?")[0].removeprefix(root).lstrip("/")
         door.asked.append(f"{request.method} {path}")
         door.sent.append(dict(request.headers))
         headers, fetches = request.headers, request.headers.get("x-csrf-token", "").lower() == "fetch"
-        fault = None if fetches or not door.faults else door.faults.pop(0)
+        body = await request.body()
+        fault = door.fault(request.method, path, headers)
         if fault == "session":
             door.sessions.clear()
-        elif fault is not None and fault != "lost":
+        elif fault not in {None, "lost", "late"}:
             return await faulty(fault)
         if not door.known(headers):
             return HTMLResponse("<html>Logon failed</html>", 401, {"WWW-Authenticate": 'Basic realm="SAP"'})
@@ -46,7 +53,9 @@ def create_app(system: System, door: Door, service: Service) -> FastAPI:
         if request.method not in {"GET", "HEAD"} and not door.csrf(session, headers, new=new):
             response: Response = PlainTextResponse("CSRF token validation failed", 403, {"x-csrf-token": "Required"})
         else:
-            response = answered(request, path, await request.body())
+            if fault == "late":
+                await asyncio.sleep(LATE_SECONDS)  # whether somebody still listens or not
+            response = answered(services[root], request, path, body)
         if fault == "lost":
             return await faulty(fault)
         if fetches:
@@ -56,20 +65,21 @@ def create_app(system: System, door: Door, service: Service) -> FastAPI:
             response.headers.append("set-cookie", f"{COOKIE}={session}; path=/; HttpOnly")
         return response
 
-    def batched(request: Request, body: bytes) -> Response:
+    def batched(service: Service, request: Request, body: bytes) -> Response:
         try:
             kind, content = service.batch(request.headers.get("content-type", ""), body)
         except Problem as problem:
             return JSONResponse(problem.body, problem.status)
         return Response(content, 202, headers={"Content-Type": kind})
 
-    def answered(request: Request, path: str, body: bytes) -> Response:
+    def answered(service: Service, request: Request, path: str, body: bytes) -> Response:
         if path == "":
-            return JSONResponse({"d": {"EntitySets": list(system.kinds)}})
+            return JSONResponse({"d": {"EntitySets": service.sets}})
         if path == "$metadata":
-            return Response(system.metadata, media_type="application/xml")
+            described = system.order_metadata if service is services.get(ORDERS) else system.metadata
+            return Response(described, media_type="application/xml")
         if path == "$batch":
-            return batched(request, body)
+            return batched(service, request, body)
         reply = service.answer(request.method, path, request.url.query, request.headers, body)
         if reply.body is None:
             return Response(status_code=reply.status, headers=reply.headers)

@@ -29,7 +29,10 @@ Fault = Literal[
     "401",  # the log-in is refused, though it is right
     "session",  # all sessions are over
     "lost",  # the work is done, and the answer is lost
+    "late",  # the work is done, long after anybody waits for it
 ]
+
+LATE_SECONDS = 12.0
 
 COOKIE = "SAP_SESSIONID_SIM_100"
 _PAGE = "<html><body><h1>Service Unavailable</h1></body></html>"
@@ -45,6 +48,8 @@ class Door:
     client_secret: str = "oauth secret"
     faults: list[Fault | None] = field(default_factory=list)
     """For the next requests, fetches of tokens apart, one each; None: that one goes well."""
+    creating: list[Fault | None] = field(default_factory=list)
+    """Likewise, but for the next requests that make a business partner; after those of `faults`."""
     lasts: int | None = None
     """Requests for which a session holds."""
     asked: list[str] = field(default_factory=list)
@@ -55,6 +60,15 @@ class Door:
     """The token of each, and how often it was used."""
     tokens: set[str] = field(default_factory=set)
     """OAuth access tokens that hold."""
+
+    def fault(self, method: str, path: str, headers: Mapping[str, str]) -> Fault | None:
+        """What happens to a request."""
+        if headers.get("x-csrf-token", "").lower() == "fetch":
+            return None
+        waiting = self.faults
+        if not waiting and (method, path) == ("POST", "A_BusinessPartner"):
+            waiting = self.creating
+        return waiting.pop(0) if waiting else None
 
     def token(self, headers: Mapping[str, str], form: Mapping[str, str]) -> dict[str, object] | None:
         """What the OAuth server gives; None: nothing."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 from tests.simulators.sap.problems import Problem
@@ -79,6 +80,11 @@ def condition(kind: Kind, text: str) -> Holds:
     return holds
 
 
+def millis(value: str) -> int:
+    """Of ``/Date(…)/``."""
+    return int(re.sub(r"^/Date\((-?\d+).*", r"\1", value))
+
+
 class _Parser:
     def __init__(self, kind: Kind, tokens: list[str], text: str) -> None:
         self.kind, self.left, self.text = kind, tokens, text
@@ -116,7 +122,11 @@ class _Parser:
         operator = _COMPARED.get(self.next())
         if token not in self.kind.properties or operator is None:
             raise wrong(self.text)
-        value = value_of(self.next(), self.kind.properties[token].type)
+        kind = self.kind.properties[token].type
+        value = value_of(self.next(), kind)
+        if kind in {"Edm.DateTime", "Edm.DateTimeOffset"}:
+            at = datetime.fromisoformat(value).replace(tzinfo=UTC).timestamp() * 1_000
+            return lambda one: one[token] is not None and operator(millis(one[token]), at)
         return lambda one: operator(one[token], value)
 
     def function(self, name: str) -> Holds:

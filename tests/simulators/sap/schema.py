@@ -77,6 +77,8 @@ class Kind:
     creatable: bool
     updatable: bool
     deletable: bool
+    stamp: str | None
+    """The property that says its version (ConcurrencyMode)."""
 
 
 @cache
@@ -105,6 +107,7 @@ def load(content: bytes) -> dict[str, Kind]:
             {str(part.get("Name")): _property(part) for part in kind.findall(f"{_EDM}Property")},
             {way: str(sets[to].get("Name")) for way, to in ways.items() if to in sets},
             *(_yes(one, right) for right in ("creatable", "updatable", "deletable")),
+            next((part.get("Name") for part in kind.iter(f"{_EDM}Property") if part.get("ConcurrencyMode")), None),
         )
     return found
 

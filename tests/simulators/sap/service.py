@@ -15,7 +15,7 @@ from urllib.parse import parse_qsl, unquote, urlencode
 from tests.simulators.sap.literals import condition, key_of
 from tests.simulators.sap.problems import Problem
 from tests.simulators.sap.schema import Json, Kind
-from tests.simulators.sap.system import VERSION, System
+from tests.simulators.sap.system import Key, System, of_orders
 
 OPTIONS = {"$filter", "$orderby", "$top", "$skip", "$select", "$expand", "$format", "$inlinecount", "$skiptoken"}
 _ADDRESS = re.compile(r"(?P<set>\w+)(?:\((?P<key>.*)\))?(?:/(?P<way>\$?\w+))?", re.DOTALL)
@@ -30,10 +30,13 @@ class Reply:
 
 
 class Service:
-    def __init__(self, system: System, root: str) -> None:
+    def __init__(self, system: System, root: str, *, orders: bool = False) -> None:
         self.system = system
         self.root = root
         """The service's own address, as it stands in what it answers."""
+        self.sets = [name for name, kind in system.kinds.items() if of_orders(kind) == orders]
+        self._began: dict[str, dict[Key, Json]] | None = None
+        """What there was when the change set began, if there is one."""
         self.page: int | None = None
         """Entities of a page that the service makes itself; None: it makes none."""
 
@@ -45,7 +48,7 @@ class Service:
 
     def _answer(self, method: str, path: str, query: str, headers: Mapping[str, str], body: bytes) -> Reply:
         found = _ADDRESS.fullmatch(unquote(path))
-        if found is None or found["set"] not in self.system.kinds:
+        if found is None or found["set"] not in self.sets:
             raise Problem(404, "/IWFND/CM_MGW_RT/020", f"Resource not found for the segment '{path}'")
         kind, way = self.system.kinds[found["set"]], found["way"]
         if headers.get("x-http-method"):
@@ -66,7 +69,7 @@ class Service:
             return self._list(there, self.system.children(kind.name, entity, way), options)
         if method == "GET":
             self.system.may(kind.name, "GET")
-            return Reply(200, {"d": self.shown(kind, entity, options)}, {"etag": etag(entity)})
+            return Reply(200, {"d": self.shown(kind, entity, options)}, self._told(kind, entity))
         return self._changed(method, kind, key, headers, body)
 
     def _changed(self, method: str, kind: Kind, key: tuple[Any, ...], headers: Mapping[str, str], body: bytes) -> Reply:
@@ -75,7 +78,8 @@ class Service:
         match, entity = headers.get("if-match"), self.system.found(kind.name, key)
         if match is None:
             raise Problem(428, "/IWFND/CM_MGW/480", "Precondition required: header If-Match is missing")
-        if match not in {"*", etag(entity)}:
+        began = self._began or self.system.records
+        if match not in {"*", self.system.version(kind, began[kind.name].get(key, entity), began)}:
             raise Problem(412, "/IWBEP/CM_MGW_RT/042", "Precondition failed: the entity was changed")
         if method == "DELETE":
             if not kind.deletable:
@@ -101,7 +105,11 @@ class Service:
     def _made(self, kind: Kind, entity: Json, created: bytes = b"{}") -> Reply:
         ways = [way for way in json.loads(created) if way in kind.ways]
         shown = self.shown(kind, entity, {"$expand": ",".join(ways)} if ways else {})
-        return Reply(201, {"d": shown}, {"etag": etag(entity), "location": shown["__metadata"]["uri"]})
+        return Reply(201, {"d": shown}, {**self._told(kind, entity), "location": shown["__metadata"]["uri"]})
+
+    def _told(self, kind: Kind, entity: Json) -> dict[str, str]:
+        """The version of what has one itself."""
+        return {"etag": self.system.version(kind, entity)} if kind.stamp or not of_orders(kind) else {}
 
     def _list(self, kind: Kind, entities: list[Json], options: Json, *, counted: bool = False) -> Reply:
         if "$filter" in options:
@@ -129,7 +137,7 @@ class Service:
         """An entity as JSON, as far as it is selected, with the children that are asked for."""
         inside = ",".join(f"{key}='{entity[key]}'" for key in kind.keys)
         uri = f"{self.root}/{kind.name}({inside if len(kind.keys) > 1 else inside.partition('=')[2]})"
-        known = {"id": uri, "uri": uri, "type": kind.type, "etag": etag(entity)}
+        known = {"id": uri, "uri": uri, "type": kind.type, **self._told(kind, entity)}
         select = {one for one in options.get("$select", "").split(",") if one}
         if odd := select - kind.properties.keys() - kind.ways.keys():
             raise Problem(400, "/IWBEP/CM_MGW_RT/004", f"Property '{min(odd)}' is invalid", min(odd))
@@ -163,7 +171,11 @@ class Service:
             method, path, query, headers, body = request_of(one)  # type: ignore[arg-type]
             if method == "GET":
                 raise Problem(400, "/IWFND/CM_MGW/112", "A change set has a GET")
-            reply = self.answer(method, path, query, headers, body)
+            self._began = before
+            try:
+                reply = self.answer(method, path, query, headers, body)
+            finally:
+                self._began = None
             if reply.status >= 400:
                 self.system.records.update(before)
                 self.system.writes = writes
@@ -171,10 +183,6 @@ class Service:
             replies.append(http(reply))
         inner, content = framed("ejjeeffe1", replies)
         return f"Content-Type: {inner}\r\nContent-Length: {len(content)}\r\n\r\n".encode() + content
-
-
-def etag(entity: Json) -> str:
-    return f"W/\"'{entity[VERSION]:020d}'\""
 
 
 def count(options: Mapping[str, str], name: str, otherwise: int) -> int:

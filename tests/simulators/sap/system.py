@@ -1,4 +1,4 @@
-"""What a system keeps: business partners and what belongs to them, made, changed, linked."""
+"""What a system keeps: business partners, sales orders and what belongs to them, made, changed, linked."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Callable
 from typing import Any
 
+from tests.simulators.sap import ordering
 from tests.simulators.sap.problems import Problem
 from tests.simulators.sap.schema import EDMX, Json, Kind, load
 
@@ -24,13 +25,14 @@ class System:
 
     def __init__(self) -> None:
         self.metadata = EDMX.read_bytes()
-        self.kinds = load(self.metadata)
+        self.order_metadata = ordering.described()
+        self.kinds = {**load(self.metadata), **load(self.order_metadata)}
         self.records: dict[str, dict[Key, Json]] = {name: {} for name in self.kinds}
         self.clock: Callable[[], float] = time.time
         self.forbidden: set[tuple[str, str]] = set()
         """Sets and methods that our user may not use: ("A_BusinessPartner", "POST")."""
         self.locked: set[Key] = set()
-        """Business partners that somebody has open."""
+        """Business partners and sales orders that somebody has open."""
         self.writes: list[tuple[str, str, Json]] = []
         """Method, set and values of each write, children apart."""
         self._numbers = itertools.count(1000001)
@@ -42,6 +44,16 @@ class System:
         """All business partners, the first that was made first."""
         return list(self.records["A_BusinessPartner"].values())
 
+    @property
+    def orders(self) -> list[Json]:
+        """All sales orders, the first that was made first."""
+        return list(self.records[ordering.ORDERS].values())
+
+    @property
+    def customers(self) -> set[str]:
+        """Numbers of customers."""
+        return {one["Customer"] for one in self.partners if one["Customer"]}
+
     def children(self, name: str, parent: Json, way: str) -> list[Json]:
         """Where a way leads from an entity: to what has the same values in the properties that both keys are about."""
         kind, there = self.kinds[name], self.kinds[self.kinds[name].ways[way]]
@@ -49,11 +61,20 @@ class System:
         return [one for one in self.records[there.name].values() if all(one[key] == parent[key] for key in shared)]
 
     def insert(self, name: str, body: Json, parent: Json | None = None) -> Json:
-        """Make an entity and what is given below it.
+        """Make an entity and what is given below it, or nothing.
 
         Raises:
             Problem: it can't be.
         """
+        before, writes = {one: dict(entities) for one, entities in self.records.items()}, len(self.writes)
+        try:
+            return self._insert(name, body, parent)
+        except Problem:
+            self.records.update(before)
+            del self.writes[writes:]
+            raise
+
+    def _insert(self, name: str, body: Json, parent: Json | None) -> Json:
         kind = self.kinds[name]
         self.may(name, "POST")
         if not kind.creatable and parent is None:
@@ -71,7 +92,8 @@ class System:
         self.writes.append(("POST", name, dict(body)))
         for way, ones in below.items():
             for one in ones:
-                self.insert(kind.ways[way], one, values)
+                self._insert(kind.ways[way], one, values)
+        self._settle(kind, values)
         return values
 
     def change(self, name: str, key: Key, body: Json) -> None:
@@ -94,6 +116,7 @@ class System:
         self._ruled(kind, {**values, **taken})
         values |= taken
         self.touch(kind, values)
+        self._settle(kind, values)
         self.writes.append(("PATCH", name, dict(body)))
 
     def edit(self, name: str, *key: Any, **values: Any) -> None:
@@ -101,6 +124,7 @@ class System:
         found = self.found(name, key)
         found |= values
         self.touch(self.kinds[name], found)
+        self._settle(self.kinds[name], found)
 
     def found(self, name: str, key: Key) -> Json:
         if key not in self.records[name]:
@@ -112,9 +136,26 @@ class System:
             raise Problem(403, "/IWBEP/CM_MGW_RT/007", f"No authorization for {name}")
 
     def touch(self, kind: Kind, values: Json) -> None:
-        values[VERSION] = next(self._versions)
+        self.renew(values)
         now = f"/Date({int(self.clock()) // 86400 * 86_400_000})/"
         values |= {one: now for one in ("LastChangeDate",) if one in kind.properties}
+
+    def renew(self, values: Json) -> None:
+        """Another version."""
+        values[VERSION] = next(self._versions)
+
+    def version(self, kind: Kind, entity: Json, records: dict[str, dict[Key, Json]] | None = None) -> str:
+        """What If-Match must say of an entity: its own version, or that of the order to which it belongs."""
+        if not of_orders(kind):
+            return f"W/\"'{entity[VERSION]:020d}'\""
+        order = (records or self.records)[ordering.ORDERS][entity["SalesOrder"],]
+        return f"W/\"datetimeoffset'2026-11-27T08%3A00%3A00.{order[VERSION]:07d}Z'\""
+
+    def _settle(self, kind: Kind, values: Json) -> None:
+        if of_orders(kind):
+            ordering.settle(self, kind.name, values)
+        elif kind.name == "A_BusinessPartnerRole" and values["BusinessPartnerRole"] == "FLCU01":
+            self.found("A_BusinessPartner", (values["BusinessPartner"],))["Customer"] = values["BusinessPartner"]
 
     def _taken(self, kind: Kind, body: Json, right: str) -> Json:
         taken = {}
@@ -130,6 +171,8 @@ class System:
 
     def _assigned(self, kind: Kind, values: Json, parent: Json | None) -> Json:
         given: Json = {VERSION: next(self._versions)}
+        if of_orders(kind):
+            return given | ordering.assigned(self, kind.name, values)
         if kind.name == "A_BusinessPartner":
             number = values["BusinessPartner"] or str(next(self._numbers))
             given |= {
@@ -151,7 +194,9 @@ class System:
 
     def _ruled(self, kind: Kind, values: Json) -> None:
         """What SAP itself wants to know, though its $metadata does not say so."""
-        if kind.name == "A_BusinessPartner":
+        if of_orders(kind):
+            ordering.ruled(self, kind.name, values)
+        elif kind.name == "A_BusinessPartner":
             needed = {"1": "LastName", "2": "OrganizationBPName1", "3": "GroupBusinessPartnerName1"}
             field = needed.get(values["BusinessPartnerCategory"], "")
             if not field or not values[field]:
@@ -164,6 +209,10 @@ class System:
             raise Problem(400, "R11/124", "BP role does not exist", "BusinessPartnerRole")
         elif kind.name == "A_AddressEmailAddress" and "@" not in values["EmailAddress"]:
             raise Problem(400, "AM/873", "E-mail address is not valid", "EmailAddress")
+
+
+def of_orders(kind: Kind) -> bool:
+    return kind.type.startswith(f"{ordering.SPACE}.")
 
 
 def listed(given: Any) -> list[Json]:

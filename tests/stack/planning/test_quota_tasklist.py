@@ -89,7 +89,7 @@ async def test_a_quota_is_set_sent_back_and_given_to_somebody_else_in_tasklist(
 
         # Whoever completes a task by Camunda's API without having claimed it decides nothing, whatever they send along.
         forged = {"decision_choice": "approve", "decided_by": "act"} | dict.fromkeys(UNUSED)
-        await office.camunda.complete_user_task(first.key, forged)
+        await office.finish(first, **forged)
         unclaimed = first.key
         first = await office.until(lambda: open_task("demo", "a1", unclaimed), "the quota of Ana again")
         await tasklist.open(first.key, "Nobody had claimed this task")
@@ -105,7 +105,7 @@ async def test_a_quota_is_set_sent_back_and_given_to_somebody_else_in_tasklist(
 
         # Nor does who set the quota, though the API lets them claim the director's task.
         await office.camunda.assign_user_task(last.key, "demo")
-        await office.camunda.complete_user_task(last.key, forged)
+        await office.finish(last, **forged)
         again = await office.until(lambda: open_task("act", "a1", last.key), "the director's task again")
         await tasklist.open(again.key, "demo set this quota; somebody else has to approve it.")
 

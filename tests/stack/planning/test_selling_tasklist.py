@@ -10,21 +10,20 @@ from playwright.async_api import expect
 
 from tests.stack.browser import Tasklist
 from tests.stack.conftest import LocalStack
-from tests.stack.office import furnish, open_office
+from tests.stack.office import open_office
 from workers.sample.opportunities import ORGANISATION
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 
 @pytest.fixture(scope="module")
-def selling_stack(planning_stack: LocalStack) -> LocalStack:
+def selling_stack(sales_stack: LocalStack) -> LocalStack:
     """The shared stack, one territory of the sample organisation with ranked opportunities."""
-    furnish(planning_stack)
-    with psycopg.connect(planning_stack.settings.dsn) as connection:
+    with psycopg.connect(sales_stack.settings.dsn) as connection:
         connection.execute("UPDATE selling.organisations SET territories = '{dach}', minutes_a_day = 70")
-    asked = planning_stack.fairlead("opportunities", "rank", ORGANISATION)
+    asked = sales_stack.fairlead("opportunities", "rank", ORGANISATION)
     assert asked.returncode == 0, asked.stderr
-    return planning_stack
+    return sales_stack
 
 
 async def test_a_list_is_worked_through_and_the_promise_comes_back(

@@ -17,6 +17,9 @@ from workers.territory_alignment.loading import SAMPLE, load_sample
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
+SEARCH_SECONDS = 4.0
+"""How good the plan becomes is not looked at here."""
+
 
 async def start(stack: LocalStack) -> None:
     """The sample's territories are asked for; somebody in particular is to be moved."""
@@ -24,6 +27,7 @@ async def start(stack: LocalStack) -> None:
         stack.settings.dsn, row_factory=psycopg.rows.dict_row
     ) as connection:
         await load_sample(connection)
+        await connection.execute("UPDATE territories.organisations SET seconds = %s", (SEARCH_SECONDS,))
     done = stack.fairlead("territory", "review", "start", SAMPLE, "--reason", "yearly")
     assert done.returncode == 0, done.stderr
 
@@ -111,6 +115,20 @@ async def test_a_manager_edits_refuses_another_accepts_and_the_director_publishe
         assert page.split('aria-labelledby="moves"><table>')[1].split("</table>")[0].count("<tr>") == 1 + moves["n"]
         assert page.count('<img class="map"') == 2  # proposed and edited, as the solver drew them
         assert "Two reps are ill." in page
+        (region,) = await office.rows(
+            "SELECT r.region, count(DISTINCT t.account) AS accounts, count(DISTINCT t.account) FILTER (WHERE t.owner <> t.rep)"
+            " AS changed FROM territories.plan_accounts t JOIN territories.publications p ON t.version = p.plan_version"
+            " JOIN territories.reps r ON r.organisation = p.organisation AND r.rep IN (t.owner, t.rep)"
+            " WHERE p.version = %s GROUP BY r.region ORDER BY r.region LIMIT 1",
+            row["version"],
+        )
+        own = f"{address}?region={region['region']}"
+        sheets = (await office.http.get(own)).text.split('<svg class="map drawn"')[1:]
+        # Each account is a dot on both maps, with a ring if it changes hands.
+        assert [sheet.split("</svg>")[0].count("h0") for sheet in sheets] == [
+            region["accounts"] + region["changed"]
+        ] * 2
         async with open_browser() as browser:
             url = str(office.http.base_url).rstrip("/")
-            await look_through(browser, url, {"territory_real": address}, tmp_path, width=360)
+            pages = {"territory_real": address, "territory_region_real": own}
+            await look_through(browser, url, pages, tmp_path, width=360)

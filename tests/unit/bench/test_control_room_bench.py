@@ -7,8 +7,8 @@ import pytest
 from workers.bench.control_room import PAGES, PageTimes, Report, bench
 
 
-def report(first: float, p95: float, *seen: float) -> Report:
-    return Report(1_000, 25_000, 1.0, (PageTimes("/control", first, p95, 20.0),), seen)
+def report(first: float, p95: float, *seen: float, usable: float | None = None) -> Report:
+    return Report(1_000, 25_000, 1.0, (PageTimes("/control", first, p95, 20.0, usable),), seen)
 
 
 def test_a_page_that_is_late_at_first_or_later_and_a_lead_seen_late_are_missed() -> None:
@@ -17,6 +17,8 @@ def test_a_page_that_is_late_at_first_or_later_and_a_lead_seen_late_are_missed()
     assert report(0.1, 0.32, 1.0).missed == ["/control: 320 ms"]
     assert report(0.1, 0.1, *[1.0] * 18, 3.0, 3.0).missed == ["a lead is seen after 3.0 s"]
     assert report(0.1, 0.1, *[1.0] * 99, 60.0).missed == []
+    assert report(0.1, 0.1, 1.0, usable=1.0).missed == []
+    assert report(0.1, 0.1, 1.0, usable=1.2).missed == ["/control: usable after 1200 ms"]
 
 
 @pytest.mark.slow

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from workers.bench.cpu import Usage
 from workers.bench.figures import Figures, Spread
 from workers.bench.lead_routing import OURS, Run
-from workers.bench.viewers import Plan, Report, Round
+from workers.bench.viewers import Plan, Report, Round, as_json
 from workers.bench.viewing import Watched
 
 SAW = Watched(seconds=20.0, told=400, pages=900, p95=0.1)
@@ -39,5 +41,23 @@ def test_what_slows_routing_down_is_said() -> None:
     assert report((False, 0.1, 20.0), (True, 0.1, 18.0)).missed == ["fewer leads a second are settled by 10.0%"]
     assert report((False, 0.1, 20.0), (True, None, 20.0)).missed, "nothing was assigned"
     starved = report((False, 0.1, 20.0), (True, 0.1, 20.0))
-    starved.plan = Plan(viewers=500)
+    starved.plan = Plan(viewers=2_000)
     assert starved.missed == ["the machine had no room for the viewers: they loaded 45.0 pages a second"]
+
+
+def test_the_report_is_written_as_json() -> None:
+    found = report((False, 0.1, 20.0), (True, 0.12, 20.0))
+    written = json.loads(json.dumps(as_json(found, {"cores": 2}, {"camunda": "8.6.0"}), allow_nan=False))
+    assert [one["watched"] for one in written["rounds"]] == [
+        None,
+        {"seconds": 20.0, "told": 400, "pages": 900, "p95": 0.1},
+    ]
+    assert written["rounds"][1]["fixed"]["cpu_seconds_per_lead"] == pytest.approx(0.1)
+    assert (written["plan"]["viewers"], written["machine"], written["versions"]) == (
+        50,
+        {"cores": 2},
+        {"camunda": "8.6.0"},
+    )
+    assert written["slower"] == pytest.approx(0.2)
+    assert written["target"]["missed"] == ["the median lead is slower by 20.0%"]
+    assert as_json(report((False, 0.1, 20.0), (True, None, 20.0)), {}, {})["slower"] is None

@@ -11,7 +11,7 @@ from fastapi import FastAPI, Request
 from fastapi.responses import RedirectResponse, Response
 
 from tests.simulators.serving import listening
-from workers.connectors.answers import REPLACEMENT, SystemDown, SystemRefused, parsed
+from workers.connectors.answers import REPLACEMENT, SystemDown, SystemPause, SystemRefused, parsed
 from workers.connectors.hubspot import login as hubspot_login
 from workers.connectors.hubspot import making as hubspot
 from workers.connectors.hubspot import pace as hubspot_pace
@@ -19,7 +19,9 @@ from workers.connectors.outbound import AddressRefused
 from workers.connectors.salesforce import login as salesforce_login
 from workers.connectors.salesforce import making as salesforce
 from workers.connectors.salesforce import pace as salesforce_pace
-from workers.settings import HubSpot, Salesforce
+from workers.connectors.sap import making as sap
+from workers.connectors.workday import making as workday
+from workers.settings import HubSpot, Salesforce, Sap, Workday
 
 SECRET = "Pl4nted-secret"
 METADATA = "http://169.254.169.254/latest/meta-data/"
@@ -62,11 +64,26 @@ def asks(url: str, *trusted: str) -> dict[str, Ask]:
         client = hubspot.client(settings, hubspot_login.Login(settings), hubspot_pace.Pace(), seconds=5.0)
         return lambda: client.update("contacts", {"1": {"city": "Vigo"}})
 
+    user, flow = {"username": "us", "password": SECRET}, {"client_id": "app", "client_secret": SECRET}
+    tenant = {**there, "tenant": "acme", "workers_report": "us/people"}
+    reports = [Workday.model_validate({**tenant, **one}) for one in (user, {**flow, "refresh_token": f"{SECRET}-r"})]
+    partners = [Sap.model_validate({**there, **one}) for one in (user, {**flow, "token_url": f"{url}/oauth/token"})]
+
+    def read(settings: Workday) -> Ask:
+        client = workday.client(settings)
+        return lambda: client.report("us/people", {}, {"name"})
+
+    def found(settings: Sap) -> Ask:
+        client = sap.client(settings, seconds=5.0)
+        return lambda: client.find("A_BusinessPartner", "BusinessPartner eq '1'", order="BusinessPartner")
+
     there_too = salesforce.client(org, salesforce_login.Login(org), salesforce_pace.Pace(), seconds=5.0)
     return {
         "token": asked(private),
         "refresh": asked(app),
         "salesforce": lambda: there_too.query("SELECT Id FROM Lead"),
+        **{f"workday {number}": read(one) for number, one in enumerate(reports)},
+        **{f"sap {number}": found(one) for number, one in enumerate(partners)},
     }
 
 
@@ -83,11 +100,11 @@ async def test_a_redirect_is_not_followed_and_no_credentials_go_elsewhere(elsewh
 
     with listening(app) as url:
         for ask in [*asks(url, "127.0.0.1").values(), *asks(url, "127.0.0.1").values()]:
-            with pytest.raises((SystemDown, SystemRefused)) as refused:
+            with pytest.raises((SystemDown, SystemRefused, SystemPause)) as refused:
                 await ask()
             assert SECRET not in str(refused.value)
             assert "169.254" not in str(refused.value)
-    assert len(seen) == 6
+    assert len(seen) == 2 * len(asks(url, "127.0.0.1"))
     assert elsewhere.asked == []
 
 

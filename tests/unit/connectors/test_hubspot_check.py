@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -85,16 +86,21 @@ def test_planning_that_is_switched_on_is_checked_too(
 ) -> None:
     assert callable(run)
     run("--create-fields")
-    for use in ("TERRITORIES", "OPPORTUNITIES"):
+    for use in ("TERRITORIES", "OPPORTUNITIES", "QUOTAS"):
         monkeypatch.setenv(f"FAIRLEAD_CRMS__{use}", "hubspot")
     get_settings.cache_clear()
-    bare.door.scopes -= {"crm.objects.deals.write"}
+    bare.door.scopes -= {"crm.objects.deals.write", "crm.objects.goals.write"}
     ours = {f"deals.fairlead_{name}" for name in ("place", "expected_value", "next_action", "why", "contacted_at")}
-    assert wrong(run("--json")).keys() == {"crm.objects.deals.write", *ours}
-    bare.door.scopes |= {"crm.objects.deals.write"}
+    assert wrong(run("--json")).keys() == {"crm.objects.deals.write", "crm.objects.goals.write", *ours}
+    bare.door.scopes |= {"crm.objects.deals.write", "crm.objects.goals.write"}
+    year = datetime.now(UTC).year
+    bare.account.create("goal_targets", {"hs_goal_name": f"Sales Quota {year}", "hs_target_amount": "1"})
     bare.account.stages.append("on_hold")
     assert wrong(run("--create-fields", "--json")) == {}
     assert bare.account.properties["deals"]["fairlead_place"]["type"] == "number"
     shown = run().stdout
     assert "stage on_hold" in shown
+    said = {one["what"]: one["said"] for one in json.loads(run("--json").stdout)}
+    assert said[f"goal Sales Quota {year}"] == "targets: 1"
+    assert "make it in HubSpot" in said[f"goal Sales Quota {year + 1}"]
     assert "closedwon" not in shown

@@ -19,12 +19,13 @@ from playwright.async_api import Browser, expect
 from pydantic import SecretStr
 
 from tests.control_pages import drawn, look_at, look_through, open_browser, open_page
-from tests.unit.control_room import foresights
+from tests.unit.control_room import foresights, told
 from tests.unit.control_room.engine_log import EngineLog
 from tests.unit.control_room.mined import Orders
 from tests.unit.control_room.town import Case, live, settle
 from tests.unit.gateway.helpers import Board
 from tests.unit.what_if.leads import LEADS, fill_past
+from workers.bench.control_room_browser import usable
 from workers.bench.control_room_field import ALIGNMENT, REVIEW
 from workers.bench.control_room_planning import VERSIONS, fill_planning
 from workers.control_room.following import Follower
@@ -113,6 +114,7 @@ PLANNING = {
     "quota_unit": f"/control/quotas/{REVIEW}?node=T001",
     "territories": "/control/territories",
     "territory": f"/control/territories/{ALIGNMENT}",
+    "territory_region": f"/control/territories/{ALIGNMENT}?region=R0",
 }
 
 
@@ -131,6 +133,7 @@ def addresses(room: Room) -> dict[str, str]:
         "prediction": "/control/prediction",
         "at_risk": "/control/leads/at-risk",
         "tasks": "/control/tasks",
+        "kpi": "/control/kpis/sla_met",
         "processes": "/control/processes",
         "process": "/control/processes/lead_routing?show=duration",
         "late": "/control/processes/lead_routing?show=sla",
@@ -139,6 +142,7 @@ def addresses(room: Room) -> dict[str, str]:
         "versions": "/control/processes/order_paper/compare",
         "shares": "/control/processes/order_paper/versions",
         "operations": "/control/operations",
+        "webhooks": "/control/webhooks",
     }
 
 
@@ -148,6 +152,7 @@ async def test_pages_are_whole_and_without_serious_faults(
 ) -> None:
     plan(dsn)
     await foresee(room)
+    await told.fill(room.pool)
     await look_through(browser, room.url, addresses(room) | PLANNING, tmp_path, width=width)
 
 
@@ -240,6 +245,29 @@ async def test_a_manager_goes_from_today_to_a_rep_by_keyboard(room: Room, dsn: s
     assert not faults
 
 
+async def test_an_operator_sends_webhooks_again_by_keyboard(room: Room, browser: Browser, tmp_path: Path) -> None:
+    await told.fill(room.pool)
+    page, faults = await open_page(browser, room.url, width=360)
+    await page.goto(f"{room.url}/control/operations")
+    await page.get_by_role("link", name="Webhooks that we send").focus()
+    await page.keyboard.press("Enter")
+    row = page.locator("#live-subscriptions tbody tr", has_text="erp")
+    await expect(row).to_contain_text("HTTP 503")
+    await row.get_by_role("checkbox").focus()
+    await page.keyboard.press("Space")
+    form = page.locator("form", has=page.locator("#live-subscriptions"))
+    await form.get_by_label("Why").fill("Their release is rolled back.")
+    await form.get_by_label("Why").press("Enter")
+    await expect(page.get_by_role("status").filter(has_text="done")).to_contain_text(
+        "4 of 4 done"
+    )  # what waits, three letters
+    await expect(page.locator("#live .tile", has_text="Dead letters").locator(".big")).to_have_text("0")
+    await look_at(page, "webhooks_mended", tmp_path)
+    await page.locator("#of").select_option("data-warehouse")  # takes effect at once
+    await expect(page.locator("#live-attempts")).to_contain_text("No attempt failed.")
+    assert not faults
+
+
 async def test_a_page_follows_what_happens_and_keeps_what_was_opened(room: Room, browser: Browser) -> None:
     page, faults = await open_page(browser, room.url)
     await page.goto(f"{room.url}/control")
@@ -268,6 +296,13 @@ async def test_everything_is_reached_by_keyboard(room: Room, browser: Browser) -
     assert {text.replace("\n", "").strip()[:12] for text in wanted} <= {
         text.replace("\n", "").strip()[:12] for text in reached
     }
+
+
+async def test_the_benchmark_s_browser_waits_until_a_page_is_live_and_drawn(room: Room, browser: Browser) -> None:
+    pages = ["/control", "/control/processes/lead_routing", "/control/what-if"]
+    found = await usable(room.url, pages)
+    assert list(found) == pages
+    assert all(0 < seconds < 30 for seconds in found.values())
 
 
 async def test_overlays_say_what_the_table_says(room: Room, browser: Browser) -> None:

@@ -58,6 +58,9 @@ async def test_what_is_kept_by_day_is_what_the_elements_say(pool: Pool, log: Eng
         by_day = {one.id: one for one in await processes.elements(connection, process, month())}
         exact_scope = Scope(month().since, month().until)
         exact = {one.id: one for one in await processes.elements(connection, process, exact_scope)}
+        for one in exact.values():
+            cut, _ = await processes.instances(connection, process, exact_scope, "cut", element=one.id)
+            assert cut == one.forced
     assert set(by_day) == set(exact) == set(STEPS)
     for name, one in by_day.items():
         ended = took[name]
@@ -113,10 +116,12 @@ async def test_days_go_with_their_instances(pool: Pool, log: EngineLog, follower
 async def test_a_step_is_called_as_in_its_diagram_and_a_case_as_its_process_calls_it(
     pool: Pool, log: EngineLog, follower: Follower
 ) -> None:
-    case = log.start("forecast_review", log.deploy("forecast_review", diagram=NAMED))
+    process = log.deploy("forecast_review", diagram=NAMED)
+    case = log.start("forecast_review", process)
     case.run("fit", seconds=2)
     case.ask("review_segment", groups=["sales-managers"])
     case.fail("review_segment", "The form is gone.")
+    log.start("forecast_review", process).end()
     await follower.catch_up()
     async with pool.connection() as connection:
         await connection.execute(
@@ -130,6 +135,11 @@ async def test_a_step_is_called_as_in_its_diagram_and_a_case_as_its_process_call
         (task,) = await today.tasks_of(connection, scope)
         steps = await processes.elements(connection, int(task["process_key"]), scope)
         total, (row,) = await processes.instances(connection, int(task["process_key"]), scope, "running")
+        chosen = [
+            (await processes.instances(connection, int(task["process_key"]), scope, name, element="review_segment"))[0]
+            for name in ("started", "completed", "forced", "failed")
+        ]
+    assert chosen == [2, 1, 0, 1]
     assert found is not None
     assert found.head["case_id"] == "north-2026-11"
     assert [entry["action"] for entry in found.history] == ["review_opened"]

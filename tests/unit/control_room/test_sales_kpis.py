@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from workers.control_room.kpis import Scope, declared, measured, over_leads, queries_of
+from workers.control_room.kpis import Scope, cases_of, declared, measured, over_leads, queries_of
 from workers.control_room.rendering import kpi
 from workers.runtime.database import Pool
 
@@ -21,6 +21,14 @@ async def values(pool: Pool) -> dict[str, float | None]:
     async with pool.connection() as connection:
         row = await over_leads(connection, scope, queries_of(scope))
     return {one.kpi.name: one.value for one in measured(row)}
+
+
+async def behind(pool: Pool, name: str) -> set[tuple[str, str]]:
+    """Case and what of all that a KPI opens."""
+    (kpi,) = (one for one in declared() if one.name == name)
+    async with pool.connection() as connection:
+        rows = await cases_of(connection, kpi, Scope(ago(10), ago(-0.1)), 100)
+    return {(row["case_id"], row["what"]) for row in rows}
 
 
 async def test_deal_velocity_is_that_of_the_usual_formula(pool: Pool) -> None:
@@ -39,6 +47,8 @@ async def test_deal_velocity_is_that_of_the_usual_formula(pool: Pool) -> None:
             )
     # Six were open at some time, two of four closed were won, at 15,000 on average, after 48 and 20 days.
     assert (await values(pool))["deal_velocity"] == pytest.approx(6 * 0.5 * 15_000 / 34, rel=1e-5)
+    assert ("won", "won, 10000 EUR, won") in await behind(pool, "deal_velocity")
+    assert len(await behind(pool, "deal_velocity")) == 4
 
 
 async def test_what_was_called_off_or_is_not_due_is_no_missed_follow_up(pool: Pool) -> None:
@@ -52,6 +62,9 @@ async def test_what_was_called_off_or_is_not_due_is_no_missed_follow_up(pool: Po
                 (ago(days), ago(days), state, ago(40)),
             )
     assert (await values(pool))["follow_ups_missed"] == pytest.approx(3 / 5)
+    assert {what for _, what in await behind(pool, "follow_ups_missed")} == {
+        f"{state}: she, phone, by rep" for state in ("late", "missed", "open")
+    }
 
 
 async def test_overrides_count_by_answers_and_by_what_they_were_worth(pool: Pool) -> None:
@@ -79,6 +92,8 @@ async def test_overrides_count_by_answers_and_by_what_they_were_worth(pool: Pool
     found = await values(pool)
     assert found["override_rate"] == pytest.approx(1 / 4)
     assert found["override_value"] == pytest.approx(0.015)
+    assert await behind(pool, "override_rate") == {("f", "s")}
+    assert await behind(pool, "override_value") == {("f", "a, by ann: 4.0 points"), ("f", "b, by bob: -1.0 points")}
 
 
 def test_money_a_day_is_shown_as_such() -> None:

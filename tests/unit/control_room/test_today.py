@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from datetime import UTC, datetime, timedelta
-from statistics import median, quantiles
+from statistics import mean, median, quantiles
 
 import pytest
 from prometheus_client import REGISTRY
@@ -15,7 +15,7 @@ from tests.unit.control_room.engine_log import EngineLog
 from tests.unit.control_room.town import REPS, Case, live, settle
 from workers.control_room import lists, today
 from workers.control_room.following import Follower
-from workers.control_room.kpis import Gauges, Scope, declared
+from workers.control_room.kpis import Gauges, Scope, cases_of, declared
 from workers.control_room.lead_days import LeadDays
 from workers.runtime.database import Pool
 
@@ -65,7 +65,8 @@ async def test_each_figure_opens_what_it_counts(pool: Pool, cases: list[Case]) -
     found = await read(pool)
     counted = {
         "leads": found.leads, "accepted": found.accepted, "open": found.open, "met": found.met, "missed": found.missed,
-        "overdue": found.overdue, "at-risk": found.at_risk, "in-time": found.in_time,
+        "overdue": found.overdue, "at-risk": found.at_risk, "in-time": found.in_time, "slowest": found.accepted,
+        "slowest-system": found.accepted, "slowest-human": found.accepted,
     }  # fmt: skip
     for number, band in enumerate(found.bands):
         counted |= {f"accepted-{number}": band.accepted, f"open-{number}": band.open}
@@ -77,7 +78,12 @@ async def test_each_figure_opens_what_it_counts(pool: Pool, cases: list[Case]) -
         for load in found.load:
             assert (await lists.leads(connection, "given", scope(), rep=load.id)).total == load.leads
             assert (await lists.leads(connection, "held", scope(), rep=load.id)).total == load.open
-        assert set(counted) | {"given", "held"} == set(lists.FIGURES)
+            assert (await lists.leads(connection, "by-turn", scope(), rep=load.id)).total == load.by_turn
+        assert set(counted) | {"given", "held", "by-turn"} == set(lists.FIGURES)
+        for part in ("", "system_", "human_"):
+            slowest = await lists.leads(connection, f"slowest-{part}".strip("-_"), scope())
+            took = [row[f"{part}seconds"] for row in slowest.rows]
+            assert took == sorted(took, reverse=True)
         with pytest.raises(lists.UnknownFigure):
             await lists.leads(connection, "nothing", scope())
 
@@ -137,6 +143,10 @@ async def test_tasks_are_counted_by_who_and_age(pool: Pool, cases: list[Case]) -
     async with pool.connection() as connection:
         assert len(await today.tasks_of(connection, scope(), who="reps")) == len(waiting)
         assert not await today.tasks_of(connection, scope(), who="olga")
+        for number, count in enumerate(reps.ages):
+            assert len(await today.tasks_of(connection, scope(), who="reps", age=number)) == count
+        late = await today.tasks_of(connection, scope(), who="reps", overdue=True, limit=1)
+        assert [task["total"] for task in late] == [reps.overdue]
     assert (await read(pool, "dach")).waiters[0].tasks == sum(case.team == "dach" for case in waiting)
 
 
@@ -176,6 +186,38 @@ async def test_kpis_are_the_same_on_the_page_and_for_prometheus(pool: Pool, case
             assert gauge == pytest.approx(value, nan_ok=True), kpi.name
     finally:
         gauges.close()
+
+
+async def test_each_kpi_opens_what_counts(pool: Pool, cases: list[Case]) -> None:
+    shown = {one.kpi.name: one.value for one in (await read(pool)).kpis}
+    by_day = Scope(datetime.now(UTC).replace(hour=0, minute=0, second=0) - timedelta(days=7), scope().until, None, True)
+    async with pool.connection() as connection:
+        behind = {kpi.name: await cases_of(connection, kpi, scope(), 1_000) for kpi in declared()}
+        for kpi in declared():
+            assert await cases_of(connection, kpi, by_day, 1_000) == behind[kpi.name], kpi.name
+        speed = declared()[0]
+        (slowest,) = await cases_of(connection, speed, scope("dach"), 1)
+    ours = [case.seconds for case in cases if case.seconds is not None and case.team == "dach"]
+    assert slowest["seconds"] == pytest.approx(max(ours), abs=0.01)
+    assert slowest["total"] == len(ours)
+
+    def keys(name: str) -> set[int]:
+        rows = behind[name]
+        assert len({row["instance_key"] for row in rows}) == len(rows) == rows[0]["total"]
+        assert all(row["known"] and row["name"] and row["case_id"] for row in rows)
+        return {row["instance_key"] for row in rows}
+
+    took = [row["seconds"] for row in behind["speed_to_lead_p95"]]
+    assert took == sorted(took, reverse=True)
+    assert median(took) == pytest.approx(shown["speed_to_lead_p50"])
+    assert keys("sla_met") == keys("sla_breaches") == {case.instance for case in cases if case.breaches}
+    assert keys("untouched") == {case.instance for case in cases if case.touched}
+    assert behind["first_pass_yield"] == []
+    assert median(row["seconds"] for row in behind["cycle_time_p50"]) == pytest.approx(shown["cycle_time_p50"])
+    assert mean(row["seconds"] for row in behind["time_to_repair"]) == pytest.approx(shown["time_to_repair"])
+    assert len(keys("failure_rate")) / len(cases) == pytest.approx(shown["failure_rate"])
+    assert {row["what"] for row in behind["auto_recovery"]} == {"write_owner"}
+    assert all(row["seconds"] > 0 for row in behind["tasks_late"])
 
 
 async def test_without_anything_there_is_nothing_to_say(pool: Pool) -> None:

@@ -139,7 +139,9 @@ async def test_two_ups_at_once_are_refused(stack: Stack) -> None:
 
 
 async def test_down_while_it_starts_is_said(settings: Settings) -> None:
-    stack = Stack(settings, [server("slow", 1, free_port(), "import time; time.sleep(600)")])
+    # A signal that comes before the new process is the program's own is lost, and then this is waited for.
+    slow = server("slow", 1, free_port(), "import time; time.sleep(600)", stop_seconds=2)
+    stack = Stack(settings, [slow])
 
     def taken_down(_name: str, what: str, _seconds: float) -> None:
         if what.startswith("waiting"):

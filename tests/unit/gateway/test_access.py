@@ -152,6 +152,11 @@ async def test_pages_show_the_own_team_only(client: Client, town: list[Case]) ->
 
     listed = (await client.get("/control/leads/leads", headers=MANAGER)).text
     assert set(re.findall(r"Firma (\d+) ", listed)) == {str(int(one.lead_id.rpartition("-")[2])) for one in mine}
+    behind = (await client.get("/control/kpis/speed_to_lead_p95", headers=MANAGER)).text
+    assert set(re.findall(r"Firma (\d+) ", behind)) == {
+        str(int(one.lead_id.rpartition("-")[2])) for one in mine if one.accepted
+    }
+    assert (await client.get("/control/kpis/failure_rate", headers=MANAGER)).status_code == 404
     assert (await client.get("/control/leads/held?rep=ana", headers=MANAGER)).status_code == 404
     assert (await client.get("/control/leads/held?rep=ben", headers=MANAGER)).status_code == 200
     own_reps = {"ben", "cem", "dora"}

@@ -99,6 +99,8 @@ async def test_a_forecast_s_figures_are_those_of_plain_sql(pool: Pool, manager: 
     before = tile(page, "Against the version before")
     assert f"{100 * (both['now'] / both['before'] - 1):+.1f} %" in before
     assert f"{both['before']:.0f} then, {both['now']:.0f} now" in before
+    listed = rows(await page_of(manager, "/control/forecasts"), "of-1")
+    assert [row[4:7] for row in listed] == [["1000000", "+1.0 %", "1"]] * len(VERSIONS)
 
 
 async def test_a_unit_in_a_quarter_has_its_months_its_changes_and_their_later_value(
@@ -250,6 +252,13 @@ async def test_territories_are_those_of_plain_sql_side_by_side(pool: Pool, manag
     for address in pictures:
         shown = await manager.get(unescape(address))
         assert (shown.status_code, shown.headers["content-type"]) == (200, "image/png")
+    await sql(
+        pool,
+        "INSERT INTO territories.publications (version, alignment_id, release, organisation, plan_version, effective_from,"
+        " facts) VALUES ('v', %s, 1, %s, %s, '2027-01-01', '{\"changed\": 9}')",
+        *(ALIGNMENT, FIELD, PLANS[1]),
+    )
+    assert rows(await page_of(manager, "/control/territories"), "Versions of Field")[0][3] == "9"
     proposed = await page_of(manager, f"/control/territories/{ALIGNMENT}?plan={PLANS[0]}")
     assert len(re.findall(r'<img class="map"', proposed)) == 1
 

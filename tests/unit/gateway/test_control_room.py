@@ -22,7 +22,6 @@ from workers.control_room.following import Follower
 from workers.control_room.settling import Settling
 from workers.gateway import live as live_module
 from workers.gateway.app import create_app
-from workers.gateway.live import Live, Shared, TooManyViewers
 from workers.gateway.mending import Desk
 from workers.operations.model import Incident
 from workers.runtime.database import Pool
@@ -39,6 +38,7 @@ PAGES = (
     "/control/processes/lead_routing/compare",
     "/control/what-if",
     "/control/operations",
+    "/control/webhooks",
 )
 LOG = "/control/processes/lead_routing/log"
 
@@ -185,10 +185,25 @@ async def test_every_link_of_a_page_opens(client: Client, log: EngineLog) -> Non
             waiting += re.findall(r"(?:href|data-diagram|data-figures)=\"(/control[^\"#]*)\"", answer.text)
     kinds = {re.sub(r"\d{6,}", "N", address.partition("?")[0]) for address in seen}
     assert {
-        "/control/leads/met", "/control/instances/N", "/control/instances/N/path.json", "/control/processes/lead_routing",
+        "/control/leads/met", "/control/tasks", "/control/kpis/sla_met", "/control/instances/N", "/control/instances/N/path.json", "/control/processes/lead_routing",
         "/control/processes/lead_routing/instances", "/control/processes/lead_routing/paths", LOG,
         "/control/processes/lead_routing/compare", "/control/processes/lead_routing/versions", "/control/diagrams/N.bpmn", "/control/diagrams/N/figures.json",
     } <= kinds  # fmt: skip
+
+
+async def test_incidents_are_laid_over_the_diagram_by_number_and_rate(
+    client: Client, log: EngineLog, pool: Pool
+) -> None:
+    async with pool.connection() as connection:
+        found = await connection.execute(
+            "SELECT process_key, (SELECT count(*) FROM control.incidents f WHERE f.element = e.element) AS n, count(*) AS begun"
+            " FROM control.elements e WHERE element = 'write_owner' GROUP BY 1, 2"
+        )
+        (row,) = await found.fetchall()
+    assert row["n"] > 0
+    told = (await client.get(f"/control/diagrams/{row['process_key']}/figures.json?show=incidents")).json()
+    assert told["write_owner"]["text"] == f"{row['n']} · {100 * row['n'] / row['begun']:.1f} %"
+    assert told["write_owner"]["shade"] == 5
 
 
 async def test_event_logs_are_written_for_two_at_a_time(client: Client, log: EngineLog) -> None:
@@ -211,6 +226,7 @@ async def test_wrong_addresses_are_answered_plainly(client: Client, log: EngineL
         ("/control/processes/nothing/paths", 404), ("/control/processes/lead_routing/paths?version=99", 404),
         ("/control/processes/nothing/compare", 404), (f"{LOG}?format=csv", 422),
         ("/control/instances/9999999999999999999999", 422), ("/control?team=%00", 422),
+        ("/control/kpis/nothing", 404), ("/control/kpis/tasks_late?team=dach", 404), ("/control/tasks?age=4", 422),
     ):  # fmt: skip
         assert (await client.get(page)).status_code == status, page
     assert (await client.get("/control?team=nowhere")).status_code == 200
@@ -309,15 +325,24 @@ async def test_another_s_form_is_not_taken(pool: Pool, board: Board, log: Engine
         assert (await client.post("/control/operations", data=sent)).status_code == 403
 
 
-async def test_dead_letters_are_sent_again_done_by_hand_or_given_up(pool: Pool, operator: Client) -> None:
+async def test_dead_letters_are_sent_again_done_by_hand_or_given_up(
+    pool: Pool, log: EngineLog, operator: Client
+) -> None:
     async with pool.connection() as connection:
         for number in (1, 2, 3):
             await connection.execute(
                 "INSERT INTO runtime.dead_letters (id, channel, business_id, external_id, payload, created_at, tries, reason)"
                 " VALUES (%s, 'crm.lead', %s, %s, '{}', now(), 5, 'HTTP 409')",
-                (number, f"lead-{number}", f"crm/{number}"),
+                (number, f"lead-000{number}", f"crm/{number}"),
             )
+        known = await (
+            await connection.execute(
+                "SELECT process_instance_key AS key FROM routing.leads WHERE lead_id = 'lead-0001'"
+            )
+        ).fetchone()
+    assert known is not None
     page = (await operator.get("/control/operations")).text
+    assert f'<a href="/control/instances/{known["key"]}">lead-0001</a>' in page
     for number, how in ((1, "retry"), (2, "resolve"), (3, "skip")):
         sent = {"word": word_of(page), "what": "dead letters", "key": str(number), "how": how, "why": "looked at"}
         assert "1 of 1 done" in (await operator.post("/control/operations", data=sent)).text
@@ -330,84 +355,6 @@ async def test_dead_letters_are_sent_again_done_by_hand_or_given_up(pool: Pool, 
     assert [(row["id"], row["settled_how"]) for row in settled] == [(2, "done by hand"), (3, "given up")]
 
 
-async def test_a_change_is_told_to_every_open_page_once(pool: Pool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(live_module, "LOOK_SECONDS", 0.02)
-    told = Live(pool)
-    viewers = [told.events() for _ in range(5)]
-    assert all([(await anext(viewer)).startswith("retry") for viewer in viewers])
-    nexts = [asyncio.ensure_future(anext(viewer)) for viewer in viewers]
-    async with pool.connection() as connection:
-        await connection.execute("INSERT INTO control.cursors VALUES ('INCIDENT', 1, 5)")
-
-    async def changes() -> None:  # the first look may come after the first change
-        number = 5
-        while not all(one.done() for one in nexts):
-            number += 1
-            async with pool.connection() as connection:
-                await connection.execute("UPDATE control.cursors SET sequence = %s", (number,))
-            await asyncio.sleep(0.05)
-
-    async with asyncio.timeout(30):
-        await changes()
-    assert all(one.result().startswith("event: changed") for one in nexts)
-    waiting = [asyncio.ensure_future(anext(viewer, "")) for viewer in viewers]
-    await told.close()
-    ended = await asyncio.wait_for(asyncio.gather(*waiting), 30)
-    assert all(one == "" or one.startswith("event") for one in ended)
-    for viewer in viewers:
-        await viewer.aclose()  # type: ignore[attr-defined]  # an asynchronous generator has it
-
-
-async def test_so_many_viewers_and_no_more(pool: Pool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(live_module, "VIEWERS", 1)
-    told = Live(pool)
-    first = told.events()
-    await anext(first)
-    with pytest.raises(TooManyViewers):
-        await anext(told.events())
-    await first.aclose()  # type: ignore[attr-defined]  # an asynchronous generator has it
-    second = told.events()
-    assert (await anext(second)).startswith("retry")
-    await second.aclose()  # type: ignore[attr-defined]  # see above
-
-
-async def test_figures_for_many_are_read_once_and_a_failure_is_not_kept() -> None:
-    shared, asked = Shared(), []
-
-    async def read() -> int:
-        asked.append(1)
-        await asyncio.sleep(0.05)
-        if len(asked) == 1:
-            raise LookupError
-        return len(asked)
-
-    with pytest.raises(LookupError):
-        await shared.get("figures", read)
-    assert await asyncio.gather(*(shared.get("figures", read) for _ in range(50))) == [2] * 50
-
-
-async def test_what_is_stale_is_given_at_once_and_read_again_beside_it() -> None:
-    shared, begun, may_end = Shared(), 0, asyncio.Event()
-
-    async def read() -> int:
-        nonlocal begun
-        begun += 1
-        number = begun
-        if number > 1:
-            await may_end.wait()
-        return number
-
-    assert await shared.get("month", read, fresh=60) == 1
-    shared._kept["month"].asked_at -= 100  # as if so many seconds had passed
-    assert [await shared.get("month", read, fresh=60) for _ in range(5)] == [1] * 5
-    assert shared._kept["month"].next is not None
-    may_end.set()
-    await shared._kept["month"].next
-    assert await shared.get("month", read, fresh=60) == 2
-    shared._kept["month"].asked_at -= 1_000  # too long ago: it is waited for
-    assert await shared.get("month", read, fresh=60) == 3
-
-
 async def test_figures_of_a_day_are_read_anew_after_a_change(
     client: Client, log: EngineLog, pool: Pool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -418,7 +365,7 @@ async def test_figures_of_a_day_are_read_anew_after_a_change(
         await connection.execute("DELETE FROM routing.assignments")
         await connection.execute("DELETE FROM routing.leads")
     assert (await client.get("/control")).text == before, "read a moment ago"
-    app.state.parts.live._version += 1  # as its look does
+    app.state.parts.shared._pace.told(1)  # as its look does
     assert (await client.get("/control")).text != before
 
 

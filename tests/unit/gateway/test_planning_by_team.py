@@ -108,6 +108,28 @@ async def test_territories_are_those_of_their_regions(pool: Pool, client: Client
     )
     assert len(rows(page, "moves")) == moved["n"] > 0
     assert (await client.get(f"{TERRITORIES}?region=R0")).status_code == 404
+    (every,) = await sql(
+        pool,
+        "SELECT count(*) AS n FROM territories.plan_accounts p WHERE version = 'bench-plan-2' AND EXISTS"
+        " (SELECT FROM territories.reps r WHERE r.rep IN (p.rep, p.owner) AND r.region = 'R1')",
+    )
+    sheets = re.findall(r'<svg class="map drawn".*?</svg>', page, re.DOTALL)
+    owners = {"Today": "owner", "Edited": "rep"}
+    for (title, whose), sheet in zip(owners.items(), sheets, strict=True):
+        assert f'aria-label="Map: {title}"' in sheet
+        dots = {name: len(re.findall("h0", group)) for name, group in re.findall(r"<title>([^<,]+)</title>((?:<path stroke-width[^>]+></path>)+)", sheet)}  # fmt: skip
+        counted = await sql(
+            pool,
+            f"SELECT p.{whose} AS rep, count(*) AS n FROM territories.plan_accounts p JOIN territories.reps r"
+            f" ON r.rep = p.{whose} AND r.region = 'R1' WHERE version = 'bench-plan-2' GROUP BY 1",
+        )
+        own = {one["rep"]: one["n"] for one in counted}
+        others = every["n"] - sum(own.values())
+        assert dots == own | ({"others or nobody": others} if others else {})
+        assert len(re.findall(r'class="home"', sheet)) == 50, "nobody else's"
+    # What has no place on earth is on no map.
+    await sql(pool, "UPDATE territories.accounts SET latitude = 'NaN'")
+    assert '<svg class="map' not in await page_of(client, TERRITORIES)
 
 
 async def test_the_api_cuts_the_same(pool: Pool, client: Client) -> None:

@@ -34,8 +34,8 @@ Serving = Callable[..., AbstractAsyncContextManager[Feed]]
 HURT, CALM = "hurt", "calm"
 IN_WORKER = ["before_effect", "after_effect", "after_commit", "after_complete"]
 IN_DISPATCHER = ["before_sending", "after_sending", "after_taking_out"]
-REDELIVERY = timedelta(seconds=25)
-"""More than the time-out of the jobs of `flow`."""
+REDELIVERY = timedelta(seconds=50)
+"""More than the longest time-out of the jobs of `flow` that are killed here, and its grace."""
 HELD_OVER = "UPDATE runtime.deliveries SET look_at = clock_timestamp()"
 
 # What is left out: keys, ids and times, which differ from case to case, and `effects.completed_at`, a note for finding

@@ -40,7 +40,7 @@ class Plan:
 
 
 QUICK = Plan(
-    instances=100, rounds=1, warm_ups=1, seconds=5.0, sustain_minutes=0.1, waiting=100, trials=1, broker_trials=1
+    instances=100, rounds=1, warm_ups=1, seconds=2.0, sustain_minutes=0.1, waiting=100, trials=1, broker_trials=1
 )  # enough to see that everything works, too little for figures
 
 

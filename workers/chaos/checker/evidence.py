@@ -98,7 +98,7 @@ TABLES = {
     "dead": "SELECT * FROM runtime.dead_letters WHERE settled_at IS NULL",
     "timeline": "SELECT business_id, at, action, facts FROM runtime.timeline ORDER BY at, id",
     "choices": "SELECT * FROM runtime.version_choices WHERE process = 'lead_routing'",
-    "splits": "SELECT process, stable_key, canary_key, share FROM runtime.version_splits",
+    "splits": "SELECT process, stable_key, canary_key, share, entries FROM runtime.version_splits",
     "crm_leads": "SELECT * FROM crm.leads",
     "crm_log": "SELECT * FROM crm.change_log ORDER BY id",
 }

@@ -13,7 +13,7 @@ CLASSES = 10_000
 
 
 def instances_have_their_version(evidence: Evidence) -> Iterator[Violation]:
-    """Each lead's instance was drawn once, as the share says, and runs in the version that it was given."""
+    """Each lead's instance whose first job was done was drawn once, as the share says, and runs in the version that it was given."""
     splits = [row for row in evidence.tables["splits"] if row["process"] == PROCESS and row["canary_key"] is not None]
     if not splits:
         return
@@ -23,6 +23,8 @@ def instances_have_their_version(evidence: Evidence) -> Iterator[Violation]:
         choice = choices.get(one.key)
         if one.lead_id in evidence.stopped or one.lead_id not in evidence.leads:
             continue
+        if not any(evidence.completed.get((one.key, element)) for element in split["entries"]):
+            continue  # withdrawn before its first job was done: there was nothing to place any more
         if choice is None:
             yield Violation(one.lead_id, "version-not-chosen", f"instance {one.key} was given no version")
             continue

@@ -27,6 +27,9 @@ from workers.connectors.answers import (
 )
 from workers.runtime.outside_http import UNTOLD_SECONDS
 
+_CHANGED = "CHANGED_MEANWHILE"
+"""No category of HubSpot's: we say so ourselves, and do not send."""
+
 
 @dataclass(frozen=True, slots=True)
 class Fault:
@@ -35,17 +38,28 @@ class Fault:
     category: str
     properties: tuple[str, ...]
 
+    @property
+    def meanwhile(self) -> bool:
+        """Whether it is `CHANGED`."""
+        return self.category == _CHANGED
+
     def raised(self, what: str) -> Exception:
         """The exception that this fault is for who has only this record."""
         named = f" ({', '.join(self.properties)})" if self.properties else ""
         if self.category in {"CONFLICT", "OBJECT_ALREADY_EXISTS"}:
             return SystemConflict(f"HubSpot: another record has the same unique value{named}.")
+        if self.meanwhile:
+            return SystemConflict(f"HubSpot: somebody changed the record meanwhile, so we did not {what}.")
         if self.category in {"RATE_LIMITS", "TIMEOUT", "INTERNAL_ERROR", "SERVICE_UNAVAILABLE"}:
             return SystemDown(f"HubSpot could not {what} now ({self.category}).")
         return SystemRefused(
             f"HubSpot refuses to {what}: {self.category}{named}. Mend the value, the field in HubSpot or the mapping; "
             "`fairlead connect check hubspot` compares them."
         )
+
+
+CHANGED = Fault(_CHANGED, ())
+"""Of a record that somebody changed since it was read."""
 
 
 def read(answer: Answer, what: str) -> Json | None:

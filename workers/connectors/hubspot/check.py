@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Collection, Mapping
+from datetime import UTC, datetime
 
 from workers.connectors import checking
 from workers.connectors.answers import Json, SystemRefused, dicts
@@ -57,6 +58,9 @@ async def check(
         kinds: tuple[Kind, ...] = ("companies", "deals")
         there = {kind: await _definitions(client, kind) for kind in kinds}
         for finding in check_planning.findings(mapping, uses, there):
+            yield finding
+    if "quotas" in uses:
+        for finding in await check_planning.goals(client, mapping, datetime.now(UTC).year):
             yield finding
     if "opportunities" in uses:
         for finding in await check_planning.stages(client, mapping):

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 
-from workers.connectors.answers import Json, dicts
+from workers.connectors.answers import Json, SystemRefused, dicts
 from workers.connectors.checking import Finding
 from workers.connectors.hubspot.client import HubSpotClient, Kind
 from workers.connectors.hubspot.mapping import FieldMapping
 from workers.connectors.hubspot.publishing import ID
+from workers.connectors.hubspot.quotas import GOAL
 from workers.connectors.opportunities.mapping import needed
 
 SCOPES: Mapping[str, Mapping[str, str]] = {
     "territories": {"crm.objects.companies.write": "writes the owners of companies"},
+    "quotas": {
+        "crm.objects.goals.read": "reads the targets of goals",
+        "crm.objects.goals.write": "writes quotas into the targets of goals",
+    },
     "opportunities": {"crm.objects.deals.write": "writes what a ranking says of a deal"},
 }
 """The rights that a token needs for which planning process, and what for."""
@@ -55,6 +60,29 @@ def findings(
             yield Finding(
                 "fields", "wrong" if said else "ok", f"deals.{name}", said or str((definition or {}).get("type"))
             )
+
+
+async def goals(client: HubSpotClient, mapping: FieldMapping, year: int) -> list[Finding]:
+    """Whether the goals of a year and the next one are there.
+
+    Raises:
+        SystemDown, SystemPause: HubSpot can't be asked.
+    """
+    found = []
+    for one in (year, year + 1):
+        name = mapping.quota.named(str(one))
+        try:
+            targets = await client.count("goal_targets", [{"propertyName": GOAL, "operator": "EQ", "value": name}])
+        except SystemRefused as error:
+            found.append(Finding("fields", "wrong", f"goal {name}", str(error)))
+            continue
+        said = (
+            f"targets: {targets}"
+            if targets
+            else "Not there: make it in HubSpot before quotas of its year are published."
+        )
+        found.append(Finding("fields", "ok" if targets else "note", f"goal {name}", said))
+    return found
 
 
 async def stages(client: HubSpotClient, mapping: FieldMapping) -> list[Finding]:

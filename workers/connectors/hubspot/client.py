@@ -17,7 +17,7 @@ from workers.connectors.hubspot.pace import Pace
 from workers.connectors.line import Line
 from workers.connectors.records import Record
 
-Kind = Literal["contacts", "companies", "deals"]
+Kind = Literal["contacts", "companies", "deals", "goal_targets"]
 
 BATCH = 100
 """Records that a batch may have."""

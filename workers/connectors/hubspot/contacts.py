@@ -13,7 +13,6 @@ from psycopg.rows import DictRow
 
 from workers.connectors.hubspot.crm import HubSpot
 from workers.connectors.hubspot.making import SOURCE
-from workers.connectors.outcomes import Note, Outcome
 from workers.connectors.sync import ledger
 from workers.connectors.sync.following import Follower
 from workers.lead_routing.ports.crm import CrmDown
@@ -33,16 +32,15 @@ Take = Callable[[AsyncConnection[DictRow], Mapping[str, Any]], Awaitable[None]] 
 class ContactIntake:
     """Delivers rows of channel ``hubspot.contact``."""
 
-    def __init__(self, hubspot: HubSpot, pool: Pool, take: Take, note: Note, follower: Follower) -> None:
+    def __init__(self, hubspot: HubSpot, pool: Pool, take: Take, follower: Follower) -> None:
         self._hubspot = hubspot
         self._pool = pool
         self._take = take
-        self._note = note
         self._follower = follower
 
     async def __call__(self, row: OutboxRow) -> None:
-        """Read a contact and start its lead, unless it is one that Fairlead made itself; or follow what changed, and note how its
-        lead ended.
+        """Read a contact and start its lead, unless it is one that Fairlead made itself; or follow what changed, also
+        how its lead ended.
 
         Raises:
             CrmDown: HubSpot gave no usable answer, or a pause is asked for (`CrmResting`); or changes of ours are on their
@@ -75,9 +73,5 @@ class ContactIntake:
     async def _changed(self, contact_id: str) -> None:
         async with self._hubspot.asked():
             kept = await self._follower.follow([contact_id])
-        said = {lead_id: self._hubspot.mapping.outcome.converts(contact) for lead_id, contact in kept.records.items()}
-        if ended := [Outcome(lead_id, converted, None) for lead_id, converted in said.items() if converted is not None]:
-            async with self._pool.connection() as connection:
-                await self._note(connection, ended)
         if kept.unsettled:
-            raise CrmDown("Changes of ours are on their way to the contact; it is looked at again.")
+            raise CrmDown("The contact is being changed, by us or by people; it is looked at again.")

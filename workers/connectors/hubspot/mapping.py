@@ -11,6 +11,7 @@ from workers.connectors import mapping
 from workers.connectors.accounts import AccountField, TerritoriesMapping
 from workers.connectors.mapping import CompanyField, LeadField
 from workers.connectors.opportunities.mapping import OpportunityField, OpportunityMapping, RankingField
+from workers.connectors.publishing.quotas import QuotaMapping
 from workers.connectors.records import Record
 
 Property = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,99}$")]
@@ -70,6 +71,17 @@ class Opportunities(OpportunityMapping):
     write: Mapping[RankingField, Property] = {}
 
 
+class Quotas(QuotaMapping):
+    """See `QuotaMapping`."""
+
+    goal: Annotated[str, Field(min_length=1, max_length=200)] = "Sales Quota {year}"
+    """What the goal is called; ``{year}``: that in which a period begins."""
+
+    def named(self, year: str) -> str:
+        """The name of the goal of a year."""
+        return self.goal.replace("{year}", year)
+
+
 class FieldMapping(mapping.LeadMapping):
     """The whole of it."""
 
@@ -82,6 +94,7 @@ class FieldMapping(mapping.LeadMapping):
     company: dict[CompanyField, Property]
     outcome: Ends = Ends()
     territories: Territories = Territories()
+    quota: Quotas = Quotas()
     opportunity: Opportunities | None = None
     brought: Property | None = None
     """The property of a company that says what it has brought."""

@@ -48,6 +48,17 @@ class HubSpotDeals(Deals):
                 found.append(Closing(one.id, opened, max(closed, opened), won=one.get(WON) == "true"))
         return found
 
+    async def won(self, since: datetime) -> Sequence[tuple[Record, datetime]]:
+        """See `Deals.won`."""
+        late = {"propertyName": CLOSE, "operator": "GTE", "value": str(int(since.timestamp() * 1_000))}
+        found = await self._client.search_all("deals", [_equal(WON, "true"), late], self.mapping.fields | {CLOSE})
+        return [(one, at) for one in found if (at := moment(one.get(CLOSE))) is not None]
+
+    async def not_won(self, ids: Collection[str]) -> set[str]:
+        """See `Deals.not_won`."""
+        found = await self._client.read_all("deals", set(ids), {WON})
+        return {one.id for one in found.values() if one.get(WON) == "false"}
+
     async def customers(self, deals: Sequence[Record], at: datetime) -> Mapping[str, Customer]:
         """See `Deals.customers`: the primary company. HubSpot itself adds up what a company has brought, of all time."""
         of = await self._client.associated("deals", [one.id for one in deals], "companies")

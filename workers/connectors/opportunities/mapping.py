@@ -9,7 +9,7 @@ from workers.connectors.mapping import Part, WrongMapping
 from workers.opportunity_prioritisation.domain.opportunity import Stage
 
 OpportunityField = Literal[
-    "name", "amount", "source", "stage_since", "last_contact_at", "contacts", "decision_maker", "competitors"
+    "name", "amount", "source", "stage_since", "last_contact_at", "contacts", "decision_maker", "competitors", "product"
 ]
 RankingField = Literal["place", "expected_value", "action", "why", "contacted_at"]
 

@@ -50,6 +50,14 @@ class Deals(ABC):
         """Those that were closed since then."""
 
     @abstractmethod
+    async def won(self, since: datetime) -> Sequence[tuple[Record, datetime]]:
+        """Those that were won since then, whoever owns them, with the fields of the mapping; and when each was."""
+
+    @abstractmethod
+    async def not_won(self, ids: Collection[str]) -> set[str]:
+        """Of some, those of which the system says that they are not won."""
+
+    @abstractmethod
     async def customers(self, deals: Sequence[Record], at: datetime) -> Mapping[str, Customer]:
         """Whose they are, by their ids; those of nobody are left out."""
 

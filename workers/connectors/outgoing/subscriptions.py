@@ -57,9 +57,8 @@ class Subscription:
 
     @property
     def shown_url(self) -> str:
-        """Without its query, which may hold a secret."""
-        parts = urlsplit(self.url)
-        return parts._replace(query="…" if parts.query else "").geturl()
+        """See `shown`."""
+        return shown(self.url)
 
 
 _READ = """
@@ -67,6 +66,12 @@ _READ = """
            CASE WHEN former_until > clock_timestamp() THEN former END AS former
     FROM webhooks.subscriptions
 """
+
+
+def shown(url: str) -> str:
+    """A URL without its query, which may hold a secret."""
+    parts = urlsplit(url)
+    return parts._replace(query="…" if parts.query else "").geturl()
 
 
 def channel_of(name: str) -> str:
@@ -168,6 +173,21 @@ async def remove(connection: Connection, name: str) -> int:
     back = await disable(connection, name, "removed")
     await connection.execute("DELETE FROM webhooks.subscriptions WHERE name = %s", (name,))
     return back
+
+
+async def hurry(connection: Connection, name: str) -> int:
+    """Have what waits tried again at once, whatever its back-off says; how many. The tries made count on.
+
+    Raises:
+        WrongSubscription: there is none of that name.
+    """
+    if await read(connection, name) is None:
+        _there(0, name)
+    now = await connection.execute(
+        "UPDATE runtime.outbox SET not_before = clock_timestamp() WHERE channel = %s AND not_before > clock_timestamp()",
+        (channel_of(name),),
+    )
+    return now.rowcount
 
 
 async def replay(

@@ -16,7 +16,7 @@ from workers.connectors.roster.comparing import compare
 from workers.connectors.roster.lines import Line, audit
 from workers.connectors.roster.values import Roster, RosterRefused, sound
 from workers.connectors.sync import runs
-from workers.connectors.sync.keeping import Difference
+from workers.connectors.sync.runs import Difference
 from workers.runtime.database import Pool, alone
 
 Connection = AsyncConnection[DictRow]

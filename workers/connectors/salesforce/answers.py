@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from workers.connectors.answers import (
     DAILY_SECONDS,
@@ -27,6 +27,8 @@ from workers.connectors.answers import (
 from workers.runtime.outside_http import UNTOLD_SECONDS
 
 _DELETED = "ENTITY_IS_DELETED"
+_CHANGED = "CHANGED_MEANWHILE"
+"""No code of Salesforce's, which says it by a status."""
 
 _AGAIN = {
     "SERVER_UNAVAILABLE",
@@ -39,6 +41,7 @@ _CONFLICTS = {
     "UNABLE_TO_LOCK_ROW": "somebody else has the record or its account in hand",
     "DUPLICATE_VALUE": "another record has the same unique value",
     _DELETED: "the record was deleted",
+    _CHANGED: "somebody changed the record meanwhile",
 }
 _ADVICE = {
     "CANNOT_UPDATE_CONVERTED_LEAD": "The lead was converted in Salesforce: its opportunity counts now, drop this change.",
@@ -74,6 +77,11 @@ class Fault:
     def locked(self) -> bool:
         """Whether somebody else had the record in hand."""
         return self.code == "UNABLE_TO_LOCK_ROW"
+
+    @property
+    def meanwhile(self) -> bool:
+        """Whether it is `changed`."""
+        return self.code == _CHANGED
 
     @property
     def of_the_job(self) -> bool:
@@ -160,6 +168,21 @@ def job_fault(said: str) -> Fault:
 def gone() -> Fault:
     """A record that was read is not there any more."""
     return Fault(_DELETED, ())
+
+
+def changed() -> Fault:
+    """A record that somebody changed since it was read."""
+    return Fault(_CHANGED, ())
+
+
+def of_subrequest(result: Mapping[str, Any]) -> Literal["done"] | Fault | None:
+    """What became of one request of a composite that writes a record; None: it is not said."""
+    status, errors = result.get("httpStatusCode"), dicts(result.get("body"))
+    if status in {200, 204}:
+        return "done"
+    if status == 412:
+        return changed()
+    return fault_of(errors[0]) if errors else None
 
 
 def refused_session() -> SystemPause:

@@ -9,7 +9,7 @@ from workers.connectors import checking
 from workers.connectors.answers import Json, SystemRefused
 from workers.connectors.checking import Finding
 from workers.connectors.outbound import AddressRefused
-from workers.connectors.salesforce import check_planning, owners, soql
+from workers.connectors.salesforce import check_planning, check_quotas, owners, quotas, soql
 from workers.connectors.salesforce.client import Kind, SalesforceClient
 from workers.connectors.salesforce.mapping import FieldMapping
 
@@ -57,14 +57,17 @@ async def check(
         yield Finding("account", "note", "annual_revenue_eur", said)
     wanted: dict[Kind, set[str]] = {"Lead": mapping.of_lead(), "Account": mapping.of_company()}
     seen: dict[str, Json] = {}
-    for record, rights in RIGHTS.items():
+    for record in dict.fromkeys([*RIGHTS, *check_planning.kinds(uses)]):
         seen[record] = described = await _described(client, record)
-        for finding in _rights(record, described, (*rights, *check_planning.rights(record, uses))):
+        for finding in _rights(record, described, (*RIGHTS.get(record, ()), *check_planning.rights(record, uses))):
             yield finding
         for name in sorted(wanted.get(record, ())):
             yield _field(record, name, check_planning.fields(described).get(name), mapping)
     for finding in check_planning.findings(mapping, uses, seen):
         yield finding
+    if "quotas" in uses:
+        async for finding in check_quotas.findings(client, mapping.quota, seen[quotas.QUOTA], reps):
+            yield finding
     people = {one.email for one in (await owners.users(client)).values()} - {""}
     for finding in checking.people("Salesforce", people, reps):
         yield finding

@@ -7,17 +7,33 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from workers.connectors.answers import Json, dicts
 from workers.connectors.checking import Finding
 from workers.connectors.opportunities.mapping import needed
+from workers.connectors.salesforce.client import Kind
 from workers.connectors.salesforce.mapping import FieldMapping
 from workers.connectors.salesforce.publishing import ID
 
-RIGHTS: Mapping[str, Mapping[str, tuple[tuple[str, str], ...]]] = {
+RIGHTS: Mapping[str, Mapping[Kind, tuple[tuple[str, str], ...]]] = {
     "territories": {"Account": (("updateable", "writes the owners of accounts (Transfer Record too)"),)},
+    "quotas": {
+        "ForecastingQuota": (
+            ("queryable", "reads quotas (View All Forecasts too)"),
+            ("createable", "makes a quota that Salesforce does not have (Manage Quotas)"),
+            ("updateable", "writes quotas"),
+            ("deletable", "takes back a quota that it made"),
+        ),
+        "ForecastingType": (("queryable", "knows which forecast has the quotas"),),
+        "Period": (("queryable", "knows the months and quarters of the fiscal year"),),
+    },
     "opportunities": {"Opportunity": (("updateable", "writes what a ranking says of an opportunity"),)},
 }
 """What our user must be able to do for which planning process, by kind of record."""
 
 
-def rights(kind: str, uses: Collection[str]) -> tuple[tuple[str, str], ...]:
+def kinds(uses: Collection[str]) -> list[Kind]:
+    """Kinds of records that our user must be able to do something with for some planning processes."""
+    return list(dict.fromkeys(kind for use in sorted(uses) for kind in RIGHTS.get(use, {})))
+
+
+def rights(kind: Kind, uses: Collection[str]) -> tuple[tuple[str, str], ...]:
     """What else our user must be able to do with a kind of record."""
     return tuple(right for use in sorted(uses) for right in RIGHTS.get(use, {}).get(kind, ()))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -21,7 +21,7 @@ from workers.connectors.salesforce.answers import Fault
 from workers.connectors.salesforce.login import Login, Session
 from workers.connectors.salesforce.pace import Pace
 
-Kind = Literal["Lead", "Account", "Opportunity", "User"]
+Kind = Literal["Lead", "Account", "Opportunity", "User", "ForecastingQuota", "ForecastingType", "Period"]
 
 VERSION = "v62.0"
 """Winter '25; each version is served for three years at least."""
@@ -29,10 +29,12 @@ BATCH = 200
 """Records that a collection may have."""
 CHANGED = "LastModifiedDate"
 
-_ROOT = "/services/data/"
+ROOT = "/services/data/"
+"""Before the version, in every address."""
 # Else the organisation's assignment rules give a lead to somebody else as soon as we write it; and a duplicate rule that
 # only alerts would refuse it. Which leads are the same is lead routing's question.
-_WRITES = {"Sforce-Auto-Assign": "FALSE", "Sforce-Duplicate-Rule-Header": "allowSave=true"}
+WRITES = {"Sforce-Auto-Assign": "FALSE", "Sforce-Duplicate-Rule-Header": "allowSave=true"}
+"""Headers of each request."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,13 @@ class Read(Record):
     def changed(self) -> datetime | None:
         """When it was last changed, in whole seconds; None: that was not asked for."""
         return self.moment(CHANGED)
+
+    @property
+    def settled(self) -> bool | None:
+        """Whether a change since it was read would have another stamp; None: that is not known."""
+        if self.changed is None or self.at is None:
+            return None
+        return self.changed < self.at
 
     def moment(self, name: str) -> datetime | None:
         """A field of date and time, in whole seconds; None: it is none."""
@@ -96,7 +105,7 @@ class SalesforceClient:
             if body.get("done") is not False:
                 return
             # Never anywhere else than where the query was sent.
-            if not isinstance(following, str) or not following.startswith(_ROOT):
+            if not isinstance(following, str) or not following.startswith(ROOT):
                 raise SystemDown("Salesforce's answer does not say where the next page is.")
             path, params = following, {}
 
@@ -126,29 +135,24 @@ class SalesforceClient:
         The id of each there, or what was wrong with it, by our id; a record that the answer does not tell of is left
         out: it is not known what became of it, and it may be sent again.
         """
-        return await self._collection(f"/composite/sobjects/{kind}/{key}", kind, key, records)
+        bodies = {one: {**values, key: one} for one, values in records.items()}
+        return await self._collection("PATCH", f"/composite/sobjects/{kind}/{key}", kind, bodies)
 
     async def _collection(
-        self, path: str, kind: Kind, key: str, records: Mapping[str, Mapping[str, object]]
+        self, method: str, path: str, kind: Kind, records: Mapping[str, Mapping[str, object]]
     ) -> dict[str, str | Fault]:
         done: dict[str, str | Fault] = {}
         given, what = list(records.items()), f"write {kind}"
         for start in range(0, len(given), BATCH):
-            part = given[start : start + BATCH]
-            body = {
-                "allOrNone": False,
-                "records": [{"attributes": {"type": kind}, **values, key: one} for one, values in part],
-            }
-            results = await self.ask("PATCH", path, what, json=body)
+            part = dict(given[start : start + BATCH])
+            bodies = [{"attributes": {"type": kind}, **values} for values in part.values()]
+            results = await self.ask(method, path, what, json={"allOrNone": False, "records": bodies})
             if results is None:
+                where = path.removeprefix("/composite/sobjects/").replace("/", ".")
                 raise SystemRefused(
-                    f"Salesforce knows no field {key} of {kind}, or our user can't see it; `fairlead connect check "
-                    "salesforce --create-fields` makes and opens it."
+                    f"Salesforce knows no {where}, or our user can't see it; `fairlead connect check salesforce` says what to do."
                 )
-            # They have the order of the records; of another number nothing can be said.
-            if isinstance(results, list) and len(results) == len(part):
-                told = [answers.outcome(one) if isinstance(one, dict) else None for one in results]
-                done |= {one: found for (one, _), found in zip(part, told, strict=True) if found is not None}
+            done |= _outcomes(part, results)
         return done
 
     async def update(
@@ -160,9 +164,7 @@ class SalesforceClient:
             SystemConflict: it was changed after that moment, which counts in whole seconds.
         """
         since = unless_changed_since
-        condition = (
-            {} if since is None else {"If-Unmodified-Since": format_datetime(since.astimezone(UTC), usegmt=True)}
-        )
+        condition = {} if since is None else unmodified_since(since)
         path, what = f"/sobjects/{kind}/{quote(record_id, safe='')}", f"write {kind}"
         _, found = await self._answer("PATCH", path, what, json=dict(values), headers=condition)
         if found is None:
@@ -170,7 +172,22 @@ class SalesforceClient:
 
     async def update_all(self, kind: Kind, records: Mapping[str, Mapping[str, object]]) -> dict[str, str | Fault]:
         """Write records by their ids; the outcome of each, as `upsert`."""
-        return await self._collection("/composite/sobjects", kind, "id", records)
+        bodies = {one: {**values, "id": one} for one, values in records.items()}
+        return await self._collection("PATCH", "/composite/sobjects", kind, bodies)
+
+    async def create_all(self, kind: Kind, records: Mapping[str, Mapping[str, object]]) -> dict[str, str | Fault]:
+        """Make records, by whatever we call them; the outcome of each, as `upsert`."""
+        return await self._collection("POST", "/composite/sobjects", kind, records)
+
+    async def delete_all(self, kind: Kind, record_ids: Collection[str]) -> dict[str, str | Fault]:
+        """Delete records by their ids; the outcome of each, as `upsert`."""
+        done: dict[str, str | Fault] = {}
+        given = sorted(record_ids)
+        for start in range(0, len(given), BATCH):
+            part = given[start : start + BATCH]
+            asked = {"ids": ",".join(part), "allOrNone": "false"}
+            done |= _outcomes(part, await self.ask("DELETE", "/composite/sobjects", f"delete {kind}", params=asked))
+        return done
 
     async def describe(self, kind: Kind) -> Json:
         """What there is to know of a kind of record: rights, fields."""
@@ -217,11 +234,11 @@ class SalesforceClient:
         sink: Callable[[bytes], None] | None = None,
     ) -> Answer:
         """An answer as it came; a session that expired is renewed once. `sink` as in `Line.send`."""
-        address = path if path.startswith(_ROOT) else f"{_ROOT}{VERSION}{path}"
+        address = path if path.startswith(ROOT) else f"{ROOT}{VERSION}{path}"
         pause = self.pace.turn(patience=self._line.seconds / 2)
 
         async def send(session: Session) -> Answer:
-            sent = {"Authorization": f"Bearer {session.token}", **_WRITES, **(headers or {})}
+            sent = {"Authorization": f"Bearer {session.token}", **WRITES, **(headers or {})}
             return await self._line.send(
                 method, address, headers=sent, params=params, json=json, content=content, sink=sink
             )
@@ -248,6 +265,19 @@ class SalesforceClient:
         except SystemPause as asked:
             self.pace.close(asked)
             raise
+
+
+def _outcomes(names: Collection[str], results: object) -> dict[str, str | Fault]:
+    # They have the order of the records; of another number nothing can be said.
+    if not isinstance(results, list) or len(results) != len(names):
+        return {}
+    told = [answers.outcome(one) if isinstance(one, dict) else None for one in results]
+    return {one: found for one, found in zip(names, told, strict=True) if found is not None}
+
+
+def unmodified_since(moment: datetime) -> dict[str, str]:
+    """The header by which a record is written only if it was not changed after a moment, in whole seconds."""
+    return {"If-Unmodified-Since": format_datetime(moment.astimezone(UTC), usegmt=True)}
 
 
 def _record(body: object, answer: Answer) -> Read:

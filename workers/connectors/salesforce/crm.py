@@ -80,7 +80,7 @@ class Salesforce(System[SalesforceClient, FieldMapping]):
                     raise outcome.raised("write the lead")
                 return Record(outcome, values)
             changed = record.changed if isinstance(record, Read) else None
-            if "only_if_owner" in change and not _settled(record):
+            if "only_if_owner" in change and not (isinstance(record, Read) and record.settled):
                 raise SystemConflict("The lead was changed in Salesforce this very second; it is read again.")
             await self.client.update("Lead", record.id, {**values, key: lead_id}, unless_changed_since=changed)
             return record
@@ -125,10 +125,3 @@ class SalesforceCrm(LeadReading):
         if "phone" in names and lead.phone:
             found.append(f"{names['phone']} = {soql.text(lead.phone)}")
         return found
-
-
-def _settled(record: Record) -> bool:
-    """Whether a change since would have another stamp."""
-    if not isinstance(record, Read) or record.changed is None or record.at is None:
-        return False
-    return record.changed < record.at

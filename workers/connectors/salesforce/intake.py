@@ -3,7 +3,7 @@ changed; `listening` says which records did, and has them taken in the same way.
 
 A lead that carries our id is no new one: the id is written in the same request that makes it. Each look begins somewhat
 before the last one's end, as a change has the time at which its transaction began and is seen when it ends; a lead that
-comes again is known by its id, and an outcome by the lead and what it was.
+comes again is known by its id, and an outcome by what was said last of the lead.
 """
 
 from __future__ import annotations
@@ -16,12 +16,11 @@ import structlog
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
-from workers.connectors.outcomes import Note, Outcome
 from workers.connectors.records import Record
 from workers.connectors.salesforce import soql
 from workers.connectors.salesforce.client import Read
 from workers.connectors.salesforce.crm import Salesforce
-from workers.connectors.salesforce.side import CONVERTED, DELETED, SOURCE
+from workers.connectors.salesforce.side import CONVERTED, DELETED, SOURCE, STATUS
 from workers.connectors.sync import ledger
 from workers.connectors.sync.following import Follower
 from workers.lead_routing.ports.crm import CrmDown, CrmResting
@@ -36,9 +35,6 @@ HELD_SECONDS = 60.0
 """Who died while looking is waited for so long; a page takes seconds."""
 
 STAMP = "SystemModstamp"
-STATUS = "Status"
-"""Salesforce's own; ours is another field."""
-
 
 Take = Callable[[AsyncConnection[DictRow], Sequence[Mapping[str, Any]]], Awaitable[int]]  # Any: JSON
 """Takes leads in the connection's transaction; how many were not there before."""
@@ -50,12 +46,11 @@ class LeadIntake:
     """Looks for new leads and takes them, and for what became of ours."""
 
     def __init__(
-        self, salesforce: Salesforce, pool: Pool, take: Take, note: Note, follower: Follower, *, poll_seconds: float
+        self, salesforce: Salesforce, pool: Pool, take: Take, follower: Follower, *, poll_seconds: float
     ) -> None:
         self._salesforce = salesforce
         self._pool = pool
         self._take = take
-        self._note = note
         self._follower = follower
         self._seconds = poll_seconds
 
@@ -104,8 +99,10 @@ class LeadIntake:
         try:
             async with self._salesforce.asked() as client:
                 changed = f"{STAMP} >= {soql.moment(seen_until - OVERLAP)}"
+                read_at = await ledger.now(self._pool)
                 async for page in client.pages(self._query(since, changed), deleted=True):
-                    taken += await self._page(source, page)
+                    taken += await self._page(source, page, read_at)
+                    read_at = await ledger.now(self._pool)
         finally:
             await self._sql("UPDATE runtime.polled SET not_before = now() + %s WHERE source = %s", self._pause, source)
         return taken
@@ -139,7 +136,7 @@ class LeadIntake:
         )
         return (rows[0]["since"], rows[0]["seen_until"]) if rows else None
 
-    async def _page(self, source: str, page: Sequence[Read]) -> int:
+    async def _page(self, source: str, page: Sequence[Read], read_at: datetime) -> int:
         if not page:
             return 0
         stamps = [stamp for one in page if (stamp := one.moment(STAMP)) is not None]
@@ -151,41 +148,36 @@ class LeadIntake:
                 (max(stamps, default=None), timedelta(seconds=HELD_SECONDS), source),
             )
 
-        return await self.take(page, seen)
+        return await self.take(page, read_at, seen)
 
-    async def take(self, page: Sequence[Read], seen: Seen) -> int:
-        """Take records and note how far that is, both or nothing; how many leads and outcomes are new.
+    async def take(self, page: Sequence[Read], read_at: datetime, seen: Seen) -> int:
+        """Take records and note how far that is, both or nothing; how many leads and outcomes are new. `read_at`: as
+        `Keeper.keep`.
 
         Raises:
             SystemPause, SystemDown, SystemRefused: Salesforce can't be asked; a repeat goes on from there.
         """
         mapping = self._salesforce.mapping
-        leads, outcomes, met = [], [], dict[str, tuple[Record, str | None]]()
+        leads, met = [], dict[str, tuple[Record, str | None]]()
         kept, gone = list[Read](), set[str]()
         for record in page:
-            lead_id = record.get(mapping.keeps.lead_id)
-            converted = record.get(CONVERTED) == "true"
-            if lead_id is None:
+            if record.get(mapping.keeps.lead_id) is None:
                 fields = mapping.lead_of(record)
                 leads.append({"source": SOURCE, "external_id": record.id, "channel": "crm", **fields})
                 met[record.id] = record, await self._salesforce.owner(record)
             elif record.get(DELETED) == "true":
                 gone.add(record.id)
-            elif converted or record.get(STATUS) in mapping.not_converted:
-                outcomes.append(Outcome(lead_id, converted, record.moment(STAMP)))
             else:
                 kept.append(record)
         # Before it is noted how far that was: what broke off is done again.
         if gone:
             await self._follower.follow(gone)
-        if kept:
-            await self._follower.keeper.keep(kept)
+        followed = await self._follower.keeper.keep(kept, read_at)
         async with self._pool.connection() as connection:
             done = await self._take(connection, leads) if leads else 0
             await ledger.met(connection, SOURCE, mapping, met)
-            done += await self._note(connection, outcomes) if outcomes else 0
             await seen(connection)
-        return done
+        return done + followed.ended
 
     async def _sql(self, query: str, *values: object) -> list[DictRow]:
         async with self._pool.connection() as connection:

@@ -23,10 +23,11 @@ from workers.connectors.outbound import AddressRefused
 from workers.connectors.salesforce import changes
 from workers.connectors.salesforce.changes import Change, Unreadable
 from workers.connectors.salesforce.client import CHANGED
-from workers.connectors.salesforce.intake import STATUS, LeadIntake
+from workers.connectors.salesforce.intake import LeadIntake
 from workers.connectors.salesforce.mapping import FieldMapping
 from workers.connectors.salesforce.pubsub import Batch, Event, PubSub, ReplayLost, SessionEnded
-from workers.connectors.salesforce.side import CONVERTED, PAGE, SOURCE
+from workers.connectors.salesforce.side import CONVERTED, PAGE, SOURCE, STATUS
+from workers.connectors.sync import ledger
 from workers.lead_routing.ports.crm import CrmDown, CrmResting
 from workers.runtime import metrics
 from workers.runtime.database import Pool, alone
@@ -152,9 +153,10 @@ class Listener:
         ordered = sorted(ids)
         taken = 0
         for start in range(0, len(ordered), PAGE):
+            read_at = await ledger.now(self._pool)
             page = await self._intake.read(source, ordered[start : start + PAGE])
             last = start + PAGE >= len(ordered)
-            taken += await self._intake.take(page, seen if last else _nothing)
+            taken += await self._intake.take(page, read_at, seen if last else _nothing)
         if not ordered:
             async with self._pool.connection() as connection:
                 await seen(connection)

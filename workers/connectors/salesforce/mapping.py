@@ -12,6 +12,7 @@ from workers.connectors import mapping
 from workers.connectors.accounts import AccountField, TerritoriesMapping
 from workers.connectors.mapping import CompanyField, LeadField
 from workers.connectors.opportunities.mapping import OpportunityField, OpportunityMapping, RankingField
+from workers.connectors.publishing.quotas import QuotaMapping
 from workers.connectors.records import Record
 from workers.connectors.salesforce.client import CHANGED
 
@@ -48,6 +49,15 @@ class Opportunities(OpportunityMapping):
     write: Mapping[RankingField, Name] = {}
 
 
+class Quotas(QuotaMapping):
+    """See `QuotaMapping`."""
+
+    forecast_type: Name = "OpportunityRevenue"
+    """Its API name: which of the organisation's forecasts has the quotas."""
+    currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] | None = None
+    """Of an organisation that has only one."""
+
+
 class FieldMapping(mapping.LeadMapping):
     """The whole of it."""
 
@@ -64,6 +74,7 @@ class FieldMapping(mapping.LeadMapping):
     account: dict[CompanyField, Name]
 
     territories: Territories = Territories()
+    quota: Quotas = Quotas()
     opportunity: Opportunities | None = None
 
     @property

@@ -45,6 +45,18 @@ class SalesforceDeals(Deals):
                 found.append(Closing(one.id, opened, max(closed, opened), won=one.get(WON) == "true"))
         return found
 
+    async def won(self, since: datetime) -> Sequence[tuple[Record, datetime]]:
+        """See `Deals.won`. When it was won is when its stage last changed."""
+        fields = self.mapping.fields | {"Id", ACCOUNT, STAGE_CHANGED}
+        where = f"{WON} = true AND {STAGE_CHANGED} >= {soql.moment(since)}"
+        found = await self._client.query(soql.select(fields, "Opportunity", where, order="Id"))
+        return [(one, at) for one in found if (at := moment(one.get(STAGE_CHANGED))) is not None]
+
+    async def not_won(self, ids: Collection[str]) -> set[str]:
+        """See `Deals.not_won`."""
+        found = await self._all("Opportunity", {"Id", WON}, "", "Id", ids)
+        return {one.id for one in found if one.get(WON) == "false"}
+
     async def customers(self, deals: Sequence[Record], at: datetime) -> Mapping[str, Customer]:
         """See `Deals.customers`."""
         accounts = {account for one in deals if (account := one.get(ACCOUNT))}

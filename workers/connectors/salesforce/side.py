@@ -12,14 +12,14 @@ from functools import partial
 from workers.connectors.answers import Json, SystemDown
 from workers.connectors.people import NoOwner
 from workers.connectors.records import Record
-from workers.connectors.salesforce import soql
+from workers.connectors.salesforce import answers, conditional, soql
 from workers.connectors.salesforce.answers import Fault
 from workers.connectors.salesforce.bulk import Bulk, JobGone
 from workers.connectors.salesforce.client import CHANGED, Read
 from workers.connectors.salesforce.crm import Salesforce
 from workers.connectors.salesforce.tables import EMPTIES
 from workers.connectors.sync.patience import patiently
-from workers.connectors.sync.side import Page, Side
+from workers.connectors.sync.side import Outcome, Page, Side
 
 SOURCE = "salesforce"
 """Of leads that were made there."""
@@ -41,6 +41,8 @@ _TAKEN = "(taken)"
 """Instead of a locator: all results were taken, and the job may go."""
 
 CREATED, CONVERTED, DELETED, MASTER = "CreatedDate", "IsConverted", "IsDeleted", "MasterRecordId"
+STATUS = "Status"
+"""Salesforce's own; ours is another field."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,7 @@ class SalesforceSide(Side):
         if jobs is not None:
             self.batch = JOB_PAGE
         self._keeps = salesforce.mapping.keeps
-        self._fields = salesforce.mapping.of_lead() | {CREATED, CHANGED, CONVERTED}
+        self._fields = salesforce.mapping.of_lead() | {CREATED, CHANGED, CONVERTED, STATUS}
 
     async def page(self, after: str | None) -> Page:
         """See `Side.page`. By ids, as a query's own cursor does not outlive us; a job's does, for seven days."""
@@ -99,8 +101,12 @@ class SalesforceSide(Side):
         """See `Side.deleted`."""
         return {one.id for one in await self._by_ids(record_ids) if one.get(DELETED) == "true"}
 
-    async def write(self, values: Mapping[str, Mapping[str, str]]) -> Mapping[str, Fault]:
-        """See `Side.write`. What a job could not write, or did not come to, is written by itself."""
+    async def write(
+        self, values: Mapping[str, Mapping[str, str]], read: Mapping[str, Record] | None = None
+    ) -> Mapping[str, Fault]:
+        """See `Side.write`. What a job could not write, or did not come to, is written by itself. A job has no conditions:
+        what people change while it runs, in the very fields that we write, is overwritten.
+        """
         outcomes: dict[str, str | Fault] = {}
         jobs = self._jobs
         if jobs is not None and len(values) >= jobs.records:
@@ -112,7 +118,7 @@ class SalesforceSide(Side):
             for one, given in values.items()
             if (found := outcomes.get(one)) is None or (isinstance(found, Fault) and found.of_the_job)
         }
-        outcomes |= await self._few(rest)
+        outcomes |= await self._few(rest, read or {})
         if untold := values.keys() - outcomes.keys():
             raise SystemDown(
                 f"Salesforce's answer does not say what became of {len(untold)} leads; they are sent again."
@@ -159,13 +165,20 @@ class SalesforceSide(Side):
         """See `Side.ended`: a converted lead is an opportunity from then on, and can't be written."""
         return record.get(CONVERTED) == "true"
 
-    async def _few(self, values: Mapping[str, Mapping[str, str]]) -> dict[str, str | Fault]:
-        """Write by collections; locked rows once more, a little later and without the others."""
+    def outcome(self, record: Record) -> Outcome | None:
+        """See `Side.outcome`: a converted lead, or one whose Status says that nothing came of it."""
+        converted = self.ended(record)
+        if not converted and record.get(STATUS) not in self.system.mapping.not_converted:
+            return None
+        return Outcome(converted, self.changed(record))
+
+    async def _few(self, values: Mapping[str, Mapping[str, str]], read: Mapping[str, Record]) -> dict[str, str | Fault]:
+        """Write by single requests; locked rows once more, a little later and without the others."""
         outcomes: dict[str, str | Fault] = {}
         for tried in range(LOCK_TRIES):
             if tried:
                 await asyncio.sleep(random.uniform(0, LOCK_SECONDS * 2**tried))  # noqa: S311 - not all at once
-            outcomes |= await self._client.update_all("Lead", values)
+            outcomes |= await self._unless_changed(values, read)
             values = {
                 one: given
                 for one, given in values.items()
@@ -174,6 +187,21 @@ class SalesforceSide(Side):
             if not values:
                 break
         return outcomes
+
+    async def _unless_changed(
+        self, values: Mapping[str, Mapping[str, str]], read: Mapping[str, Record]
+    ) -> dict[str, str | Fault]:
+        """Write those that were read on the condition that they are as they were, the others by collections."""
+        as_read = {one: record for one in values if isinstance(record := read.get(one), Read)}
+        since = {one: record.changed for one, record in as_read.items() if record.changed is not None}
+        # Of this very second a later change would look the same.
+        early = {one for one in since if as_read[one].settled is False}
+        outcomes: dict[str, str | Fault] = dict.fromkeys(early, answers.changed())
+        fitting = {one: values[one] for one in since if one not in early}
+        outcomes |= await conditional.write(self._client, "Lead", fitting, since)
+        return outcomes | await self._client.update_all(
+            "Lead", {one: values[one] for one in values.keys() - since.keys()}
+        )
 
     async def _new_job(self, bulk: Bulk) -> str:
         job = await bulk.query(soql.select(self._fields, "Lead", "Id != null"))

@@ -29,11 +29,14 @@ _LOCKED = "MC/601"
 """Somebody has the object open."""
 
 _ADVICE = {
-    403: "Our user may not do it: see its business role, or the communication arrangement SAP_COM_0008.",
+    403: (
+        "Our user may not do it: see its business role, or the communication arrangement (SAP_COM_0008 for business partners,"
+        " SAP_COM_0109 for sales orders)."
+    ),
     405: "The service does not offer it.",
     501: "The service does not offer it.",
 }
-_DEFAULT_ADVICE = "Mend the lead's value, or the mapping; `fairlead connect check sap` holds it against SAP's fields."
+_DEFAULT_ADVICE = "Mend the value, or the mapping; `fairlead connect check sap` holds it against SAP's fields."
 
 
 def csrf_required(answer: Answer) -> bool:

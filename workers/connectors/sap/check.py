@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 from workers.connectors.answers import SystemRefused
 from workers.connectors.checking import Finding
 from workers.connectors.sap import metadata, odata
 from workers.connectors.sap.client import SapClient
-from workers.connectors.sap.mapping import PREFIX, Entity, PartnerMapping
+from workers.connectors.sap.mapping import OURS, PREFIX, Entity, PartnerMapping
 from workers.connectors.sap.metadata import EntitySet, Property
 from workers.connectors.sap.partners import (
     ADDRESSES,
@@ -35,14 +35,16 @@ SETS: Mapping[str, tuple[str, tuple[str, ...]]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class _Used:
-    """A property that the mapping uses."""
+class Used:
+    """A property that a mapping uses."""
 
     length: int | None
     """Characters that the mapping gives it."""
     updated: bool
     fixed: str | bool | None = None
     """What it is given; None: a text of the lead's."""
+    decimal: bool = False
+    """Whether a number may stand there too: OData v2 writes decimals as texts."""
 
 
 async def check(client: SapClient, mapping: PartnerMapping) -> AsyncIterator[Finding]:
@@ -54,7 +56,7 @@ async def check(client: SapClient, mapping: PartnerMapping) -> AsyncIterator[Fin
     sets = metadata.parse(await client.metadata())
     yield Finding("account", "ok", "log-in", f"taken, with a session and its CSRF token; {len(sets)} entity sets")
     for name, (purpose, ways) in SETS.items():
-        yield await _readable(client, name, sets.get(name), purpose)
+        yield await readable(client, name, sets.get(name), purpose)
         for way in ways:
             if name in sets and way not in sets[name].children:
                 yield Finding(
@@ -64,20 +66,29 @@ async def check(client: SapClient, mapping: PartnerMapping) -> AsyncIterator[Fin
     yield Finding("rights", "note", "writing", said)
     for name, used in _used(mapping).items():
         if name in sets:
-            for finding in _properties(sets[name], used):
+            for finding in properties(sets[name], used):
                 yield finding
     partners = sets.get(PARTNERS)
     if partners is not None and mapping.external_id in partners.properties:
-        async for finding in _partners(client, partners.properties[mapping.external_id], mapping):
+        key = partners.properties[mapping.external_id]
+        async for finding in held(client, PARTNERS, "BusinessPartner", key, "business partners"):
             yield finding
     said = "SAP tells none; a pause that it asks for (429, 503) is kept."
     yield Finding("limits", "note", "requests", said)
 
 
-async def _readable(client: SapClient, name: str, found: EntitySet | None, purpose: str) -> Finding:
+async def readable(
+    client: SapClient, name: str, found: EntitySet | None, purpose: str, *, needs: Collection[str] = ("made", "updated")
+) -> Finding:
+    """Whether a set is there, can be read, and what else is needed of it.
+
+    Raises:
+        SystemDown, SystemPause: SAP can't be asked.
+    """
     if found is None:
         return Finding("rights", "wrong", name, f"The service has no such set. Fairlead {purpose}.")
-    missing = [word for word, given in (("made", found.creatable), ("updated", found.updatable)) if not given]
+    offered = {"made": found.creatable, "updated": found.updatable}
+    missing = [word for word in needs if not offered[word]]
     if missing:
         said = f"Can't be {' or '.join(missing)} by this service. Fairlead {purpose}."
         return Finding("rights", "wrong", name, said)
@@ -89,9 +100,9 @@ async def _readable(client: SapClient, name: str, found: EntitySet | None, purpo
     return Finding("rights", "ok", name, f"Can be read. Fairlead {purpose}.")
 
 
-def _used(mapping: PartnerMapping) -> dict[str, dict[str, _Used]]:
-    roles = {"BusinessPartnerRole": _Used(max(map(len, mapping.roles)), updated=False, fixed=mapping.roles[0])}
-    partner = _of(mapping.person) | _of(mapping.organisation) | {mapping.external_id: _Used(20, updated=True)}
+def _used(mapping: PartnerMapping) -> dict[str, dict[str, Used]]:
+    roles = {"BusinessPartnerRole": Used(max(map(len, mapping.roles)), updated=False, fixed=mapping.roles[0])}
+    partner = _of(mapping.person) | _of(mapping.organisation) | {mapping.external_id: Used(20, updated=True)}
     return {
         PARTNERS: partner,
         ROLES: roles,
@@ -101,16 +112,17 @@ def _used(mapping: PartnerMapping) -> dict[str, dict[str, _Used]]:
     }
 
 
-def _of(entity: Entity) -> dict[str, _Used]:
+def _of(entity: Entity) -> dict[str, Used]:
     fixed = {
-        name: _Used(len(value) if isinstance(value, str) else None, updated=False, fixed=value)
+        name: Used(len(value) if isinstance(value, str) else None, updated=False, fixed=value)
         for name, value in entity.fixed.items()
     }
     places = entity.fields.values()
-    return fixed | {name: _Used(place.length, updated=True) for place in places for name in place.properties}
+    return fixed | {name: Used(place.length, updated=True) for place in places for name in place.properties}
 
 
-def _properties(entity_set: EntitySet, used: Mapping[str, _Used]) -> Iterator[Finding]:
+def properties(entity_set: EntitySet, used: Mapping[str, Used]) -> Iterator[Finding]:
+    """What each property of a set is, and what is wrong with it for its use."""
     for name, use in sorted(used.items()):
         found = entity_set.properties.get(name)
         wrong = _wrong(found, use, key=name in entity_set.keys)
@@ -122,13 +134,14 @@ def _properties(entity_set: EntitySet, used: Mapping[str, _Used]) -> Iterator[Fi
             yield Finding("fields", "wrong", f"{entity_set.name}.{name}", said)
 
 
-def _wrong(found: Property | None, use: _Used, *, key: bool) -> str:
+def _wrong(found: Property | None, use: Used, *, key: bool) -> str:
     """What is wrong with a property for its use; empty: nothing."""
     wanted = "Edm.Boolean" if isinstance(use.fixed, bool) else "Edm.String"
+    fits = found is not None and (found.type == wanted or (use.decimal and found.type == "Edm.Decimal"))
     said = ""
     if found is None:
         said = "SAP has no such property. Correct the mapping."
-    elif found.type != wanted:
+    elif not fits:
         said = f"It is {found.type}, and the mapping gives it {wanted}."
     elif not found.creatable:
         said = "SAP fills it itself (sap:creatable). Take it out of the mapping."
@@ -141,19 +154,21 @@ def _wrong(found: Property | None, use: _Used, *, key: bool) -> str:
     return said
 
 
-async def _partners(client: SapClient, found: Property, mapping: PartnerMapping) -> AsyncIterator[Finding]:
-    """Whether a business partner can be found by our id, and none is there twice."""
-    name = f"{PARTNERS}.{mapping.external_id}"
-    if not found.filterable:
+async def held(client: SapClient, entity_set: str, order: str, key: Property, title: str) -> AsyncIterator[Finding]:
+    """Whether entities can be found by our key, and none is there twice; `order`: the property of the set's own key.
+
+    Raises:
+        SystemDown, SystemPause, SystemRefused: SAP can't be asked.
+    """
+    name = f"{entity_set}.{key.name}"
+    if not key.filterable:
         yield Finding("fields", "wrong", name, "Nothing can be found by it (sap:filterable). Take another.")
         return
-    held: Counter[str] = Counter()
-    where = f"startswith({mapping.external_id},{odata.text(PREFIX)})"
-    select = {mapping.external_id, "BusinessPartner"}
-    async for page in client.pages(PARTNERS, where, order="BusinessPartner", select=select):
-        held.update(str(one.get(mapping.external_id)) for one in page)
-    twice = sorted(one for one, number in held.items() if number > 1)
-    for one in twice:
-        said = "Several business partners have this id: merge them, or take it from all but one."
+    ids: Counter[str] = Counter()
+    where = f"startswith({key.name},{odata.text(PREFIX)})"
+    async for page in client.pages(entity_set, where, order=order, select={key.name, order}):
+        ids.update(said for one in page if OURS.fullmatch(said := str(one.get(key.name))))
+    for one in sorted(one for one, number in ids.items() if number > 1):
+        said = f"Several {title} have this id: merge them, or take it from all but one."
         yield Finding("account", "wrong", one, said)
-    yield Finding("account", "ok", "business partners", f"{len(held)} have an id of ours.")
+    yield Finding("account", "ok", title, f"{len(ids)} have an id of ours.")

@@ -21,6 +21,8 @@ from workers.settings import Sap
 PAGE = 200
 """Entities that are asked for at once."""
 
+_SERVICES = "Are FAIRLEAD_SAP__SERVICE and FAIRLEAD_SAP__ORDER_SERVICE right?"
+
 
 class SapClient:
     """Asks one service; no request takes longer than `seconds`, waiting for its turn and logging in included.
@@ -156,7 +158,7 @@ def _options(*, expand: Collection[str]) -> dict[str, str]:
 def _page(body: object, what: str) -> tuple[list[Json], str | None]:
     """The entities of a page, and where the next one is."""
     if body is None:
-        raise SystemRefused(f"SAP knows no way to {what} (404). Is FAIRLEAD_SAP__SERVICE right?")
+        raise SystemRefused(f"SAP knows no way to {what} (404). {_SERVICES}")
     results = body.get("results") if isinstance(body, dict) else body  # OData 1.0 has no object around it
     if not isinstance(results, list):
         raise SystemDown(f"SAP could not {what}: the answer has no list of entities.")
@@ -166,7 +168,7 @@ def _page(body: object, what: str) -> tuple[list[Json], str | None]:
 
 def _object(found: object, what: str) -> Json:
     if found is None:
-        raise SystemRefused(f"SAP knows no way to {what} (404). Is FAIRLEAD_SAP__SERVICE right?")
+        raise SystemRefused(f"SAP knows no way to {what} (404). {_SERVICES}")
     if not isinstance(found, dict):
         raise SystemDown(f"SAP could not {what}: the answer is no entity.")
     return found

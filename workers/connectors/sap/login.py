@@ -18,10 +18,13 @@ from workers.connectors.sessions import Sessions
 from workers.settings import Sap
 
 _REFUSED = {
-    403: "The user may not use the service: give it the communication arrangement SAP_COM_0008, or S_SERVICE for it.",
+    403: (
+        "The user may not use the service: give it the communication arrangement (SAP_COM_0008 for business partners, SAP_COM_0109"
+        " for sales orders), or S_SERVICE for it."
+    ),
     404: (
-        "There is no such service: see FAIRLEAD_SAP__BASE_URL and FAIRLEAD_SAP__SERVICE, and whether it is active "
-        "(/IWFND/MAINT_SERVICE)."
+        "There is no such service: see FAIRLEAD_SAP__BASE_URL, and FAIRLEAD_SAP__SERVICE or ORDER_SERVICE, and whether it is"
+        " active (/IWFND/MAINT_SERVICE)."
     ),
 }
 

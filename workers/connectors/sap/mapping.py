@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 import textwrap
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
@@ -27,10 +28,12 @@ Known = Annotated[
 
 PREFIX = "FL"
 """Of our ids in SAP."""
+OURS = re.compile(f"{PREFIX}[A-Z0-9]{{1,18}}")
+"""One of them."""
 
 
 class Unfit(PermanentError):
-    """The lead can't become a business partner as it is; the message names the field."""
+    """What it is to become in SAP can't be made of it as it is; the message says what is missing or too long."""
 
 
 class Place(mapping.Part):

@@ -7,9 +7,10 @@ asking looks again, and asks again only when SAP can't be at work on it any more
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 
 from workers.connectors.answers import Json, SystemConflict, SystemDown, SystemPause, SystemRefused
 from workers.connectors.sap import odata
@@ -21,9 +22,6 @@ from workers.runtime.breaker import Breaker
 from workers.runtime.errors import DependencyDown, PermanentError, TransientError, Unreachable
 from workers.runtime.outbox import OutboxRow
 
-SETTLING_SECONDS = 120.0
-"""A creation that nobody heard of again is over by then: far more than a deep insert takes, and twice the time that a
-connection of SAP's web server may be silent by default (``icm/server_port``, 60 s)."""
 TRIES = 3
 """Within one delivery, while others change the partner."""
 
@@ -57,6 +55,29 @@ class Unsettled(TransientError):
     runbook = "crm-away"
 
 
+async def insisting(breaker: Breaker, once: Callable[[], Awaitable[None]]) -> None:
+    """Do something in SAP; a few times, if others change it meanwhile.
+
+    Raises:
+        SapDown: no usable answer, or a pause is asked for (`SapResting`).
+        SystemConflict: others change it each time.
+    """
+    try:
+        with breaker.guard(SystemDown):
+            for left in reversed(range(TRIES)):
+                try:
+                    await once()
+                except SystemConflict:
+                    if not left:
+                        raise
+                else:
+                    return
+    except SystemPause as pause:
+        raise SapResting(str(pause), retry_after=pause.retry_after) from pause
+    except SystemDown as error:
+        raise SapDown(str(error)) from error
+
+
 @dataclass(frozen=True)
 class PartnerDelivery:
     """Delivers rows of `ledger.CHANNEL`."""
@@ -65,6 +86,8 @@ class PartnerDelivery:
     mapping: PartnerMapping
     ledger: Ledger
     breaker: Breaker
+    settling_seconds: float
+    """See `settings.Sap`."""
 
     async def __call__(self, row: OutboxRow) -> None:
         """Make, or bring up to date, the business partner of the row's lead.
@@ -77,23 +100,7 @@ class PartnerDelivery:
         lead_id = row.payload.get("lead_id")
         if not isinstance(lead_id, str):
             raise PermanentError("This row for SAP names no lead; drop it, or correct its payload.")
-        try:
-            with self.breaker.guard(SystemDown):
-                await self._deliver(lead_id)
-        except SystemPause as pause:
-            raise SapResting(str(pause), retry_after=pause.retry_after) from pause
-        except SystemDown as error:
-            raise SapDown(str(error)) from error
-
-    async def _deliver(self, lead_id: str) -> None:
-        for left in reversed(range(TRIES)):
-            try:
-                await self._once(lead_id)
-            except SystemConflict:
-                if not left:
-                    raise
-            else:
-                return
+        await insisting(self.breaker, partial(self._once, lead_id))
 
     async def _once(self, lead_id: str) -> None:
         entry = await self.ledger.read(lead_id)
@@ -108,7 +115,7 @@ class PartnerDelivery:
                 await self.client.change(changes, "change the business partner")
             await self.ledger.written(lead_id, number(found))
             return
-        if entry.asked_seconds is not None and entry.asked_seconds < SETTLING_SECONDS:
+        if entry.asked_seconds is not None and entry.asked_seconds < self.settling_seconds:
             raise Unsettled
         values = self.made(said, own)
         await self.ledger.asking(lead_id)

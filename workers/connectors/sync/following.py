@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import replace
 from functools import partial
 
 from workers.connectors.records import Record
 from workers.connectors.sync import ledger
-from workers.connectors.sync.keeping import Difference, Keeper, Kept
+from workers.connectors.sync.keeping import Keeper, Kept
+from workers.connectors.sync.runs import Difference
 from workers.runtime.errors import PermanentError, TransientError
 from workers.runtime.outbox import OutboxRow
 
@@ -29,6 +31,7 @@ class Follower:
             known = await ledger.of_records(connection, self._side.source, record_ids)
         if not known:
             return Kept()
+        read_at = await ledger.now(self._pool)
         found = await self.keeper.ask(partial(self._side.read, list(known)))
         missing = known.keys() - found.keys()
         deleted = await self.keeper.ask(partial(self._side.deleted, missing)) if missing else set()
@@ -37,12 +40,14 @@ class Follower:
             for lead_id in known[record_id]:
                 kept.differences.append(await self._withdrawn(lead_id, record_id, f"deleted in {self._side.title}"))
         ours = self._side.system.mapping.kept.lead_id
+        left = {record.id: record for record in found.values()}
         for record_id, record in found.items():
-            kept.records |= {record.get(ours) or lead_id: record for lead_id in known[record_id]}
             if record.id != record_id:
                 for lead_id in known[record_id]:
                     kept.differences.append(await self._merged(lead_id, record_id, record))
-        kept.add(await self.keeper.keep({record.id: record for record in found.values()}.values()))
+                    if record.get(ours) is None:  # it was read before it got the id
+                        left[record.id] = replace(record, properties={**record.properties, ours: lead_id})
+        kept.add(await self.keeper.keep(left.values(), read_at))
         return kept
 
     async def __call__(self, row: OutboxRow) -> None:
@@ -55,13 +60,14 @@ class Follower:
         record_id, fields = row.payload.get("record_id"), row.payload.get("fields")
         if not isinstance(record_id, str) or not isinstance(fields, list):
             raise PermanentError("This row names no record and fields; drop it, or correct its payload.")
+        read_at = await ledger.now(self._pool)
         async with self._side.system.asked():
             found = await self._side.read([record_id])
             if record_id not in found:
                 raise PermanentError(f"The record is not in {self._side.title} any more; skip this.")
-            kept = await self.keeper.keep(found.values(), only=frozenset(map(str, fields)))
+            kept = await self.keeper.keep(found.values(), read_at, only=frozenset(map(str, fields)))
         if kept.unsettled:
-            raise TransientError("Changes of ours are on their way; it is looked at again.")
+            raise TransientError("The record is being changed, by us or by people; it is looked at again.")
 
     async def _merged(self, lead_id: str, record_id: str, winner: Record) -> Difference:
         """The lead's record was merged into another one, which is its record now, unless that is another lead's."""

@@ -1,7 +1,8 @@
 """The first import: records that the CRM had before become leads of our book.
 
 One that has an owner is somebody's already: it is known from then on (a second lead of the same person is a duplicate, its
-changes come back), and nothing is started. One that nobody owns is left alone, or, if asked for, routed as a new one.
+changes come back), and nothing is started. One that nobody owns is left alone, or, if asked for, routed as a new one. How
+a lead ended there is taken with it, also of one that we knew before.
 """
 
 from __future__ import annotations
@@ -16,11 +17,10 @@ from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
 from workers.connectors.records import Record
-from workers.connectors.sync import ledger
-from workers.connectors.sync.keeping import Difference
+from workers.connectors.sync import ending, ledger
 from workers.connectors.sync.patience import patiently
-from workers.connectors.sync.runs import Run, begun, save
-from workers.connectors.sync.side import Side
+from workers.connectors.sync.runs import Difference, Run, begun, save
+from workers.connectors.sync.side import Ended, Outcome, Page, Side
 from workers.lead_routing.domain.lead import Lead, normalise
 from workers.runtime.database import Pool
 
@@ -36,6 +36,8 @@ class Owned:
     lead: Lead
     owner_id: str
     created_at: datetime
+    outcome: Outcome | None
+    """How it ended before it was taken."""
 
 
 TakeOwned = Callable[[AsyncConnection[DictRow], Sequence[Owned]], Awaitable[Mapping[str, str]]]
@@ -48,11 +50,12 @@ Progress = Callable[[Run], None]
 class Import:
     """Of one account."""
 
-    def __init__(self, side: Side, pool: Pool, take: TakeOwned, route: Route) -> None:
+    def __init__(self, side: Side, pool: Pool, take: TakeOwned, route: Route, ended: Ended) -> None:
         self._side = side
         self._pool = pool
         self._take = take
         self._route = route
+        self._ended = ended
 
     async def run(
         self, *, since: datetime | None, route: bool, dry: bool, progress: Progress = lambda run: None
@@ -78,8 +81,10 @@ class Import:
                 if dry:
                     run.count("taken", len(owned))
                     run.count("routed", len(unowned))
-                elif owned or unowned:
-                    await self._taken(run, owned, unowned)
+                    run.count("outcomes", sum(one.outcome is not None for _, one in owned))
+                else:
+                    lead_ids = await self._taken(run, owned, unowned) if owned or unowned else {}
+                    await self._how_they_ended(run, page, lead_ids)
                 after = page.after
                 run.cursor = {"after": after}
                 async with self._pool.connection() as connection:
@@ -109,7 +114,10 @@ class Import:
                 if written not in people:
                     people[written] = await patiently(partial(system.owner, record))
                 lead = _lead({**mapping.lead_of(record), "source": self._side.source, "channel": "crm"})
-                if people[written] is None:
+                outcome = self._side.outcome(record)
+                if people[written] is None and outcome is not None:
+                    run.count("ended there")
+                elif people[written] is None:
                     run.count("nobody's" if not route else "to be routed")
                     unowned += [record] if route else []
                 elif lead is None:
@@ -123,11 +131,13 @@ class Import:
                         "channel": "crm",
                         **mapping.lead_of(record),
                     }
-                    owned.append((record, Owned(record.id, raw, lead, str(people[written]), created)))
+                    owned.append((record, Owned(record.id, raw, lead, str(people[written]), created, outcome)))
         return owned, unowned
 
-    async def _taken(self, run: Run, owned: Sequence[tuple[Record, Owned]], unowned: Sequence[Record]) -> None:
-        """Both sides know of each other afterwards; a repeat finds what was done."""
+    async def _taken(
+        self, run: Run, owned: Sequence[tuple[Record, Owned]], unowned: Sequence[Record]
+    ) -> Mapping[str, str]:
+        """Both sides know of each other afterwards; a repeat finds what was done. The owned ones' lead ids, by the ids there."""
         mapping = self._side.system.mapping
         async with self._pool.connection() as connection:
             lead_ids = await self._take(connection, [one for _, one in owned])
@@ -147,6 +157,22 @@ class Import:
         for record_id, fault in faults.items():
             why = str(fault.raised("write the lead's id"))
             run.found.append(Difference("different", lead_ids[record_id], record_id, (kept.lead_id,), why))
+        return lead_ids
+
+    async def _how_they_ended(self, run: Run, page: Page, lead_ids: Mapping[str, str]) -> None:
+        """Take the outcomes of a page, also of records that we knew before, unless they were read long ago: our book may have
+        followed since. Those just taken came with theirs, of which the book has nothing more to say.
+        """
+        ours = self._side.system.mapping.kept.lead_id
+        known = {} if page.snapshot else {lead_id: one for one in page.records if (lead_id := one.get(ours))}
+        taken = {lead_ids[one.id]: one for one in page.records if one.id in lead_ids}
+        held = {lead_id: one for lead_id, one in (known | taken).items() if self._side.outcome(one) is not None}
+        async with self._pool.connection() as connection:
+            entries = await ledger.read(connection, held)
+            new = ending.words(self._side, entries, held)
+            found = await ending.note(connection, self._side, self._ended, new, held)
+        run.count("outcomes", len(found))
+        run.found += [one for one in found if one.record_id not in lead_ids]
 
 
 def _lead(raw: Mapping[str, Any]) -> Lead | None:

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
+from datetime import datetime
 from functools import partial
-from typing import Protocol
 
 import structlog
-from psycopg import AsyncConnection
-from psycopg.rows import DictRow
 
 from workers.connectors.people import NoOwner
 from workers.connectors.records import Record
-from workers.connectors.sync import judging, ledger
+from workers.connectors.sync import ending, judging, ledger
+from workers.connectors.sync.book import Connection, Following
 from workers.connectors.sync.judging import Verdict
 from workers.connectors.sync.ledger import Agreed, Entry
 from workers.connectors.sync.patience import Patience
+from workers.connectors.sync.runs import Difference
 from workers.connectors.sync.side import Side
 from workers.lead_routing.domain.lead import Lead
 from workers.runtime.database import Pool
@@ -28,39 +29,10 @@ log = structlog.get_logger()
 CHANNEL = "crm.conflict"
 """Among the dead letters: fields that both sides changed. Sent again, what the CRM says then is taken."""
 
-Connection = AsyncConnection[DictRow]
-
-
-class Following(Protocol):
-    """What our book does when a record changed; the gateway's `following` and `commands`."""
-
-    async def change(self, connection: Connection, lead_id: str, lead: Lead, values: Mapping[str, str | None]) -> None:
-        """Give a lead other values."""
-        ...
-
-    async def take_over(self, connection: Connection, lead_id: str, owner_id: str, state: str) -> None:
-        """Somebody gave the lead to this owner."""
-        ...
-
-    async def withdraw(self, connection: Connection, lead_id: str, why: str) -> bool:
-        """Stop working on the lead; False if there is nothing to stop."""
-        ...
-
-    async def note(self, connection: Connection, lead_id: str, action: str, why: str, **facts: object) -> None:
-        """Add to the lead's timeline."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """Of one lead, and what became of it."""
-
-    kind: str
-    """As `sync.differences.kind`."""
-    lead_id: str | None
-    record_id: str | None
-    fields: tuple[str, ...]
-    became: str
+ROUNDS = 3
+"""So often a record is judged that people change there while we do."""
+ROUND_SECONDS = 1.0
+"""Before the next one: Salesforce tells changes apart by the second."""
 
 
 @dataclass(slots=True)
@@ -69,14 +41,17 @@ class Kept:
 
     equal: int = 0
     left: int = 0
-    """Leads that follow nothing any more, are not registered yet, or have changes on their way."""
+    """Leads that follow nothing any more, are not registered yet, or are being changed: by us or by people there."""
     differences: list[Difference] = field(default_factory=list)
     unsettled: set[str] = field(default_factory=set)
-    """Ids of leads whose changes were on their way: to be looked at again."""
+    """Ids of leads that are being changed, or of which changes of ours arrived meanwhile: to be looked at again."""
     stale: set[str] = field(default_factory=set)
     """Ids of records of a snapshot that differ: nothing was done, they are to be read anew."""
-    records: dict[str, Record] = field(default_factory=dict)
-    """Of `Follower.follow`: lead → its record, as it was read."""
+
+    @property
+    def ended(self) -> int:
+        """Of how many leads an outcome was new."""
+        return sum(one.kind == "ended there" for one in self.differences)
 
     def add(self, other: Kept) -> None:
         """Count another part in."""
@@ -85,7 +60,6 @@ class Kept:
         self.differences += other.differences
         self.unsettled |= other.unsettled
         self.stale |= other.stale
-        self.records |= other.records
 
 
 class Keeper:
@@ -102,15 +76,20 @@ class Keeper:
     async def keep(
         self,
         records: Iterable[Record],
+        read_at: datetime,
         *,
         write: bool = True,
         only: frozenset[str] | None = None,
         snapshot: bool = False,
+        rounds: int = ROUNDS,
     ) -> Kept:
-        """Compare records that carry the id of a lead of ours, and make both sides equal.
+        """Compare records that carry the id of a lead of ours, and make both sides equal; also take how leads ended there.
 
-        `write` False: only say what differs. `only`: fields of which a person said that what the CRM says is taken.
+        `read_at`: `ledger.now` before they were read. What we wrote since is not in them: it would look as if a person had
+        taken it back. `write` False: only say what differs. `only`: fields of which a person said that what the CRM says is taken.
         `snapshot`: the records were read long ago, as `side.Page.snapshot`; one that differs is only named (`Kept.stale`).
+        What somebody changes there between our reading and writing is not overwritten: it is read and judged again, as often
+        as `rounds` says, and then left for the next time (`Kept.unsettled`).
 
         Raises:
             SystemPause, SystemDown, SystemRefused: the CRM can't be asked; what our book took by then it keeps, and a
@@ -120,13 +99,22 @@ class Keeper:
         owners = await self._owners(held)
         kept, giving = Kept(), dict[str, tuple[Record, Verdict, bool]]()
         async with self.pool.connection() as connection:
-            entries = await ledger.read(connection, held)
+            entries = await ledger.read(connection, held, read_at)
+            ends = ending.words(self.side, entries, held)
+            if snapshot:
+                kept.stale |= {held[lead_id].id for lead_id in ends}
             agreed: list[Agreed] = []
             for lead_id, entry in entries.items():
+                if held[lead_id].id in kept.stale:
+                    continue
                 one = _One(entry, held[lead_id], owners[lead_id])
-                if entry.lead is None or not entry.open or entry.under_way or self.side.ended(one.record):
+                if entry.overtaken and snapshot:
+                    kept.stale.add(one.record.id)
+                    continue
+                early = entry.under_way or entry.overtaken
+                if entry.lead is None or not entry.open or early or self.side.ended(one.record):
                     kept.left += 1
-                    if entry.under_way or (entry.lead is None and entry.open):
+                    if early or (entry.lead is None and entry.open):
                         kept.unsettled.add(lead_id)
                     continue
                 verdict, noted = await self._judged(connection, one, kept, write=write, only=only, snapshot=snapshot)
@@ -137,8 +125,19 @@ class Keeper:
                     giving[lead_id] = one.record, verdict, owner
             if write:
                 await ledger.note(connection, self.side.source, agreed)
-        if giving:
-            await self._give(giving, entries, kept)
+            if not snapshot:
+                took = self.following.ended
+                kept.differences += await ending.note(connection, self.side, took, ends, held, write=write)
+        meanwhile = await self._give(giving, entries, kept) if giving else set()
+        if meanwhile and rounds > 1:
+            await asyncio.sleep(ROUND_SECONDS)
+            read_at = await ledger.now(self.pool)
+            found = await self.ask(partial(self.side.read, meanwhile))
+            anew = [one for record_id, one in found.items() if one.id == record_id]
+            kept.add(await self.keep(anew, read_at, only=only, rounds=rounds - 1))
+        elif meanwhile:
+            kept.left += len(meanwhile)
+            kept.unsettled |= {lead_id for lead_id, (record, _, _) in giving.items() if record.id in meanwhile}
         return kept
 
     async def _judged(
@@ -217,8 +216,10 @@ class Keeper:
 
     async def _give(
         self, giving: Mapping[str, tuple[Record, Verdict, bool]], entries: Mapping[str, Entry], kept: Kept
-    ) -> None:
-        """Write what is newer here. Repeated after a failure it writes the same."""
+    ) -> set[str]:
+        """Write what is newer here; ids of records that were not written, as somebody changed them since they were read.
+        Repeated after a failure it writes the same.
+        """
         values: dict[str, dict[str, str]] = {}
         refused: dict[str, str] = {}
         for lead_id, (record, verdict, owner) in giving.items():
@@ -232,11 +233,15 @@ class Keeper:
                     refused[lead_id] = str(error)
             if written:
                 values[record.id] = written
-        faults = await self.ask(partial(self.side.write, values)) if values else {}
+        read = {record.id: record for record, _, _ in giving.values()}
+        faults = await self.ask(partial(self.side.write, values, read)) if values else {}
+        meanwhile = {record_id for record_id, fault in faults.items() if fault.meanwhile}
         done: list[Agreed] = []
         for lead_id, (record, verdict, owner) in giving.items():
             names = {*verdict.give, *(["owner"] if owner else [])}
             one = _One(entries[lead_id], record, None)
+            if record.id in meanwhile:
+                continue
             if record.id in faults:
                 refused[lead_id] = str(faults[record.id].raised("write the lead"))
             if lead_id in refused:
@@ -246,6 +251,7 @@ class Keeper:
             done.append(Agreed(lead_id, record.id, verdict.give, (entries[lead_id].owner_id,) if owner else None))
         async with self.pool.connection() as connection:
             await ledger.note(connection, self.side.source, done)
+        return meanwhile
 
     async def _owners(self, held: Mapping[str, Record]) -> dict[str, str | None]:
         """Whose each record is; many are one person's."""
@@ -281,8 +287,12 @@ class _One:
 
     @property
     def owner_is_ours_to_give(self) -> bool:
-        """Whether the record lacks the owner that it was to get from us."""
+        """Whether the record lacks the owner that it was to get from us. One that was just booked it gets from the process,
+        which notes whose it was before.
+        """
         entry = self.entry
-        if entry.state not in {"assigned", "accepted"} or entry.owner_id is None or self.owner == entry.owner_id:
+        if entry.just_assigned or entry.state not in {"assigned", "accepted"}:
+            return False
+        if entry.owner_id is None or self.owner == entry.owner_id:
             return False
         return entry.owner_known and (self.owner is None or self.owner == entry.owner_there)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from psycopg import AsyncConnection
@@ -20,6 +20,9 @@ from workers.runtime.database import Pool
 
 Owner = tuple[str | None] | None
 
+TELLING = timedelta(minutes=1)
+"""A lead's process books its owner by one task, and tells the CRM by the next: more than lies between them."""
+
 ENDED = frozenset({"merged", "discarded", "withdrawn"})
 """States of a lead that follows nothing any more."""
 
@@ -34,10 +37,14 @@ class Entry:
     state: str
     outcome_known: bool
     owner_id: str | None
+    just_assigned: bool
+    """Whether the lead got its owner within `TELLING`."""
     changed_at: datetime
     """When the lead's fields changed last here."""
     under_way: bool
     """Whether changes of ours are still on their way there."""
+    overtaken: bool
+    """Whether something was agreed on when the record may have been read already."""
     record_id: str | None
     """None: nothing was agreed on yet."""
     base: Mapping[str, str | None]
@@ -45,6 +52,8 @@ class Entry:
     owner_there: str | None
     """With `owner_known`: whose it was there when that was seen or written last."""
     digest: str | None
+    outcome: bool | None
+    """What was said there last of how the lead ended; None: nothing was."""
     gone: bool
 
     @property
@@ -55,10 +64,12 @@ class Entry:
 
 _READ = """
     SELECT l.lead_id, l.lead, l.state, l.converted IS NOT NULL AS outcome_known, l.owner_id,
+        coalesce(l.assigned_at > clock_timestamp() - %(telling)s, false) AS just_assigned,
         coalesce(l.lead_changed_at, l.received_at) AS changed_at,
         EXISTS (SELECT FROM runtime.outbox o WHERE o.channel = %(channel)s AND o.business_id = l.lead_id) AS under_way,
+        coalesce(s.agreed_at > %(read_at)s, false) AS overtaken,
         s.record_id, coalesce(s.base, '{}') AS base, coalesce(s.owner_known, false) AS owner_known,
-        s.owner_id AS owner_there, s.digest, s.gone_at IS NOT NULL AS gone
+        s.owner_id AS owner_there, s.digest, s.outcome, s.gone_at IS NOT NULL AS gone
     FROM routing.leads l LEFT JOIN sync.records s ON s.lead_id = l.lead_id
     WHERE l.lead_id = ANY(%(lead_ids)s) ORDER BY l.lead_id FOR NO KEY UPDATE OF l
 """
@@ -86,9 +97,25 @@ class Agreed:
     digest: str | None = None
 
 
-async def read(connection: AsyncConnection[DictRow], lead_ids: Collection[str]) -> dict[str, Entry]:
-    """Leads, whose rows are locked until the transaction ends."""
-    cursor = await connection.execute(_READ, {"channel": CHANNEL, "lead_ids": sorted(lead_ids)})
+async def now(pool: Pool) -> datetime:
+    """The database's clock, by which it is known what was read before what was written."""
+    async with pool.connection() as connection:
+        row = await (await connection.execute("SELECT clock_timestamp() AS now")).fetchone()
+    assert row is not None  # a SELECT without FROM has one row
+    moment: datetime = row["now"]
+    return moment
+
+
+async def read(
+    connection: AsyncConnection[DictRow], lead_ids: Collection[str], read_at: datetime | None = None
+) -> dict[str, Entry]:
+    """Leads, whose rows are locked until the transaction ends.
+
+    `read_at`: `now` before their records were read, None: they were not.
+    """
+    cursor = await connection.execute(
+        _READ, {"channel": CHANNEL, "lead_ids": sorted(lead_ids), "read_at": read_at, "telling": TELLING}
+    )
     found = {}
     for row in await cursor.fetchall():
         lead = None if row["lead"] is None else Lead(**row["lead"])
@@ -161,6 +188,23 @@ async def of_records(
     for row in await cursor.fetchall():
         found.setdefault(row["record_id"], []).append(row["lead_id"])
     return found
+
+
+async def ended(connection: AsyncConnection[DictRow], system: str, said: Mapping[str, tuple[str, bool]]) -> set[str]:
+    """Note what records say of how leads of ours ended, by lead its record's id and whether it converted; of which leads
+    that is another word than the last. Of two who say the same at once one is told so.
+    """
+    ordered = sorted(said)
+    cursor = await connection.execute(
+        """
+        INSERT INTO sync.records AS s (lead_id, system, record_id, outcome)
+        SELECT lead_id, %s, record_id, outcome FROM unnest(%s::text[], %s::text[], %s::bool[]) AS new (lead_id, record_id, outcome)
+        ON CONFLICT (lead_id) DO UPDATE SET outcome = excluded.outcome
+            WHERE s.outcome IS DISTINCT FROM excluded.outcome RETURNING lead_id
+        """,
+        (system, ordered, [said[one][0] for one in ordered], [said[one][1] for one in ordered]),
+    )
+    return {row["lead_id"] for row in await cursor.fetchall()}
 
 
 async def gone(connection: AsyncConnection[DictRow], lead_id: str) -> None:

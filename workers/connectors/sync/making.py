@@ -15,7 +15,7 @@ from workers.connectors.sync.importing import Import, Owned
 from workers.connectors.sync.keeping import Keeper
 from workers.connectors.sync.patience import Patience, patiently
 from workers.connectors.sync.reconciling import Reconciliation
-from workers.connectors.sync.side import Side
+from workers.connectors.sync.side import Outcome, Side
 from workers.lead_routing.domain.lead import Lead
 from workers.office import systems
 from workers.runtime.resources import Resources
@@ -27,7 +27,7 @@ Connection = AsyncConnection[DictRow]
 
 @dataclass(frozen=True)
 class Book:
-    """`keeping.Following`, and what imports and comparisons need, by the gateway.
+    """`book.Following`, and what imports and comparisons need, by the gateway.
 
     The gateway is imported when it is needed: it brings FastAPI, which a dispatcher that follows nothing does without.
     """
@@ -59,6 +59,12 @@ class Book:
         except commands.LeadFinished:
             return False
 
+    async def ended(self, connection: Connection, lead_id: str, outcome: Outcome) -> None:
+        """See `Following.ended`."""
+        from workers.gateway import commands  # noqa: PLC0415 - see the class
+
+        await commands.record_outcome(connection, lead_id, outcome.converted, at=outcome.at, actor=self.system)
+
     async def note(self, connection: Connection, lead_id: str, action: str, why: str, **facts: object) -> None:
         """See `Following.note`."""
         from workers.gateway import following  # noqa: PLC0415 - see the class
@@ -70,7 +76,16 @@ class Book:
         from workers.gateway import following  # noqa: PLC0415 - see the class
 
         known = [
-            following.Known(self.system, one.external_id, one.raw, one.lead, one.owner_id, one.created_at)
+            following.Known(
+                self.system,
+                one.external_id,
+                one.raw,
+                one.lead,
+                one.owner_id,
+                one.created_at,
+                converted=one.outcome.converted if one.outcome else None,
+                outcome_at=(one.outcome.at or one.created_at) if one.outcome else None,
+            )
             for one in leads
         ]
         return await following.take_known(connection, known)
@@ -132,7 +147,7 @@ def importing(resources: Resources, system: System) -> Import:
         NotConnected, WrongMapping: as `side`.
     """
     book = _book(resources, system)
-    return Import(side(resources, system, many=True), resources.pool, book.take_owned, book.route)
+    return Import(side(resources, system, many=True), resources.pool, book.take_owned, book.route, book.ended)
 
 
 def reconciliation(resources: Resources, system: System) -> Reconciliation:

@@ -14,9 +14,9 @@ from workers.connectors.records import Record
 from workers.connectors.sync import ledger
 from workers.connectors.sync.following import Follower
 from workers.connectors.sync.importing import Progress, Route
-from workers.connectors.sync.keeping import Difference, Kept
+from workers.connectors.sync.keeping import Kept
 from workers.connectors.sync.patience import patiently
-from workers.connectors.sync.runs import Run, begun, save
+from workers.connectors.sync.runs import Difference, Run, begun, save
 from workers.runtime.database import Pool
 
 SETTLED = timedelta(minutes=10)
@@ -62,6 +62,7 @@ class Reconciliation:
     async def _there(self, run: Run, after: str | None, *, repair: bool) -> dict[str, Any]:
         """A page of their records."""
         mapping = self._side.system.mapping
+        read_at = await ledger.now(self._pool)
         page = await patiently(partial(self._side.page, after))
         held: dict[str, Record] = {}
         loose: list[Record] = []
@@ -69,16 +70,17 @@ class Reconciliation:
             lead_id = record.get(mapping.kept.lead_id)
             if lead_id is not None:
                 held[lead_id] = record
-            elif not self._side.ended(record):
+            elif not self._side.ended(record) and self._side.outcome(record) is None:
                 loose.append(record)
         run.count("records there", len(page.records))
-        kept = await self._keeper.keep(held.values(), write=repair, snapshot=page.snapshot)
+        kept = await self._keeper.keep(held.values(), read_at, write=repair, snapshot=page.snapshot)
         if kept.stale:
             # What is gone by now is found among the leads that were not seen.
+            read_at = await ledger.now(self._pool)
             read = await patiently(partial(self._side.read, kept.stale))
             anew = {record_id: one for record_id, one in read.items() if one.id == record_id}
             held = {lead_id: one for lead_id, one in held.items() if one.id not in kept.stale or one.id in anew}
-            kept.add(await self._keeper.keep(anew.values(), write=repair))
+            kept.add(await self._keeper.keep(anew.values(), read_at, write=repair))
         self._counted(run, kept)
         async with self._pool.connection() as connection:
             seen = await connection.execute(
@@ -164,12 +166,13 @@ class Reconciliation:
         if not rows:
             return None
         known: Mapping[str, str] = {row["record_id"]: row["lead_id"] for row in rows if row["record_id"]}
+        read_at = await ledger.now(self._pool)
         found = await patiently(partial(self._side.read, list(known))) if known else {}
         gone = known.keys() - {record_id for record_id, record in found.items() if record.id == record_id}
         if repair and gone:
             self._counted(run, await self._follower.follow(gone))
         still = [one for record_id, one in found.items() if record_id not in gone]
-        self._counted(run, await self._keeper.keep(still, write=repair))
+        self._counted(run, await self._keeper.keep(still, read_at, write=repair))
         lost = [row["lead_id"] for row in rows if not row["record_id"] or row["record_id"] not in found]
         await self._lost(run, lost, repair=repair)
         return {"part": "here", "after": rows[-1]["lead_id"]}
@@ -204,4 +207,5 @@ class Reconciliation:
         run.count("left alone", kept.left)
         run.count("different", len({one.lead_id for one in kept.differences if one.kind == "different"}))
         run.count("gone there", sum(one.kind == "gone there" for one in kept.differences))
+        run.count("outcomes", kept.ended)
         run.found += kept.differences

@@ -12,7 +12,6 @@ from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 from psycopg.types.json import Jsonb
 
-from workers.connectors.sync.keeping import Difference
 from workers.runtime.database import Pool, alone
 
 Kind = Literal["import", "reconcile"]
@@ -23,6 +22,18 @@ KEPT_RUNS = 100
 
 class Busy(Exception):
     """Another import or comparison of the same system is at work."""
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Of one lead, and what became of it."""
+
+    kind: str
+    """As `sync.differences.kind`."""
+    lead_id: str | None
+    record_id: str | None
+    fields: tuple[str, ...]
+    became: str
 
 
 @dataclass(slots=True)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
+
+from psycopg import AsyncConnection
+from psycopg.rows import DictRow
 
 from workers.connectors.answers import Json
 from workers.connectors.leads import System
@@ -15,6 +18,11 @@ from workers.connectors.records import Record
 
 class Fault(Protocol):
     """Why a record was not written."""
+
+    @property
+    def meanwhile(self) -> bool:
+        """Whether somebody changed it since it was read."""
+        ...
 
     def raised(self, what: str) -> Exception:
         """The exception that this fault is for who has only this record."""
@@ -30,6 +38,19 @@ class Page:
     """Where to go on; None: that was all."""
     snapshot: bool = False
     """Whether the records were read long ago, so that one that differs has to be read anew before anything is done."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a lead ended there: it converted, or it will not."""
+
+    converted: bool
+    at: datetime | None
+    """When its record was changed last, so that it was said then or before; None: that is not known."""
+
+
+Ended = Callable[[AsyncConnection[DictRow], str, Outcome], Awaitable[None]]
+"""Takes a lead's outcome into our book, in the connection's transaction; the same once more changes nothing."""
 
 
 class Side(ABC):
@@ -57,8 +78,14 @@ class Side(ABC):
         """Which of these were deleted for certain: what we only may not see any more is not among them."""
 
     @abstractmethod
-    async def write(self, values: Mapping[str, Mapping[str, str]]) -> Mapping[str, Fault]:
-        """Write records by their ids; what was wrong with those that were not written."""
+    async def write(
+        self, values: Mapping[str, Mapping[str, str]], read: Mapping[str, Record] | None = None
+    ) -> Mapping[str, Fault]:
+        """Write records by their ids; what was wrong with those that were not written.
+
+        `read`: the records as they were read, by what the values were found. One that somebody changed since is not
+        written (`Fault.meanwhile`), as far as the system lets us know. None: nobody else writes these fields.
+        """
 
     async def add(self, changes: Sequence[Json], run: int) -> Mapping[str, Record]:
         """Make records of leads that have none, if so many are better made together; those made, by the leads' ids. The
@@ -81,6 +108,10 @@ class Side(ABC):
     @abstractmethod
     def ended(self, record: Record) -> bool:
         """Whether nothing of it is kept equal any more, as it became something else there."""
+
+    @abstractmethod
+    def outcome(self, record: Record) -> Outcome | None:
+        """How its lead ended, by what the mapping says; None: nothing is said yet."""
 
     async def pages(self, after: str | None) -> AsyncIterator[Page]:
         """All pages after one."""

@@ -10,7 +10,7 @@
   let last = 0, timer = null, busy = false, again = false;
 
   const say = (name, text) => {
-    if (state.dataset.state === name) return;
+    if (state.textContent === text) return;
     state.dataset.state = name;
     state.textContent = text;
   };
@@ -58,7 +58,12 @@
   const events = new EventSource("/control/events");
   events.addEventListener("open", () => say("live", "live"));
   events.addEventListener("error", () => say("off", events.readyState === EventSource.CLOSED ? "not live: load the page again" : "not live, tries again"));
-  events.addEventListener("changed", soon);
+  // Where the machine is busy, leads go first: the server says how many seconds this change had to wait.
+  events.addEventListener("changed", (event) => {
+    const waited = Number(event.data);
+    if (waited) say("slow", `live, after ${waited} s: the machine is busy`); else say("live", "live");
+    soon();
+  });
   document.addEventListener("visibilitychange", () => { if (!document.hidden && again) soon(); });
   // Ages grow though nothing changes.
   setInterval(soon, 30000);

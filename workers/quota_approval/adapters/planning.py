@@ -125,13 +125,13 @@ class ProcessPlanner:
         if at_first:
             await connection.execute("DELETE FROM quotas.cases WHERE quota_id = %s", (review.quota_id,))
         published = await self._held(review) if at_first and review.reason == "adjustment" else {}
-        facts = await asyncio.to_thread(_facts, made)
+        facts, months = await asyncio.to_thread(lambda: (_facts(made), _months(made)))
         async with connection.cursor() as cursor:
             await cursor.executemany(
                 """
-                INSERT INTO quotas.cases AS c (quota_id, node, place, facts, quota, first_quota, state, level)
-                VALUES (%(id)s, %(node)s, %(place)s, %(facts)s, %(quota)s, %(quota)s, %(state)s, %(level)s)
-                ON CONFLICT (quota_id, node) DO UPDATE SET quota = excluded.quota,
+                INSERT INTO quotas.cases AS c (quota_id, node, place, facts, quota, first_quota, months, state, level)
+                VALUES (%(id)s, %(node)s, %(place)s, %(facts)s, %(quota)s, %(quota)s, %(months)s, %(state)s, %(level)s)
+                ON CONFLICT (quota_id, node) DO UPDATE SET quota = excluded.quota, months = excluded.months,
                     facts = excluded.facts || jsonb_build_object(
                         'adjusted', (c.facts->>'adjusted')::bool, 'objected', (c.facts->>'objected')::bool),
                     state = CASE WHEN c.quota = excluded.quota THEN c.state ELSE 'open' END
@@ -143,6 +143,7 @@ class ProcessPlanner:
                         "place": place,
                         "facts": Jsonb(asdict(one)),
                         "quota": one.quota,
+                        "months": Jsonb(months[one.node]),
                         # Who keeps the published quota was approved with it.
                         "state": "approved" if published.get(one.node) == one.quota else "open",
                         "level": "none" if published.get(one.node) == one.quota else None,
@@ -182,6 +183,12 @@ def _facts(plan: QuotaPlan) -> list[Fact]:
         )
         for one in found
     ]
+
+
+def _months(plan: QuotaPlan) -> dict[str, dict[str, int]]:
+    from workers.quota_approval.planning.facts import node_months  # noqa: PLC0415 - see the module's docstring
+
+    return node_months(plan)
 
 
 def _plan_facts(plan: QuotaPlan) -> PlanFacts:

@@ -47,9 +47,9 @@ class PostgresPublicationDesk:
             ),
         )
         await connection.execute(
-            "INSERT INTO quotas.published (version, place, node, name, parent, level, quota, last_quota, odds)"
+            "INSERT INTO quotas.published (version, place, node, name, parent, level, quota, last_quota, odds, months)"
             " SELECT %s, place, node, facts->>'name', facts->>'parent', facts->>'level', quota,"
-            " (facts->>'last_quota')::bigint, (facts->>'odds')::float8 FROM quotas.cases WHERE quota_id = %s",
+            " (facts->>'last_quota')::bigint, (facts->>'odds')::float8, months FROM quotas.cases WHERE quota_id = %s",
             (version, review.quota_id),
         )
         return version

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 from psycopg.types.json import Jsonb
 
+from workers.office.outside_targets import QuotaOf, Wanted
 from workers.office.targets import VersionDelivery
 
 
@@ -46,3 +49,31 @@ class QuotaDelivery(VersionDelivery):
         if terms["closed_through"] and published["valid_from"] <= terms["closed_through"]:
             return f"its books are closed up to {terms['closed_through']}, and the quotas begin at {published['valid_from']}"
         return ""
+
+
+async def quotas_of(connection: AsyncConnection[DictRow], version: str) -> tuple[str, Wanted] | None:
+    """The organisation of a version and the quota of each person, for a CRM that is reached by a connector: by log-ins, or the
+    name of a rep who has none. A unit that nobody leads has nobody's quota.
+    """
+    cursor = await connection.execute(
+        """
+        SELECT p.organisation, p.currency, s.months, coalesce(o.login, s.node) AS who, o.email,
+            coalesce(o.role, 'rep') AS role
+        FROM quotas.publications p
+        JOIN quotas.published s USING (version)
+        LEFT JOIN quotas.persons o ON o.organisation = p.organisation AND o.node = s.node
+        WHERE p.version = %s AND (o.login IS NOT NULL OR s.level = 'rep')
+        """,
+        (version,),
+    )
+    rows = await cursor.fetchall()
+    found = {
+        row["who"]: QuotaOf(
+            row["email"],
+            row["role"],
+            row["currency"],
+            {date.fromisoformat(month): cents for month, cents in row["months"].items()},
+        )
+        for row in rows
+    }
+    return (rows[0]["organisation"], found) if rows else None

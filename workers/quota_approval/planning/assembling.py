@@ -158,14 +158,19 @@ def _reps(basis: Basis, solved: Solved, z: Floats) -> pd.DataFrame:
     )
 
 
+def by_season(quota: int, season: Floats) -> list[int]:
+    """Cents of each month, which add up to the quota; where nothing is expected all months are alike."""
+    months = len(season)
+    share = season / season.sum() if season.sum() > 0 else np.full(months, 1 / months)
+    return apportion((share * quota).tolist(), [0] * months, [quota] * months, quota)
+
+
 def _phases(basis: Basis, solved: Solved) -> pd.DataFrame:
     """Each rep's quota by month, in the season of what is expected; months add up to the cent."""
     tree, months = basis.organisation, basis.months
     rows: list[int] = []
     for r in range(len(tree.reps)):
-        quota, season = solved.quotas[tree.units + r], basis.monthly[r]
-        share = season / season.sum() if season.sum() > 0 else np.full(len(months), 1 / len(months))
-        rows += apportion((share * quota).tolist(), [0] * len(months), [quota] * len(months), quota)
+        rows += by_season(solved.quotas[tree.units + r], basis.monthly[r])
     return pd.DataFrame(
         {
             "rep": np.repeat(tree.reps, len(months)),

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from workers.quota_approval.planning.assembling import by_season
 from workers.quota_approval.planning.plan import QuotaPlan
 
 
@@ -75,3 +76,16 @@ def node_facts(plan: QuotaPlan) -> list[NodeFacts]:
             )
         )
     return found
+
+
+def node_months(plan: QuotaPlan) -> dict[str, dict[str, int]]:
+    """Cents of each rep and unit by the first day of each month, ``2027-01-01``; they add up to the quota. A unit's quota
+    follows what is expected of the reps below it.
+    """
+    tree, months = plan.organisation, [month.isoformat() for month in plan.basis.months]
+    of_reps = plan.phases["quota"].to_numpy().reshape(len(tree.reps), len(months)).tolist()
+    seasons = tree.members @ plan.basis.monthly
+    whole = plan.solved.quotas[: tree.units]
+    of_units = [by_season(quota, season) for quota, season in zip(whole, seasons, strict=True)]
+    rows = [*of_units, *of_reps]
+    return {node: dict(zip(months, row, strict=True)) for node, row in zip(tree.nodes, rows, strict=True)}

@@ -10,6 +10,7 @@ from typing import cast
 import pytest
 
 from tests.unit.connectors.opportunities.pipelines import NOW, HubSpotPipeline, Pipeline, SalesforcePipeline, opened
+from workers.connectors import targets
 from workers.connectors.hubspot import client
 from workers.follow_up import wiring as follow_up
 from workers.follow_up.adapters.book import PostgresFollowUpBook
@@ -126,6 +127,30 @@ async def test_how_they_end_is_learnt_from_unless_they_are_opened_again(pipeline
     }
     [(took,)] = {(one.closed_at - one.opportunity.opened_at,) for one in snapshots}
     assert took == timedelta(days=60)
+
+
+async def test_wins_are_read_whoever_owns_them_and_so_is_that_they_hold_no_more(pipeline: Pipeline) -> None:
+    acme = pipeline.company("Acme", 50_000)
+    deals = [pipeline.deal(owner, "last", 9_000, acme) for owner in ("ana", "zoe")]
+    nobody, lost = pipeline.deal("ana", "last", 0), pipeline.deal("ana", "last", 1)
+    for deal in (*deals, nobody):
+        pipeline.move(deal, "won")
+    pipeline.move(lost, "lost")
+    wins = targets.wins(pipeline.resources)
+    assert await wins.since(NOW + timedelta(days=400)) == []
+    found = {one.id: one for one in await wins.since(NOW - timedelta(hours=1))}
+    assert found.keys() >= {*deals, nobody}
+    assert lost not in found
+    assert {(one.name, one.account_id, one.amount) for one in (found[deal] for deal in deals)} == {
+        ("Planning", acme, 9_000.0)
+    }
+    assert (found[nobody].account_id, found[nobody].amount) == (None, 0.0)
+    assert found[nobody].closed_at.startswith("2026-11-25T10:00:00")
+    assert await wins.withdrawn([]) == set()
+    pipeline.move(deals[0], "last")
+    pipeline.move(deals[1], "lost")
+    pipeline.delete(nobody)
+    assert await wins.withdrawn([*deals, nobody]) == set(deals)
 
 
 async def test_a_record_that_is_refused_keeps_no_other_from_being_ranked(pool: Pool) -> None:

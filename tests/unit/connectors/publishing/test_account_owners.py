@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests.unit.connectors.publishing.killing import killed_at
 from tests.unit.connectors.publishing.markets import Alignments, HubSpotMarket, Market, SalesforceMarket
 from workers.connectors.publishing import publisher
 from workers.connectors.publishing.publisher import NotGivenBack, Waits
@@ -49,7 +50,8 @@ async def test_whoever_is_killed_at_any_moment_is_followed_by_one_who_writes_not
             start = len(market.writes)
             if undo:
                 await market.put(change, wanted, scope)
-            killed = await _killed(market, moment, monkeypatch, change, scope, {} if undo else wanted, undo=undo)
+            act = market.take_back(change, scope) if undo else market.put(change, wanted, scope)
+            killed = await killed_at(moment, market.publisher, monkeypatch, act)
             kills += killed
             if not undo:
                 assert (await market.put(change, wanted, scope)).state == "delivered"
@@ -64,47 +66,6 @@ async def test_whoever_is_killed_at_any_moment_is_followed_by_one_who_writes_not
             assert sorted(market.writes[start:]) == sorted(given)
     assert kills > 20
     assert undone > 8
-
-
-class Killed(BaseException):
-    """The process ends here."""
-
-
-async def _killed(
-    market: Market,
-    moment: int,
-    monkeypatch: pytest.MonkeyPatch,
-    change: str,
-    scope: str,
-    wanted: dict[str, str],
-    *,
-    undo: bool,
-) -> bool:
-    """Whether the work got to a moment, just before one of its requests and notes; there it broke off."""
-    passed = 0
-
-    def broken(inner: Any) -> Any:
-        async def call(*args: Any, **more: Any) -> Any:
-            nonlocal passed
-            passed += 1
-            if passed == moment:
-                raise Killed
-            return await inner(*args, **more)
-
-        return call
-
-    with monkeypatch.context() as patch:
-        for part, names in (
-            (market.publisher._records, ("find", "read", "write")),
-            (market.publisher._ledger, ("begin", "plan", "move", "mark", "undo", "pass_on")),
-        ):
-            for name in names:
-                patch.setattr(part, name, broken(getattr(part, name)))
-        try:
-            await (market.take_back(change, scope) if undo else market.put(change, wanted, scope))
-        except Killed:
-            return True
-    return False
 
 
 @pytest.mark.usefixtures("by_twos")

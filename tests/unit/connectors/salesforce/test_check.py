@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from importlib import resources
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner, Result
 
-from tests.simulators.salesforce import schema
+from tests.simulators.salesforce import forecasts, schema
 from tests.simulators.salesforce.serving import Simulated
 from tests.unit.connectors.test_hubspot_check import wrong
 from workers.__main__ import build
@@ -123,6 +125,36 @@ def test_events_that_would_not_be_told_are_said(run: Run, bare: Simulated, monke
     monkeypatch.setenv("FAIRLEAD_SALESFORCE__PUBSUB_ADDRESS", "localhost:7443")  # which is no trusted host
     get_settings.cache_clear()
     assert "not on the public internet" in wrong(run("--json"))["/data/LeadChangeEvent"]
+
+
+def test_quotas_that_are_switched_on_are_checked_too(
+    run: Run, bare: Simulated, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run("--create-fields")
+    monkeypatch.setenv("FAIRLEAD_CRMS__QUOTAS", "salesforce")
+    get_settings.cache_clear()
+    org = bare.org
+    org.forbidden |= {("ForecastingQuota", "createable"), ("ForecastingQuota", "deletable")}
+    said = wrong(run("--json"))
+    assert said.keys() == {
+        *("ForecastingQuota createable", "ForecastingQuota deletable", "forecast type OpportunityRevenue", "currency"),
+    }
+    assert "Manage Quotas" in said["ForecastingQuota createable"]
+    assert "quota.currency" in said["currency"]
+    org.forbidden.clear()
+    year = datetime.now(UTC).year
+    forecasts.switch_on(org, year, year + 1)
+    forecasts.use_currencies(org, "EUR", "CHF")
+    org.person("cem@example.com", "Cem", ForecastEnabled=False)
+    assert wrong(run("--json")) == {}
+    said = {one["what"]: one["said"] for one in json.loads(run("--json").stdout)}
+    assert said["months"].endswith("in the next year")
+    assert said["currencies"].startswith("EUR, CHF: ")
+    assert said["forecast type OpportunityRevenue"] == "has the quotas"
+    org.forbidden.add(("ForecastingQuota", "queryable"))  # as for who may not see it
+    assert {f"ForecastingQuota {one}" for one in ("queryable", "createable", "updateable", "deletable")} == wrong(
+        run("--json")
+    ).keys()
 
 
 def test_planning_that_is_switched_on_is_checked_too(

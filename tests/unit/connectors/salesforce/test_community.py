@@ -10,6 +10,7 @@ import requests
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from tests.simulators.salesforce import forecasts
 from tests.simulators.salesforce.door import Fault
 from tests.simulators.salesforce.serving import Simulated
 
@@ -168,6 +169,57 @@ def test_many_are_written_by_their_ids(client: Any) -> None:
     body = {"allOrNone": False, "records": records}
     told = client.restful("composite/sobjects", method="PATCH", json=body)
     assert [one["success"] for one in told] == [True, True, False]
+
+
+def test_quotas_are_made_changed_found_and_deleted_in_collections(client: Any, simulated: Simulated) -> None:
+    org = simulated.org
+    revenue, ana = forecasts.switch_on(org, 2027), org.person("ben@example.com", "Ben")
+    quota = {"attributes": {"type": "ForecastingQuota"}, "QuotaOwnerId": ana, "ForecastingTypeId": revenue}
+    good = {**quota, "StartDate": "2027-02-17", "QuotaAmount": 5_000.5}
+    bad = [
+        {**good, "StartDate": "2027-03-01", "QuotaAmount": "1"},
+        {**quota, "StartDate": "2027-03-01"},
+        {**good, "QuotaOwnerId": org.user},
+        {**good, "IsAmount": True},
+        good,
+    ]
+    body = {"allOrNone": False, "records": [good, *bad]}
+    first, *others = client.restful("composite/sobjects", method="POST", json=body)
+    assert first["success"] is True
+    assert [one["errors"][0]["statusCode"] for one in others] == [
+        "JSON_PARSER_ERROR", "REQUIRED_FIELD_MISSING", "INSUFFICIENT_ACCESS_OR_READONLY", "INVALID_FIELD_FOR_INSERT_UPDATE",
+        "DUPLICATE_VALUE",
+    ]  # fmt: skip
+    moved = {"attributes": {"type": "ForecastingQuota"}, "id": first["id"], "ForecastingTypeId": revenue}
+    told = client.restful("composite/sobjects", method="PATCH", json={"allOrNone": False, "records": [moved]})
+    assert (
+        told[0]["errors"][0]["statusCode"] == "INVALID_FIELD_FOR_INSERT_UPDATE"
+    )  # which forecast it is of is not changed
+    query = f"SELECT Id, StartDate, QuotaAmount FROM ForecastingQuota WHERE StartDate IN (2027-02-01) AND QuotaOwnerId = '{ana}'"
+    [found] = client.query(query)["records"]
+    assert (found["StartDate"], found["QuotaAmount"]) == ("2027-02-01", 5_000.5)
+    asked = {"ids": f"{first['id']},{first['id']}", "allOrNone": "false"}
+    gone, again = client.restful("composite/sobjects", method="DELETE", params=asked)
+    assert (gone["success"], again["errors"][0]["statusCode"]) == (True, "ENTITY_IS_DELETED")
+
+
+def test_a_composite_has_a_condition_and_an_answer_for_each_request(client: Any, simulated: Simulated) -> None:
+    ids = [client.Lead.create({**RUIZ, "LastName": name})["id"] for name in ("A", "B")]
+    dates = ("Thu, 01 Jan 2026 00:00:00 GMT", "Fri, 01 Jan 2100 00:00:00 GMT")
+    parts = [
+        {"method": "PATCH", "url": f"/services/data/v{client.sf_version}/sobjects/Lead/{one}", "referenceId": f"r{date[:3]}",
+         "httpHeaders": {"If-Unmodified-Since": date}, "body": {"City": "Vigo"}}
+        for one, date in zip(ids, dates, strict=True)
+    ]  # fmt: skip
+    told = client.restful("composite", method="POST", json={"allOrNone": False, "compositeRequest": parts})
+    assert [(one["referenceId"], one["httpStatusCode"]) for one in told["compositeResponse"]] == [
+        ("rThu", 412),
+        ("rFri", 204),
+    ]
+    assert [simulated.org.records["Lead"][one]["City"] for one in ids] == [None, "Vigo"]
+    parts[0]["httpHeaders"] = {"Authorization": "Bearer other"}
+    with pytest.raises(exceptions.SalesforceMalformedRequest):
+        client.restful("composite", method="POST", json={"compositeRequest": parts})
 
 
 def test_jobs_read_and_write_many(client: Any, simulated: Simulated) -> None:

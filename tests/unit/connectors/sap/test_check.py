@@ -9,11 +9,13 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from tests.simulators.sap.serving import Simulated
+from tests.unit.connectors.sap.conftest import SHIPPED
 from tests.unit.connectors.test_hubspot_check import wrong
 from workers.__main__ import build
 from workers.connectors import mapping
 from workers.connectors.mapping import WrongMapping
 from workers.connectors.sap.mapping import PartnerMapping
+from workers.connectors.sap.order_mapping import OrderMapping
 from workers.settings import get_settings
 
 Run = Callable[..., Result]
@@ -34,14 +36,14 @@ def run(simulated: Simulated, monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
     get_settings.cache_clear()
 
 
-def mapped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *changes: tuple[str, str]) -> None:
-    text = MAPPING.read_text()
+def mapped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *changes: tuple[str, str], of: Path = MAPPING) -> None:
+    text = of.read_text()
     for old, new in changes:
         assert old in text
         text = text.replace(old, new)
     path = tmp_path / "sap.yaml"
     path.write_text(text)
-    monkeypatch.setenv("FAIRLEAD_SAP__MAPPING", str(path))
+    monkeypatch.setenv(f"FAIRLEAD_SAP__{'MAPPING' if of == MAPPING else 'ORDER_MAPPING'}", str(path))
     get_settings.cache_clear()
 
 
@@ -138,3 +140,76 @@ def test_a_mapping_that_is_none_is_said(
     mapped(tmp_path, monkeypatch, (old, new))
     with pytest.raises(WrongMapping, match=said):
         mapping.load(PartnerMapping, tmp_path / "sap.yaml")
+
+
+def test_the_service_for_sales_orders_is_looked_at_if_orders_are_made(
+    run: Run, simulated: Simulated, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "A_SalesOrder" not in run("--json").stdout
+    mapped(tmp_path, monkeypatch, of=SHIPPED)
+    found = run("--json")
+    assert (found.exit_code, wrong(found)) == (0, {})
+    assert "A_SalesOrderItemPrElement.ConditionRateValue" in found.stdout
+    assert simulated.system.writes == []
+    mapped(
+        tmp_path,
+        monkeypatch,
+        ("external_id: PurchaseOrderByCustomer", "external_id: ExternalDocumentID"),
+        ("SalesOrderType: OR", "SalesOrderType: ORDER"),
+        ('item: {RequestedQuantity: "1"}', "item: {RequestedQuantity: one, Nothing: x}"),
+        of=SHIPPED,
+    )
+    simulated.system.order_metadata = simulated.system.order_metadata.replace(
+        b'Name="A_SalesOrderItem" E', b'Name="A_SalesOrderItem" sap:updatable="false" E'
+    )
+    simulated.system.forbidden.add(("A_SalesOrder", "GET"))
+    said = wrong(run("--json"))
+    assert {name: text.partition(".")[0] for name, text in said.items()} == {
+        "A_SalesOrder": "SAP refuses to read A_SalesOrder: /IWBEP/CM_MGW_RT/007",
+        "A_SalesOrder.ExternalDocumentID": "SAP fills it itself (sap:creatable)",
+        "A_SalesOrder.SalesOrderType": "SAP takes 4 characters, the mapping says 5",
+        "A_SalesOrderItem": "Can't be updated by this service",
+        "A_SalesOrderItem.Nothing": "SAP has no such property",
+        "A_SalesOrderItem.RequestedQuantity": "It is Edm",
+    }
+
+
+def test_no_service_for_sales_orders_and_two_with_the_same_key_are_said(
+    run: Run, simulated: Simulated, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mapped(tmp_path, monkeypatch, of=SHIPPED)
+    partner = {"BusinessPartnerCategory": "2", "OrganizationBPName1": "A"}
+    roles = [{"BusinessPartnerRole": "FLCU01"}]
+    customer = simulated.system.insert("A_BusinessPartner", {**partner, "to_BusinessPartnerRole": roles})["Customer"]
+    area = {
+        "SalesOrderType": "OR",
+        "SalesOrganization": "1710",
+        "DistributionChannel": "10",
+        "OrganizationDivision": "00",
+    }
+    for reference in ("FLTWICE", "FLTWICE", "FL-47 of theirs", "FL-47 of theirs"):
+        order = {**area, "SoldToParty": customer, "PurchaseOrderByCustomer": reference}
+        simulated.system.insert("A_SalesOrder", order)
+    assert wrong(run("--json")).keys() == {"FLTWICE"}
+    monkeypatch.setenv("FAIRLEAD_SAP__ORDER_SERVICE", "/sap/opu/odata/sap/API_NOTHING")
+    get_settings.cache_clear()
+    assert "ORDER_SERVICE" in run().stderr
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ('SalesOrganization: "1710"', "SalesOrganization: 1710", "order.SalesOrganization"),
+        ("SalesOrderType: OR", "SoldToParty: X", "must not name SoldToParty"),
+        ('item: {RequestedQuantity: "1"}', "item: {Material: X}", "must not name Material"),
+        ("condition: PPR0", "condition: price", "price.condition"),
+        ('rejection: "50"', "", "rejection"),
+        ("customers:", "customers: {acme: '12345678901'}", "customers.acme"),
+    ],
+)
+def test_an_order_mapping_that_is_none_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, old: str, new: str, said: str
+) -> None:
+    mapped(tmp_path, monkeypatch, (old, new), of=SHIPPED)
+    with pytest.raises(WrongMapping, match=said):
+        mapping.load(OrderMapping, tmp_path / "sap.yaml")

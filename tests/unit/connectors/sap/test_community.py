@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import requests
 
-from tests.simulators.sap.app import SERVICE
+from tests.simulators.sap.app import ORDERS, SERVICE
 from tests.simulators.sap.serving import Simulated
 
 pyodata = pytest.importorskip("pyodata", reason="pyodata is not installed")
@@ -129,3 +129,43 @@ def test_errors_are_said_as_sap_says_them(service: Any, session: requests.Sessio
     assert lost.value.response.headers["x-csrf-token"] == "Required"
     with pytest.raises(HttpError):
         service.entity_sets.A_BusinessPartner.get_entities().filter("NoSuchThing eq 'x'").execute()
+
+
+def test_sales_orders_are_made_with_their_items_rejected_and_have_one_version(
+    simulated: Simulated, session: requests.Session
+) -> None:
+    partner = {"BusinessPartnerCategory": "2", "OrganizationBPName1": "Acme"}
+    roles = [{"BusinessPartnerRole": "FLCU01"}]
+    customer = simulated.system.insert("A_BusinessPartner", {**partner, "to_BusinessPartnerRole": roles})["Customer"]
+    service = pyodata.Client(simulated.url + ORDERS, session)
+    orders, items = service.entity_sets.A_SalesOrder, service.entity_sets.A_SalesOrderItem
+    area = {
+        "SalesOrderType": "OR",
+        "SalesOrganization": "1710",
+        "DistributionChannel": "10",
+        "OrganizationDivision": "00",
+    }
+    price = {"ConditionType": "PPR0", "ConditionRateValue": "99.50", "ConditionCurrency": "EUR"}
+    item = {"Material": "tg11", "RequestedQuantity": "2", "to_PricingElement": [price]}
+    with pytest.raises(HttpError):  # SAP knows no such customer, and makes nothing
+        orders.create_entity().set(**area, SoldToParty="1", to_Item=[item]).execute()
+    made = orders.create_entity().set(**area, SoldToParty=customer, TransactionCurrency="EUR", to_Item=[item]).execute()
+    assert len(simulated.system.orders) == 1
+    found = orders.get_entity(made.SalesOrder).expand("to_Item/to_PricingElement").execute()
+    assert (str(found.TotalNetAmount), found.to_Item[0].Material) == ("199.000", "TG11")
+    assert str(found.to_Item[0].to_PricingElement[0].ConditionRateValue) == "99.50"
+    assert found.LastChangeDateTime.tzinfo is not None
+    for tag, status in (("W/\"datetimeoffset'0'\"", 412), (found.etag, 204)):
+        change = items.update_entity(SalesOrder=made.SalesOrder, SalesOrderItem="10").set(SalesDocumentRjcnReason="50")
+        change.add_headers({"If-Match": tag})
+        if status == 204:
+            change.execute()
+            continue
+        with pytest.raises(HttpError) as refused:
+            change.execute()
+        assert refused.value.response.status_code == status
+    after = orders.get_entity(made.SalesOrder).execute()
+    assert (str(after.TotalNetAmount), after.OverallSDDocumentRejectionSts) == ("0.000", "C")
+    assert after.etag != found.etag
+    with pytest.raises(HttpError):  # prices are made below an item alone
+        service.entity_sets.A_SalesOrderItemPrElement.create_entity().set(**price).execute()

@@ -15,7 +15,6 @@ from tests.unit.connectors.salesforce.conftest import settings_of as salesforce_
 from tests.unit.connectors.sap.conftest import settings_of
 from tests.unit.lead_routing.leads.casework import SLA, Casework
 from workers.connectors import wiring as connectors
-from workers.connectors.sap import partners
 from workers.connectors.sap.mapping import external_id
 from workers.lead_routing import wiring
 from workers.runtime import courier, discovery
@@ -41,8 +40,9 @@ async def case(
     pool: Pool, simulated: Simulated, salesforce: serving_salesforce.Simulated, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[Casework]:
     monkeypatch.setattr(courier, "REST_SECONDS", 0.05)
-    monkeypatch.setattr(partners, "SETTLING_SECONDS", 0.2)
-    settings = Settings(crm="salesforce", salesforce=salesforce_settings(salesforce), sap=settings_of(simulated))
+    settings = Settings(
+        crm="salesforce", salesforce=salesforce_settings(salesforce), sap=settings_of(simulated, settling_seconds=0.2)
+    )
     case = Casework(Resources(settings, pool))
     await hire(case, "ana")
     for one in discovery.chores("connectors", case.resources):

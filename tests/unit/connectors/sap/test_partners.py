@@ -11,7 +11,6 @@ from tests.simulators.sap.serving import Simulated
 from tests.unit.connectors.sap.conftest import Sales, settings_of
 from workers.connectors import wiring
 from workers.connectors.answers import SystemConflict
-from workers.connectors.sap import partners
 from workers.connectors.sap.ledger import CHANNEL, Ledger
 from workers.connectors.sap.mapping import external_id
 from workers.connectors.sap.partners import SapDown, SapResting, Unsettled
@@ -22,11 +21,6 @@ from workers.runtime.resources import Resources
 from workers.settings import Settings
 
 PARTNERS = "A_BusinessPartner"
-
-
-@pytest.fixture(autouse=True)
-def settled(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(partners, "SETTLING_SECONDS", 0.0)
 
 
 def row(lead_id: str = "lead", **payload: Any) -> OutboxRow:
@@ -134,11 +128,9 @@ async def test_a_kill_between_the_creation_and_its_note_does_nothing_twice(
     assert [one[0] for one in simulated.system.writes if one[1] == PARTNERS] == ["POST"]
 
 
-async def test_sap_may_still_be_at_work_so_it_is_not_asked_again_at_once(
-    case: Sales, simulated: Simulated, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.parametrize("settling_seconds", [120.0])
+async def test_sap_may_still_be_at_work_so_it_is_not_asked_again_at_once(case: Sales, simulated: Simulated) -> None:
     """The creation arrives after we looked whether it did."""
-    monkeypatch.setattr(partners, "SETTLING_SECONDS", 120.0)
     await converted(case)
     simulated.door.faults = [None, "502"]
     with pytest.raises(SapDown):
@@ -157,10 +149,8 @@ async def test_sap_may_still_be_at_work_so_it_is_not_asked_again_at_once(
     assert len(simulated.system.partners) == 2
 
 
-async def test_what_sap_refuses_can_be_corrected_and_sent_at_once(
-    case: Sales, simulated: Simulated, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(partners, "SETTLING_SECONDS", 120.0)
+@pytest.mark.parametrize("settling_seconds", [120.0])
+async def test_what_sap_refuses_can_be_corrected_and_sent_at_once(case: Sales, simulated: Simulated) -> None:
     await converted(case, email="nowhere")
     with pytest.raises(PermanentError, match="EmailAddress"):
         await send(case)

@@ -95,9 +95,10 @@ async def test_an_import_that_is_killed_goes_on_with_the_same_job(
 
 async def test_what_changed_since_the_job_ran_is_not_undone(world: SalesforceWorld) -> None:
     """A job's results may be hours old: our book has followed a later change, and must not follow back."""
-    first, second, *_ = fill(world, FROM)
+    first, second, third, *_ = fill(world, FROM)
     await world.imported()
     world.edit(first, company="Before")
+    world.ends(third, converted=False)
     await world.follow(first)
     ready = world.simulated.jobs.run
 
@@ -105,20 +106,22 @@ async def test_what_changed_since_the_job_ran_is_not_undone(world: SalesforceWor
         ready(job)
         world.edit(first, company="Since")
         world.edit(second, phone="+34688888888")
+        world.ends(third, converted=True)
 
     world.simulated.jobs.run = late  # type: ignore[method-assign]
     original = bulk.Bulk.results
 
     async def meanwhile(self: Any, *given: Any) -> Any:
         found = await original(self, *given)
-        await world.follow(first)
+        await world.follow(first, third)
         return found
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(bulk.Bulk, "results", meanwhile)
         run = await world.reconciled()
     assert (await world.lead(first))["lead"]["company"] == "Since" == world.value(first, "company")
-    assert run.counts["equal"] == FROM
+    assert (await world.lead(third))["converted"] is True
+    assert run.counts["equal"] == FROM - 1  # the third one has ended
     del world.simulated.jobs.run
     assert (await world.reconciled()).counts["different"] == 1  # that the second one changed, it had not seen yet
     assert (await world.lead(second))["lead"]["phone"] == "+34688888888"

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import pytest
 
 from tests.unit.connectors.sync.worlds import World
 from workers.connectors.answers import SystemPause
-from workers.connectors.sync import making
+from workers.connectors.records import Record
+from workers.connectors.sync import keeping, making
 from workers.connectors.sync.keeping import CHANNEL
 from workers.lead_routing.ports import crm
 
@@ -145,6 +147,45 @@ async def test_what_we_wrote_ourselves_is_no_decision_of_a_person(world: World, 
     assert not await world.case.sql("SELECT FROM runtime.outbox")
 
 
+async def test_what_arrived_while_the_record_was_read_is_no_decision_of_a_person(world: World, record: str) -> None:
+    lead_id = await open_again(world, record, "assigned")
+    known = (await world.lead(record))["lead"]
+    await world.case.run(
+        "write_owner", lead_id=lead_id, round=0, assignment={"owner_id": "ben"}, lead=known, account=None
+    )
+    follower = making.follower(world.case.resources, world.system)
+    side, read = follower.keeper.side, follower.keeper.side.read
+
+    async def overtaken(record_ids: Collection[str]) -> Mapping[str, Record]:
+        found = await read(record_ids)  # it is still Ana's
+        await world.deliver(crm.CHANNEL)
+        await world.case.sql("UPDATE routing.leads SET owner_id = 'ben' WHERE lead_id = %s", lead_id)
+        return found
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(side, "read", overtaken)
+        assert (await follower.follow([record])).unsettled == {lead_id}
+    assert not await world.case.sql("SELECT FROM runtime.outbox")
+    kept = await follower.follow([record])
+    assert (kept.unsettled, kept.differences) == (set(), [])
+    assert (await world.lead(record))["owner_id"] == "ben"
+
+
+async def test_an_owner_who_was_just_booked_is_written_by_the_process_and_later_by_us(
+    world: World, record: str
+) -> None:
+    lead_id = await open_again(world, record, "assigned")
+    booked = (
+        "UPDATE routing.leads SET owner_id = 'ben', assigned_at = now() - make_interval(secs => %s) WHERE lead_id = %s"
+    )
+    await world.case.sql(booked, 2, lead_id)
+    await world.follow(record)
+    assert (world.value(record, "owner"), world.writes) == ("ana", 0)
+    await world.case.sql(booked, 120, lead_id)
+    await world.follow(record)
+    assert (world.value(record, "owner"), world.writes) == ("ben", 1)
+
+
 async def test_what_a_process_began_with_does_not_undo_what_was_changed_since(world: World) -> None:
     record = world.put("ana", email="eva@acme.es", lastname="Ruiz")
     await world.imported()
@@ -218,3 +259,53 @@ async def test_a_days_limit_parks_and_short_failures_are_waited_for(world: World
     with pytest.raises(SystemPause):
         await world.follow(record)
     assert world.asked("") == before
+
+
+async def changed_meanwhile(
+    world: World, record: str, monkeypatch: pytest.MonkeyPatch, times: int, **values: str
+) -> None:
+    """Follow a record that we are to write, which somebody changes `times` times after it was read and before it is written."""
+    side, left = type(making.side(world.case.resources, world.system)), times
+    write = side.write
+
+    async def late(self: Any, *given: Any) -> Any:
+        nonlocal left
+        if left:
+            left -= 1
+            world.edit(record, **{name: value.format(left) for name, value in values.items()})
+        return await write(self, *given)
+
+    monkeypatch.setattr(side, "write", late)
+    monkeypatch.setattr(keeping, "ROUND_SECONDS", 0.01)
+    row = await world.lead(record)
+    await world.case.sql(
+        'UPDATE routing.leads SET lead = lead || \'{"company": "Ours", "email": "ours@acme.es"}\' WHERE lead_id = %s',
+        row["lead_id"],
+    )
+    await world.follow(record)
+
+
+async def test_what_is_changed_between_reading_and_writing_is_judged_and_not_overwritten(
+    world: World, record: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await changed_meanwhile(
+        world, record, monkeypatch, 1, company="Theirs", email="theirs@acme.es", phone="+34655555555"
+    )
+    here = (await world.lead(record))["lead"]
+    assert here["company"] == world.value(record, "company") == "Theirs"  # the newest
+    assert here["phone"] == world.value(record, "phone") == "+34655555555"
+    assert (here["email"], world.value(record, "email")) == ("ours@acme.es", "theirs@acme.es")
+    [letter] = await letters(world)  # a person is asked
+    assert (letter["channel"], letter["payload"]["fields"]) == (CHANNEL, ["email"])
+    assert world.writes == 0
+
+
+async def test_what_is_changed_again_and_again_is_left_for_the_next_time(
+    world: World, record: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await changed_meanwhile(world, record, monkeypatch, keeping.ROUNDS, phone="+3465555555{}")
+    assert world.value(record, "company") == PERSON["company"]
+    assert world.writes == 0
+    await world.follow(record)
+    assert world.value(record, "company") == "Ours"
+    assert (await world.lead(record))["lead"]["phone"] == world.value(record, "phone") == "+34655555550"

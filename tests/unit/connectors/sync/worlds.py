@@ -44,6 +44,10 @@ class World(ABC):
         """Somebody changes a record there."""
 
     @abstractmethod
+    def ends(self, record_id: str, *, converted: bool) -> None:
+        """Somebody there says how the lead ended."""
+
+    @abstractmethod
     def value(self, record_id: str, name: str) -> str | None:
         """What a record says; `lead_id`, `status` and `owner` too."""
 
@@ -112,6 +116,10 @@ class HubSpotWorld(World):
         owned = {"hubspot_owner_id": self.people[owner]} if owner else {}
         self.simulated.account.edit("contacts", record_id, **values, **owned)
 
+    def ends(self, record_id: str, *, converted: bool) -> None:
+        stage, status = ("customer", "CONNECTED") if converted else ("lead", "UNQUALIFIED")
+        self.edit(record_id, lifecyclestage=stage, hs_lead_status=status)
+
     def value(self, record_id: str, name: str) -> str | None:
         found = self.simulated.account.find("contacts", record_id, None)
         named = {"lead_id": "fairlead_lead_id", "status": "fairlead_status", "owner": "hubspot_owner_id"}
@@ -147,6 +155,8 @@ class SalesforceWorld(World):
 
     def __init__(self, simulated: salesforce.Simulated, case: Casework) -> None:
         self.simulated, self.case = simulated, case
+        clock = simulated.org.clock
+        simulated.org.clock = lambda: clock() + len(simulated.door.asked)  # a second passes with each request
         simulated.org.prepare()
         self.people = {
             name: simulated.org.person(f"{name}@example.com", name.title()) for name in ("ana", "ben", "zoe")
@@ -161,6 +171,10 @@ class SalesforceWorld(World):
         owned = {"OwnerId": self.people[owner]} if owner else {}
         given = {NAMES[name]: value for name, value in values.items()}
         self.simulated.org.edit("Lead", record_id, **given, **owned)
+
+    def ends(self, record_id: str, *, converted: bool) -> None:
+        status = "Closed - Converted" if converted else "Closed - Not Converted"
+        self.simulated.org.edit("Lead", record_id, IsConverted=converted, Status=status)
 
     def value(self, record_id: str, name: str) -> str | None:
         value = self.simulated.org.records["Lead"][record_id][NAMES[name]]

@@ -70,6 +70,7 @@ async def test_sales_come_from_the_erp_where_the_organisation_says_so(case: Revi
 
 async def test_an_erp_that_is_away_is_a_case_for_a_person(case: Review, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("workers.forecast_review.adapters.history.ERP_TRIES", 2)
+    monkeypatch.setattr("workers.office.systems.ERP_SECONDS", 1.0)
     await case.organisation(source="erp")
     away = case.resources.settings.model_copy(
         update={"erp_database_url": SecretStr("host=127.0.0.1 port=1 dbname=none")}

@@ -12,7 +12,7 @@ from workers.quota_approval.planning.adjusting import adjust
 from workers.quota_approval.planning.comparing import compare, figures
 from workers.quota_approval.planning.errors import ClashError, InputError
 from workers.quota_approval.planning.explaining import explain
-from workers.quota_approval.planning.facts import node_facts
+from workers.quota_approval.planning.facts import node_facts, node_months
 from workers.quota_approval.planning.inputs import Inputs
 from workers.quota_approval.planning.plan import QuotaPlan
 from workers.quota_approval.planning.reading import read_folder
@@ -65,6 +65,15 @@ def test_the_same_input_gives_the_same_bytes_and_they_can_be_read(plan: QuotaPla
 def test_drivers_and_months_add_up_to_the_quota(plan: QuotaPlan) -> None:
     reps = plan.reps
     assert (reps[DRIVERS].sum(axis=1) == reps["quota"]).all()
+    months = node_months(plan)
+    assert {node: sum(of.values()) for node, of in months.items()} == dict(
+        zip(plan.nodes["node"], plan.nodes["quota"], strict=True)
+    )
+    assert list(months["company"]) == plan.card["months"]
+    team = next(
+        node for node, above in zip(plan.nodes["node"], plan.nodes["parent"], strict=True) if above == "company"
+    )
+    assert len(set(months[team].values())) > 1, "a unit's quota has the season of what is expected below it"
     assert (plan.phases.groupby("rep", sort=False)["quota"].sum().to_numpy() == reps["quota"].to_numpy()).all()
     expected = reps[DRIVERS[:4]].sum(axis=1) / 100
     assert expected.to_numpy() == pytest.approx(reps["expected"].to_numpy(), abs=0.05)

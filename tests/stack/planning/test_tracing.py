@@ -1,17 +1,20 @@
-"""A lead's trace read back from a real Zipkin, which the local stack starts when it is asked to."""
+"""A lead's trace read back from a real Zipkin, which the local stack starts when it is asked to.
+
+Here because the stack of these tests is the one that is traced; the leads come when what was planned on it is done.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
-from tests.stack.conftest import LocalStack, running_stack
-from tests.stack.office import Office, furnish, new_lead, open_office
+from tests.stack.conftest import LocalStack
+from tests.stack.office import Office, new_lead, open_office
 from workers.engine import ports
 from workers.engine.supervision import Supervisor
 
@@ -20,18 +23,9 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 Span = dict[str, Any]  # Any: JSON
 
 
-@pytest.fixture(scope="module")
-def traced_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
-    settings = {"TRACING__EXPORTER": "zipkin", "LOG_FORMAT": "json", "LOG_LEVEL": "debug"}
-    environment = {f"FAIRLEAD_{name}": value for name, value in settings.items()}
-    with running_stack(tmp_path_factory.mktemp("traced") / "home", "--no-sample", **environment) as stack:
-        furnish(stack)
-        yield stack
-
-
 @pytest.fixture
-async def office(traced_stack: LocalStack) -> AsyncIterator[Office]:
-    async with open_office(traced_stack) as opened:
+async def office(sales_stack: LocalStack) -> AsyncIterator[Office]:
+    async with open_office(sales_stack) as opened:
         yield opened
 
 
@@ -88,10 +82,10 @@ async def test_a_lead_is_one_trace_in_zipkin_and_the_logs_name_it(office: Office
     assert not [word for word in (lead["name"], lead["email"], lead["company"]) if word in said]
 
 
-def test_zipkin_is_shown_and_listens_on_loopback_only(traced_stack: LocalStack) -> None:
-    assert f"{traced_stack.settings.zipkin_url}/zipkin/" in traced_stack.fairlead("status").stdout
-    pid = Supervisor(traced_stack.settings.home).states()["zipkin"].pid
+def test_zipkin_is_shown_and_listens_on_loopback_only(planning_stack: LocalStack) -> None:
+    assert f"{planning_stack.settings.zipkin_url}/zipkin/" in planning_stack.fairlead("status").stdout
+    pid = Supervisor(planning_stack.settings.home).states()["zipkin"].pid
     listening = ports.addresses([pid])
-    assert list(listening) == [traced_stack.settings.ports.zipkin]
-    assert listening[traced_stack.settings.ports.zipkin] <= {"127.0.0.1", "::ffff:127.0.0.1"}
-    assert Path(traced_stack.settings.home / "logs" / "zipkin.log").exists()
+    assert list(listening) == [planning_stack.settings.ports.zipkin]
+    assert listening[planning_stack.settings.ports.zipkin] <= {"127.0.0.1", "::ffff:127.0.0.1"}
+    assert Path(planning_stack.settings.home / "logs" / "zipkin.log").exists()
