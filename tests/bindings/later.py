@@ -2,7 +2,7 @@
 
 A broker parses diagrams by `zeebe-bpmn-model`, evaluates decisions by dmn-scala and expressions by feel-scala, and speaks
 the gRPC of `zeebe-gateway-protocol-impl`: all of them under Apache-2.0, while the engine around them is not. The versions
-are those that Camunda's branch `stable/8.9` names.
+are those of 8.9.0: later patches are not in Maven Central.
 
 A JVM has one class path and a process one JVM, so this runs in a process of its own, `python -m tests.bindings.later`: it
 reads a `Question` as JSON from standard input and writes an `Answers`.
@@ -23,10 +23,10 @@ from workers.engine import jvm
 from workers.engine.downloads import Store
 from workers.settings import Settings
 
-CAMUNDA = "8.9.13"
+CAMUNDA = "8.9.0"
 PARTS = (
-    "org.camunda.feel:feel-engine:1.21.1",
-    "org.camunda.bpm.extension.dmn.scala:dmn-engine:1.11.3",
+    "org.camunda.feel:feel-engine:1.20.0",
+    "org.camunda.bpm.extension.dmn.scala:dmn-engine:1.11.0",
     f"io.camunda:zeebe-bpmn-model:{CAMUNDA}",
     f"io.camunda:zeebe-gateway-protocol-impl:{CAMUNDA}",
 )

@@ -12,7 +12,6 @@ from workers.cli import (
     _bench_healing,
     _bench_planning,
     _bench_prediction,
-    _bench_scaling,
     _bench_viewers,
     _bench_what_if,
 )
@@ -40,7 +39,6 @@ app.command()(_bench_prediction.prediction)
 app.command()(_bench_healing.healing)
 app.command()(_bench_viewers.viewers)
 app.command()(_bench_events.events)
-app.command()(_bench_scaling.scaling)
 
 
 @app.command("lead-routing")
