@@ -42,7 +42,7 @@ test: $(VENV)/.ready ## all tests: unit, bindings, process (embedded engine), st
 	cat $$said; \
 	exit $$failed
 
-check: $(VENV)/.ready lint ## the fast part: lint, types, import rules, unit and binding tests without database and engine
+check: $(VENV)/.ready lint ## the fast part: lint, types, import rules, unit tests without database and engine, binding tests
 	$(RUN) pytest tests/unit tests/bindings -q -n 2 --dist loadscope -m "not slow" $(ARGS)
 
 lint: $(VENV)/.ready ## ruff, mypy strict, import rules, contracts
