@@ -228,6 +228,7 @@ async def test_bands_neither_overlap_nor_leave_gaps(tables: Tables) -> None:
         assert score.reasons_text.startswith("- ")
 
 
+@pytest.mark.slow
 async def test_routing_is_always_whole(tables: Tables) -> None:
     grid = [
         given(country=country, employees=size, product=wish, account=account, score={"band": band, "source": source})
