@@ -4,7 +4,9 @@ VENV := .venv
 RUN := $(VENV)/bin/python -m
 
 # Tests that only calculate, and by no clock: they take what the stack tests leave of the processors, which wait much.
-NUMBERS := tests/unit/forecast_review/forecasting tests/unit/lead_routing/scoring tests/unit/quota_approval/planning
+# None of them has a database: who waits for one gives up after a while.
+NUMBERS := $(shell grep -LwE 'postgres|dsn|pool' $(addsuffix /test_*.py, \
+  tests/unit/forecast_review/forecasting tests/unit/lead_routing/scoring tests/unit/quota_approval/planning))
 SPARE := $(shell command -v chrt >/dev/null && echo chrt --idle 0) nice -n 19
 
 .PHONY: up down reset test check lint lock wheel clean
@@ -42,7 +44,7 @@ test: $(VENV)/.ready ## all tests: unit, bindings, process (embedded engine), st
 	cat $$said; \
 	exit $$failed
 
-check: $(VENV)/.ready lint ## the fast part: lint, types, import rules, unit and binding tests without database and engine
+check: $(VENV)/.ready lint ## the fast part: lint, types, import rules, unit tests without database and engine, binding tests
 	$(RUN) pytest tests/unit tests/bindings -q -n 2 --dist loadscope -m "not slow" $(ARGS)
 
 lint: $(VENV)/.ready ## ruff, mypy strict, import rules, contracts

@@ -18,6 +18,8 @@ from workers.runtime.database import Pool, open_pool, upgrade
 
 PROGRAMS = frozenset({"postgres", "engine", "broker", "browser", "keycloak"})
 """Fixtures that start a program beside Python: whoever uses one is slow."""
+CHECKED = "tests/bindings/"
+"""These say of themselves what is slow: that tables have no gap is for `make check`, and only an engine knows it."""
 _numbers = count(1)
 _TOGETHER = "tests/process/"
 """Where pytest-xdist divides the tests, these are run by one process: it has to see what all of them covered."""
@@ -42,6 +44,8 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.hookimpl(tryfirst=True)  # before `-m` chooses
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
+        if item.nodeid.startswith(CHECKED):
+            continue
         if not PROGRAMS.isdisjoint(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.slow)
 

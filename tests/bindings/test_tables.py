@@ -228,6 +228,7 @@ async def test_bands_neither_overlap_nor_leave_gaps(tables: Tables) -> None:
         assert score.reasons_text.startswith("- ")
 
 
+@pytest.mark.slow
 async def test_routing_is_always_whole(tables: Tables) -> None:
     grid = [
         given(country=country, employees=size, product=wish, account=account, score={"band": band, "source": source})
@@ -271,6 +272,7 @@ async def test_a_new_model_is_never_both_used_and_left(tables: Tables) -> None:
         assert verdict.why
 
 
+@pytest.mark.slow
 async def test_whatever_goes_wrong_a_rule_can_be_carried_out(tables: Tables) -> None:
     grid = [
         healing_cases.trouble(symptom, error_class=kind, about=about, others_done=done, deployed_since=deployed,

@@ -50,6 +50,7 @@ def container(one: Object) -> Object:
     return dict(found)
 
 
+@pytest.mark.slow
 def test_helm_has_nothing_against_it() -> None:
     assert "0 chart(s) failed" in tools.lint()
     assert yaml.safe_load((tools.CHART / "Chart.yaml").read_text())["appVersion"] == __version__

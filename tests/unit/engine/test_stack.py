@@ -21,6 +21,8 @@ from workers.engine.programs import Program
 from workers.engine.stack import Stack
 from workers.settings import Settings
 
+pytestmark = pytest.mark.slow  # each starts a supervisor
+
 SERVE = "import http.server,sys; http.server.HTTPServer(('127.0.0.1', int(sys.argv[1])), http.server.SimpleHTTPRequestHandler).serve_forever()"
 
 

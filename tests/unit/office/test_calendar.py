@@ -74,6 +74,7 @@ def working_minutes(calendar: WorkCalendar, start: datetime, end: datetime) -> i
 
 @unhurried
 @given(calendars(), moments(), st.integers(1, 600))
+@pytest.mark.slow
 def test_added_time_is_what_a_minute_by_minute_count_gives(
     calendar: WorkCalendar, moment: datetime, count: int
 ) -> None:

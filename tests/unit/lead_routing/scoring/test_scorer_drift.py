@@ -64,6 +64,7 @@ def test_a_jump_of_the_base_rate_is_label_rate_and_calibration(
     assert "outcomes moved away" in found.advice
 
 
+@pytest.mark.slow
 def test_real_leads_drift_where_the_base_rate_jumps_and_not_when_shuffled(bank: Table) -> None:
     recipe = Recipe(rounds=60, members=1)
     sixty = round(len(bank) * 0.6)

@@ -191,6 +191,7 @@ def test_a_mip_apart_answers_as_one_here_does_and_ends_with_the_search() -> None
     assert solve_apart(problem, broken, seconds=60, gap=1e-7, over=lambda: False) is None, "its process died"
 
 
+@pytest.mark.slow
 def test_an_order_larger_than_a_pipe_arrives_whole() -> None:
     problem = gap_instance("c", 20, 250, 1)
     pairs = cheapest(problem.cost, 8.0)
@@ -209,6 +210,7 @@ def test_the_core_keeps_each_account_s_cheapest_pairs_and_nobody_s_forbidden_one
     assert (cheapest(costs, 9.0) == np.isfinite(costs)).all()
 
 
+@pytest.mark.slow
 def test_an_assignment_problem_is_helped_by_its_core() -> None:
     problem = gap_instance("d", 10, 100, 1)
     found = solve(problem, Limits(8.0, gap=0.0, seed=1))
