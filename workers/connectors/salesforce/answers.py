@@ -7,7 +7,7 @@ https://developer.salesforce.com/docs/atlas.en-us.api.meta/api/sforce_api_calls_
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -147,6 +147,14 @@ def outcome(result: Mapping[str, Any]) -> str | Fault | None:
         return str(result["id"])
     errors = dicts(result.get("errors"))
     return fault_of(errors[0]) if errors else None
+
+
+def outcomes(names: Collection[str], results: object) -> dict[str, str | Fault]:
+    """Of a collection, by the records' names: results have the order of the records, of another number nothing can be said."""
+    if not isinstance(results, list) or len(results) != len(names):
+        return {}
+    told = [outcome(one) if isinstance(one, dict) else None for one in results]
+    return {one: found for one, found in zip(names, told, strict=True) if found is not None}
 
 
 def fault_of(error: Mapping[str, Any]) -> Fault:

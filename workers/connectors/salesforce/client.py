@@ -152,7 +152,7 @@ class SalesforceClient:
                 raise SystemRefused(
                     f"Salesforce knows no {where}, or our user can't see it; `fairlead connect check salesforce` says what to do."
                 )
-            done |= _outcomes(part, results)
+            done |= answers.outcomes(part, results)
         return done
 
     async def update(
@@ -186,7 +186,7 @@ class SalesforceClient:
         for start in range(0, len(given), BATCH):
             part = given[start : start + BATCH]
             asked = {"ids": ",".join(part), "allOrNone": "false"}
-            done |= _outcomes(part, await self.ask("DELETE", "/composite/sobjects", f"delete {kind}", params=asked))
+            done |= answers.outcomes(part, await self.ask("DELETE", "/composite/sobjects", f"delete {kind}", params=asked))
         return done
 
     async def describe(self, kind: Kind) -> Json:
@@ -265,14 +265,6 @@ class SalesforceClient:
         except SystemPause as asked:
             self.pace.close(asked)
             raise
-
-
-def _outcomes(names: Collection[str], results: object) -> dict[str, str | Fault]:
-    # They have the order of the records; of another number nothing can be said.
-    if not isinstance(results, list) or len(results) != len(names):
-        return {}
-    told = [answers.outcome(one) if isinstance(one, dict) else None for one in results]
-    return {one: found for one, found in zip(names, told, strict=True) if found is not None}
 
 
 def unmodified_since(moment: datetime) -> dict[str, str]:
