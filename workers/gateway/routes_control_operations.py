@@ -63,7 +63,7 @@ async def _page(
     async with parts.pool.connection() as connection:
         found = await backlog.read(connection, datetime.now(UTC))
         healing = await showing.overview(connection)
-        cases = {one.business_id for one in (*letters, *healing.open, *healing.healed) if one.business_id}
+        cases = {one.business_id for one in letters} | {one.business_id for one in (*healing.open, *healing.healed)}
         instance_of = await instances.of_cases(connection, cases)
     trail = await audit.entries(parts.pool, limit=TRAIL)
     return shown(
