@@ -77,9 +77,8 @@ async def _page(
         async with parts.pool.connection() as connection:
             found = await backlog.read(connection, datetime.now(UTC))
             healing = await showing.overview(connection)
-            told: list[str | None] = [one.business_id for one in letters]
-            told += [one.business_id for one in (*healing.open, *healing.healed)]
-            instance_of = await instances.of_cases(connection, {one for one in told if one})
+            cases = {one.business_id for one in letters} | {one.business_id for one in (*healing.open, *healing.healed)}
+            instance_of = await instances.of_cases(connection, cases)
         trail = await audit.entries(parts.pool, limit=TRAIL)
         return Now(found, healing, letters, instance_of, trail, await switch.read(parts.pool, parts.settings))
 
