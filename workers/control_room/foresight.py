@@ -120,22 +120,30 @@ _STATE = """
 """
 _MODEL = "SELECT version, created_at, fitted_until, figures FROM prediction.models WHERE active"
 _TRAININGS = "SELECT at, outcome, why, version FROM prediction.trainings ORDER BY id DESC LIMIT 10"
-# The riskiest and most valuable first; within a level by what is at stake: risk times worth.
-_CASES = """
+# The riskiest and most valuable first; within a level by what is at stake: risk times worth. Those that are shown are chosen
+# first, as what is said of each costs more than choosing it.
+_ORDER = """array_position(ARRAY['act', 'soon', 'watch', 'none'], p.level),
+    coalesce(p.risk, 0) * coalesce(p.worth, 1) DESC, t.due_at, p.key"""
+_CASES = f"""
+    WITH chosen AS MATERIALIZED (
+        SELECT p.key, count(*) OVER () AS total, l.lead_id
+        FROM control.predictions p JOIN control.user_tasks t ON t.key = p.key AND t.ended_at IS NULL
+        LEFT JOIN routing.leads l ON l.process_instance_key = p.instance_key
+        WHERE (%(team)s::text IS NULL OR l.territory = %(team)s)
+          AND (%(level)s::text IS NULL OR p.level = %(level)s) AND (%(all)s OR p.level <> 'none')
+          AND p.predicted_at > clock_timestamp() - %(fresh)s
+        ORDER BY {_ORDER} LIMIT %(most)s
+    )
     SELECT p.*, t.process, t.element, t.due_at, t.groups, t.users, t.assignee, d.names->>t.element AS called,
            control.case_of(p.instance_key) AS case_id, l.territory AS team,
            coalesce(l.lead->>'name', l.raw->>'name') AS name, coalesce(l.lead->>'company', l.raw->>'company') AS company,
-           r.name AS owner, count(*) OVER () AS total
-    FROM control.predictions p JOIN control.user_tasks t ON t.key = p.key AND t.ended_at IS NULL
+           r.name AS owner, c.total
+    FROM chosen c JOIN control.predictions p USING (key) JOIN control.user_tasks t USING (key)
     LEFT JOIN control.processes d ON d.key = t.process_key
-    LEFT JOIN routing.leads l ON l.process_instance_key = p.instance_key
+    LEFT JOIN routing.leads l USING (lead_id)
     LEFT JOIN routing.reps r ON r.id = l.owner_id
-    WHERE (%(team)s::text IS NULL OR l.territory = %(team)s)
-      AND (%(level)s::text IS NULL OR p.level = %(level)s) AND (%(all)s OR p.level <> 'none')
-      AND p.predicted_at > clock_timestamp() - %(fresh)s
-    ORDER BY array_position(ARRAY['act', 'soon', 'watch', 'none'], p.level), coalesce(p.risk, 0) * coalesce(p.worth, 1) DESC,
-             t.due_at, p.key LIMIT %(most)s
-"""
+    ORDER BY {_ORDER}
+"""  # noqa: S608 - of our own constants only
 
 
 async def state(connection: AsyncConnection[DictRow]) -> Foresight:
