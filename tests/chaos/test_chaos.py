@@ -33,7 +33,7 @@ def test_nothing_is_lost_or_done_twice_whatever_happens(tmp_path: Path) -> None:
     done = subprocess.run(
         [
             *(sys.executable, "-m", "workers", "chaos", "--seed", str(SEED), "--minutes", str(MINUTES)),
-            *("--faults", str(FAULTS), "--out", str(out)),
+            *("--faults", str(FAULTS), "--canary", "0.3", "--out", str(out)),
         ],
         env=os.environ | SHORT_LIVED,
         capture_output=True,
@@ -48,6 +48,7 @@ def test_nothing_is_lost_or_done_twice_whatever_happens(tmp_path: Path) -> None:
     assert found["faults"]["done"] >= 50
     assert found["counts"]["leads accepted"] >= 100
     assert found["counts"]["effects undone"] > 0
+    assert found["counts"]["of them in the canary"] > 0
     assert found["states"].keys() >= {"accepted", "withdrawn"}
 
 

@@ -186,7 +186,9 @@ class SalesforceClient:
         for start in range(0, len(given), BATCH):
             part = given[start : start + BATCH]
             asked = {"ids": ",".join(part), "allOrNone": "false"}
-            done |= answers.outcomes(part, await self.ask("DELETE", "/composite/sobjects", f"delete {kind}", params=asked))
+            done |= answers.outcomes(
+                part, await self.ask("DELETE", "/composite/sobjects", f"delete {kind}", params=asked)
+            )
         return done
 
     async def describe(self, kind: Kind) -> Json:
