@@ -12,6 +12,7 @@ from workers.cli import (
     _bench_healing,
     _bench_planning,
     _bench_prediction,
+    _bench_scaling,
     _bench_viewers,
     _bench_what_if,
 )
@@ -39,6 +40,7 @@ app.command()(_bench_prediction.prediction)
 app.command()(_bench_healing.healing)
 app.command()(_bench_viewers.viewers)
 app.command()(_bench_events.events)
+app.command()(_bench_scaling.scaling)
 
 
 @app.command("lead-routing")
