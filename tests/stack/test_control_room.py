@@ -100,14 +100,14 @@ async def test_the_read_model_says_what_camunda_says_also_built_anew(office: Off
 
     for lead_id in ids:
         (lead,) = await office.rows("SELECT process_instance_key AS key FROM routing.leads WHERE lead_id = %s", lead_id)
-        steps = await office.rows("SELECT * FROM control.elements WHERE instance_key = %s", lead["key"])
-        ours = {
-            (r["key"], r["element"], r["kind"], {None: "ACTIVE", True: "COMPLETED", False: "TERMINATED"}[r["completed"]],
-             r["started_at"], r["ended_at"])
-            for r in steps
-        }  # fmt: skip
 
-        async def same(key: int = lead["key"], ours: set[tuple[Any, ...]] = ours) -> bool:
+        async def same(key: int = lead["key"]) -> bool:
+            steps = await office.rows("SELECT * FROM control.elements WHERE instance_key = %s", key)
+            ours = {
+                (r["key"], r["element"], r["kind"], {None: "ACTIVE", True: "COMPLETED", False: "TERMINATED"}[r["completed"]],
+                 r["started_at"], r["ended_at"])
+                for r in steps
+            }  # fmt: skip
             found = await searched(office, "flownode-instances", processInstanceKey=key)
             return ours == {
                 (

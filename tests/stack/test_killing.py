@@ -125,4 +125,6 @@ async def test_nothing_is_lost_or_done_twice(office: Office) -> None:
     assert len(load.ids) == LEADS_EACH * len(VICTIMS)
     assert {lead["lead_id"] for lead in leads} == set(load.ids)
     assert {lead["state"] for lead in leads} <= reckoning.ENDED | reckoning.WAITING_FOR.keys()
-    assert {"accepted", "assigned", "triage"} <= {lead["state"] for lead in leads}, "people were at work all the time"
+    states = {lead["state"] for lead in leads}
+    assert {"accepted", "assigned"} <= states, "people were at work all the time"
+    assert "triage" in states or load.answered["triage_lead"], "some leads were for triage, answered or not"
