@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -13,6 +12,7 @@ import pytest
 from playwright.async_api import Browser, Page, async_playwright, expect
 
 from tests.bindings import npm
+from workers.bench.control_room_browser import installed
 
 ARGUMENTS = ["--no-sandbox", "--disable-background-networking", "--disable-component-update"]
 PICTURES = os.environ.get("FAIRLEAD_TEST_PICTURES")
@@ -24,7 +24,7 @@ THEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 @contextlib.asynccontextmanager
 async def open_browser() -> AsyncIterator[Browser]:
     """Chromium, or the test is skipped."""
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    chromium = installed()
     if chromium is None:
         pytest.skip("Chromium is not installed (Debian package `chromium`)")
     async with async_playwright() as playwright:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import pytest
 from playwright.async_api import Locator, Page, async_playwright
 
 from tests.bindings import npm
+from workers.bench.control_room_browser import installed
 
 ARGUMENTS = ["--no-sandbox", "--disable-background-networking", "--disable-component-update"]
 PATIENCE_MS = 30_000
@@ -93,7 +93,7 @@ class Modeler:
 @contextlib.asynccontextmanager
 async def open_modeler() -> AsyncIterator[Modeler]:
     """A modeler in Chromium; nothing is loaded from the network."""
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    chromium = installed()
     if chromium is None:
         pytest.skip("Chromium is not installed (Debian package `chromium`)")
     npm.install()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -13,6 +12,7 @@ import pytest
 from playwright.async_api import Locator, Page, Route, async_playwright, expect
 from playwright.async_api import TimeoutError as PlaywrightTimeout
 
+from workers.bench.control_room_browser import installed
 from workers.settings import Settings
 
 ARGUMENTS = ["--no-sandbox", "--disable-background-networking", "--disable-component-update"]
@@ -132,7 +132,7 @@ class Tasklist:
 @contextlib.asynccontextmanager
 async def open_tasklist(settings: Settings, folder: Path) -> AsyncIterator[Tasklist]:
     """Chromium on Tasklist's door. It reaches this machine only, whatever Tasklist would like to load."""
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    chromium = installed()
     if chromium is None:
         pytest.skip("Chromium is not installed (Debian package `chromium`)")
 

@@ -24,7 +24,7 @@ def missing() -> str:
     """What a measurement needs and is not installed, in words; empty: nothing."""
     if not find_spec("playwright"):
         return "Playwright (pip install playwright)"
-    return "" if _browser() else "Chromium"
+    return "" if installed() else "Chromium"
 
 
 async def usable(url: str, pages: Sequence[str]) -> Mapping[str, float]:
@@ -36,7 +36,7 @@ async def usable(url: str, pages: Sequence[str]) -> Mapping[str, float]:
     from playwright.async_api import Error, async_playwright  # noqa: PLC0415 - only who measures needs it
 
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=_browser(), args=["--no-sandbox"])
+        browser = await playwright.chromium.launch(executable_path=installed(), args=["--no-sandbox"])
         try:
             page = await browser.new_page(viewport={"width": WIDTH, "height": HEIGHT})
             found = {}
@@ -52,5 +52,6 @@ async def usable(url: str, pages: Sequence[str]) -> Mapping[str, float]:
             await browser.close()
 
 
-def _browser() -> str | None:
+def installed() -> str | None:
+    """Where a browser of Chromium's kind is on this machine; None: nowhere."""
     return next((found for name in BROWSERS if (found := shutil.which(name))), None)

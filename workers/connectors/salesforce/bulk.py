@@ -19,7 +19,8 @@ from workers.connectors.answers import NAME, Json, SystemConflict, SystemDown, S
 from workers.connectors.records import Record
 from workers.connectors.salesforce import answers, tables
 from workers.connectors.salesforce.answers import Fault
-from workers.connectors.salesforce.client import Kind, Read, SalesforceClient
+from workers.connectors.salesforce.client import Kind, SalesforceClient
+from workers.connectors.salesforce.read import Read
 from workers.connectors.salesforce.tables import Table
 from workers.connectors.sync.patience import patiently
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from email.utils import format_datetime, parsedate_to_datetime
+from email.utils import format_datetime
 from typing import Literal
 from urllib.parse import quote
 
@@ -15,11 +14,11 @@ import httpx
 
 from workers.connectors.answers import Answer, Json, SystemDown, SystemPause, SystemRefused, dicts
 from workers.connectors.line import Line
-from workers.connectors.records import Record
 from workers.connectors.salesforce import answers
 from workers.connectors.salesforce.answers import Fault
 from workers.connectors.salesforce.login import Login, Session
 from workers.connectors.salesforce.pace import Pace
+from workers.connectors.salesforce.read import Read, record_of
 
 Kind = Literal["Lead", "Account", "Opportunity", "User", "ForecastingQuota", "ForecastingType", "Period"]
 
@@ -27,7 +26,6 @@ VERSION = "v62.0"
 """Winter '25; each version is served for three years at least."""
 BATCH = 200
 """Records that a collection may have."""
-CHANGED = "LastModifiedDate"
 
 ROOT = "/services/data/"
 """Before the version, in every address."""
@@ -35,33 +33,6 @@ ROOT = "/services/data/"
 # only alerts would refuse it. Which leads are the same is lead routing's question.
 WRITES = {"Sforce-Auto-Assign": "FALSE", "Sforce-Duplicate-Rule-Header": "allowSave=true"}
 """Headers of each request."""
-
-
-@dataclass(frozen=True, slots=True)
-class Read(Record):
-    """A record as it was at a moment."""
-
-    at: datetime | None
-    """By Salesforce's own clock, in whole seconds; None: it did not say."""
-
-    @property
-    def changed(self) -> datetime | None:
-        """When it was last changed, in whole seconds; None: that was not asked for."""
-        return self.moment(CHANGED)
-
-    @property
-    def settled(self) -> bool | None:
-        """Whether a change since it was read would have another stamp; None: that is not known."""
-        if self.changed is None or self.at is None:
-            return None
-        return self.changed < self.at
-
-    def moment(self, name: str) -> datetime | None:
-        """A field of date and time, in whole seconds; None: it is none."""
-        try:
-            return datetime.strptime(self.get(name) or "", "%Y-%m-%dT%H:%M:%S.%f%z").replace(microsecond=0)
-        except ValueError:
-            return None
 
 
 class SalesforceClient:
@@ -92,7 +63,7 @@ class SalesforceClient:
         """A record by its id, or by a field that is an external id; None: there is none."""
         path = f"/sobjects/{kind}/" + (f"{key}/" if key else "") + quote(record_id, safe="")
         answer, body = await self._answer("GET", path, f"read {kind}", params={"fields": ",".join(sorted(fields))})
-        return None if body is None else _record(body, answer)
+        return None if body is None else record_of(body, answer)
 
     async def pages(self, query: str, *, deleted: bool = False) -> AsyncIterator[list[Read]]:
         """What a query finds, page by page; `deleted`: among what lies in the recycle bin too."""
@@ -100,7 +71,7 @@ class SalesforceClient:
         while True:
             answer, found = await self._answer("GET", path, "query", params=params)
             body = _object(found, "query")
-            yield [_record(one, answer) for one in dicts(body.get("records"))]
+            yield [record_of(one, answer) for one in dicts(body.get("records"))]
             following = body.get("nextRecordsUrl")
             if body.get("done") is not False:
                 return
@@ -272,26 +243,6 @@ class SalesforceClient:
 def unmodified_since(moment: datetime) -> dict[str, str]:
     """The header by which a record is written only if it was not changed after a moment, in whole seconds."""
     return {"If-Unmodified-Since": format_datetime(moment.astimezone(UTC), usegmt=True)}
-
-
-def _record(body: object, answer: Answer) -> Read:
-    values = body if isinstance(body, dict) else {}
-    if not isinstance(values.get("Id"), str):
-        raise SystemDown("Salesforce's answer is no record.")
-    at = None
-    told = answer.headers.get("date")
-    if told:
-        try:
-            at = parsedate_to_datetime(told)
-        except ValueError:
-            at = None
-    return Read(values["Id"], {name: _text(value) for name, value in values.items()}, at)
-
-
-def _text(value: object) -> str | None:
-    if isinstance(value, bool):
-        return str(value).lower()
-    return str(value) if isinstance(value, str | int | float) else None
 
 
 def _object(found: object, what: str) -> Json:

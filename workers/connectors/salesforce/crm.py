@@ -13,8 +13,9 @@ from workers.connectors.leads import LeadReading, Pending, System
 from workers.connectors.records import Record
 from workers.connectors.salesforce import soql
 from workers.connectors.salesforce.answers import Fault
-from workers.connectors.salesforce.client import Read, SalesforceClient
+from workers.connectors.salesforce.client import SalesforceClient
 from workers.connectors.salesforce.mapping import FieldMapping
+from workers.connectors.salesforce.read import Read
 from workers.lead_routing.domain.lead import Lead
 from workers.lead_routing.domain.matching import CrmAccount, Enrichment, domains_of
 from workers.lead_routing.domain.text import fold_company

@@ -18,11 +18,12 @@ from psycopg.rows import DictRow
 
 from workers.connectors.records import Record
 from workers.connectors.salesforce import soql
-from workers.connectors.salesforce.client import Read
 from workers.connectors.salesforce.crm import Salesforce
+from workers.connectors.salesforce.read import Read
 from workers.connectors.salesforce.side import CONVERTED, DELETED, SOURCE, STATUS
 from workers.connectors.sync import ledger
 from workers.connectors.sync.following import Follower
+from workers.connectors.sync.keeping import Kept
 from workers.lead_routing.ports.crm import CrmDown, CrmResting
 from workers.runtime.database import Pool
 from workers.runtime.errors import PermanentError
@@ -172,7 +173,7 @@ class LeadIntake:
         # Before it is noted how far that was: what broke off is done again.
         if gone:
             await self._follower.follow(gone)
-        followed = await self._follower.keeper.keep(kept, read_at)
+        followed = await self._follower.keeper.keep(kept, read_at) if kept else Kept()
         async with self._pool.connection() as connection:
             done = await self._take(connection, leads) if leads else 0
             await ledger.met(connection, SOURCE, mapping, met)

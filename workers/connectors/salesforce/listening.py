@@ -22,10 +22,10 @@ from workers.connectors.answers import SystemConflict, SystemDown, SystemPause, 
 from workers.connectors.outbound import AddressRefused
 from workers.connectors.salesforce import changes
 from workers.connectors.salesforce.changes import Change, Unreadable
-from workers.connectors.salesforce.client import CHANGED
 from workers.connectors.salesforce.intake import LeadIntake
 from workers.connectors.salesforce.mapping import FieldMapping
 from workers.connectors.salesforce.pubsub import Batch, Event, PubSub, ReplayLost, SessionEnded
+from workers.connectors.salesforce.read import CHANGED
 from workers.connectors.salesforce.side import CONVERTED, PAGE, SOURCE, STATUS
 from workers.connectors.sync import ledger
 from workers.lead_routing.ports.crm import CrmDown, CrmResting

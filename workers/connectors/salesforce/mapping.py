@@ -14,7 +14,7 @@ from workers.connectors.mapping import CompanyField, LeadField
 from workers.connectors.opportunities.mapping import OpportunityField, OpportunityMapping, RankingField
 from workers.connectors.publishing.quotas import QuotaMapping
 from workers.connectors.records import Record
-from workers.connectors.salesforce.client import CHANGED
+from workers.connectors.salesforce.read import CHANGED
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,79}$")]
 

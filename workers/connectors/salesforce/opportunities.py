@@ -9,9 +9,10 @@ from workers.connectors.opportunities.mapping import OpportunityMapping, needed
 from workers.connectors.opportunities.reading import Customer, Deals, moment
 from workers.connectors.records import Record, number
 from workers.connectors.salesforce import soql
-from workers.connectors.salesforce.client import BATCH, Kind, Read
+from workers.connectors.salesforce.client import BATCH, Kind
 from workers.connectors.salesforce.crm import Salesforce
 from workers.connectors.salesforce.publishing import SalesforceRecords
+from workers.connectors.salesforce.read import Read
 from workers.opportunity_prioritisation.ports.crm import Closing
 
 ACCOUNT, AMOUNT, CLOSE, CREATED, WON = "AccountId", "Amount", "CloseDate", "CreatedDate", "IsWon"

@@ -10,8 +10,9 @@ from workers.connectors.answers import SystemDown
 from workers.connectors.publishing.records import Found, Records, Values
 from workers.connectors.salesforce import soql
 from workers.connectors.salesforce.answers import Fault
-from workers.connectors.salesforce.client import BATCH, Kind, Read
+from workers.connectors.salesforce.client import BATCH, Kind
 from workers.connectors.salesforce.crm import Salesforce
+from workers.connectors.salesforce.read import Read
 
 ID = "Id"
 _IDS = re.compile(r"[0-9A-Za-z]{15}(?:[0-9A-Za-z]{3})?")

@@ -15,8 +15,8 @@ from workers.connectors.records import Record
 from workers.connectors.salesforce import answers, conditional, soql
 from workers.connectors.salesforce.answers import Fault
 from workers.connectors.salesforce.bulk import Bulk, JobGone
-from workers.connectors.salesforce.client import CHANGED, Read
 from workers.connectors.salesforce.crm import Salesforce
+from workers.connectors.salesforce.read import CHANGED, Read
 from workers.connectors.salesforce.tables import EMPTIES
 from workers.connectors.sync.patience import patiently
 from workers.connectors.sync.side import Outcome, Page, Side

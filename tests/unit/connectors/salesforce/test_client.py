@@ -19,9 +19,10 @@ from workers.connectors.answers import (
 )
 from workers.connectors.salesforce import answers, soql
 from workers.connectors.salesforce.answers import Fault
-from workers.connectors.salesforce.client import CHANGED, SalesforceClient
+from workers.connectors.salesforce.client import SalesforceClient
 from workers.connectors.salesforce.mapping import host
 from workers.connectors.salesforce.pace import SPREAD_SECONDS, Pace
+from workers.connectors.salesforce.read import CHANGED
 from workers.runtime.outside_http import UNTOLD_SECONDS
 
 LEAD = "Fairlead_Lead_Id__c"
