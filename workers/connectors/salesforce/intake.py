@@ -24,6 +24,7 @@ from workers.connectors.salesforce.side import CONVERTED, DELETED, SOURCE, STATU
 from workers.connectors.sync import ledger
 from workers.connectors.sync.following import Follower
 from workers.connectors.sync.keeping import Kept
+from workers.connectors.turns import Turns
 from workers.lead_routing.ports.crm import CrmDown, CrmResting
 from workers.runtime.database import Pool
 from workers.runtime.errors import PermanentError
@@ -53,7 +54,7 @@ class LeadIntake:
         self._pool = pool
         self._take = take
         self._follower = follower
-        self._seconds = poll_seconds
+        self._turns = Turns(pool, every_seconds=poll_seconds, held_seconds=HELD_SECONDS)
 
     async def look(self, *, anyway: bool = False) -> int:
         """Take what is new; how many leads and outcomes. 0 also if it is another dispatcher's turn, unless `anyway`.
@@ -84,34 +85,24 @@ class LeadIntake:
         Raises:
             CrmDown: Salesforce can't be asked.
         """
-        rows = await self._sql("SELECT since FROM runtime.polled WHERE source = %s", source)
-        since = rows[0]["since"] if rows else datetime.now(UTC)  # before the first look nothing was new
+        since = await self._turns.since(source) or datetime.now(UTC)  # before the first look nothing was new
         among = f"Id IN ({', '.join(soql.text(one) for one in sorted(record_ids))})"
         async with self._salesforce.asked() as client:
             return await client.query(self._query(since, among), deleted=True)
 
     async def _look(self, *, anyway: bool) -> int:
         source = await self.source()
-        started = await self._claimed(source, anyway=anyway)
-        if started is None:
-            return 0
-        since, seen_until = started
-        taken = 0
-        try:
+        async with self._turns.taken(source, anyway=anyway) as turn:
+            if turn is None:
+                return 0
+            taken = 0
             async with self._salesforce.asked() as client:
-                changed = f"{STAMP} >= {soql.moment(seen_until - OVERLAP)}"
+                changed = f"{STAMP} >= {soql.moment(turn.seen_until - OVERLAP)}"
                 read_at = await ledger.now(self._pool)
-                async for page in client.pages(self._query(since, changed), deleted=True):
+                async for page in client.pages(self._query(turn.since, changed), deleted=True):
                     taken += await self._page(source, page, read_at)
                     read_at = await ledger.now(self._pool)
-        finally:
-            await self._sql("UPDATE runtime.polled SET not_before = now() + %s WHERE source = %s", self._pause, source)
         return taken
-
-    @property
-    def _pause(self) -> timedelta:
-        # Somewhat less than until the next look, which must not come too early for it.
-        return timedelta(seconds=0.7 * self._seconds)
 
     def _query(self, since: datetime, which: str) -> str:
         mapping = self._salesforce.mapping
@@ -121,33 +112,13 @@ class LeadIntake:
         fields = mapping.of_lead() | {STAMP, STATUS, CONVERTED, DELETED}
         return soql.select(fields, "Lead", where, order=f"{STAMP}, Id")
 
-    async def _claimed(self, source: str, *, anyway: bool) -> tuple[datetime, datetime] | None:
-        """Since when and until when the account was read, if it is our turn."""
-        held = timedelta(seconds=HELD_SECONDS)
-        rows = await self._sql(
-            """
-            INSERT INTO runtime.polled AS p (source, since, seen_until, not_before)
-            VALUES (%s, date_trunc('second', now()), date_trunc('second', now()), now() + %s)
-            ON CONFLICT (source) DO UPDATE SET not_before = excluded.not_before WHERE p.not_before <= now() OR %s
-            RETURNING since, seen_until
-            """,
-            source,
-            held,
-            anyway,
-        )
-        return (rows[0]["since"], rows[0]["seen_until"]) if rows else None
-
     async def _page(self, source: str, page: Sequence[Read], read_at: datetime) -> int:
         if not page:
             return 0
         stamps = [stamp for one in page if (stamp := one.moment(STAMP)) is not None]
 
         async def seen(connection: AsyncConnection[DictRow]) -> None:
-            await connection.execute(
-                "UPDATE runtime.polled SET seen_until = greatest(seen_until, %s), not_before = now() + %s"
-                " WHERE source = %s",
-                (max(stamps, default=None), timedelta(seconds=HELD_SECONDS), source),
-            )
+            await self._turns.seen(connection, source, max(stamps, default=None))
 
         return await self.take(page, read_at, seen)
 
@@ -179,8 +150,3 @@ class LeadIntake:
             await ledger.met(connection, SOURCE, mapping, met)
             await seen(connection)
         return done + followed.ended
-
-    async def _sql(self, query: str, *values: object) -> list[DictRow]:
-        async with self._pool.connection() as connection:
-            cursor = await connection.execute(query.encode(), values)
-            return await cursor.fetchall() if cursor.description is not None else []
