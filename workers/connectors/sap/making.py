@@ -9,6 +9,7 @@ from workers.connectors import mapping
 from workers.connectors.making import DELIVERING_SECONDS, NotConnected
 from workers.connectors.outbound import GuardedTransport
 from workers.connectors.pace import Pace
+from workers.connectors.sap.asking import SapResting
 from workers.connectors.sap.client import SapClient
 from workers.connectors.sap.ledger import Ledger
 from workers.connectors.sap.login import Login
@@ -16,7 +17,7 @@ from workers.connectors.sap.mapping import PartnerMapping
 from workers.connectors.sap.order_ledger import OrderLedger
 from workers.connectors.sap.order_mapping import OrderMapping
 from workers.connectors.sap.orders import OrderDelivery
-from workers.connectors.sap.partners import PartnerDelivery, SapResting
+from workers.connectors.sap.partners import PartnerDelivery
 from workers.runtime.breaker import Breaker
 from workers.runtime.resources import Resources
 from workers.settings import Sap

@@ -1,7 +1,6 @@
 """An opportunity that is won becomes a sales order in SAP, once; if the win is withdrawn its items are rejected.
 
-Which order is which win stands on the order, in a property that SAP does not keep unique. What keeps it to one is the order of
-things, as with business partners (see `partners`): look for it; note that one is asked for; ask.
+Which order is which win stands on the order, in a property that SAP does not keep unique (see `asking`).
 """
 
 from __future__ import annotations
@@ -12,21 +11,29 @@ from functools import partial
 
 import structlog
 
-from workers.connectors.answers import Json, SystemConflict, SystemDown, SystemRefused
+from workers.connectors.answers import Json
 from workers.connectors.sap import odata
+from workers.connectors.sap.asking import Kind, insisting
 from workers.connectors.sap.client import SapClient
 from workers.connectors.sap.mapping import Unfit
 from workers.connectors.sap.odata import Change, children
 from workers.connectors.sap.order_ledger import Entry, OrderLedger, Win
 from workers.connectors.sap.order_mapping import ITEM, REJECTION, OrderMapping, by_hand
-from workers.connectors.sap.partners import PARTNERS, Unsettled, insisting
+from workers.connectors.sap.partners import PARTNER
 from workers.runtime.breaker import Breaker
 from workers.runtime.errors import PermanentError, TransientError
 from workers.runtime.outbox import OutboxRow
 
 ORDERS, ITEMS, PRICES = "A_SalesOrder", "A_SalesOrderItem", "A_SalesOrderItemPrElement"
 
-_ON_ITS_WAY = "A sales order was asked for, and it is not known yet whether SAP made it; it is looked for again."
+ORDER = Kind(
+    entity_set=ORDERS,
+    number="SalesOrder",
+    title="sales order",
+    expand=(ITEM,),
+    remedy="take it from all but the one that is the opportunity's",
+)
+
 _BEGUN = {"B", "C"}
 """Of `DeliveryStatus` and `OrderRelatedBillingStatus`: in part, and wholly."""
 
@@ -69,38 +76,33 @@ class OrderDelivery:
             await self._make(win, entry)
 
     async def _make(self, win: Win, entry: Entry) -> None:
-        found = await self._found(win)
+        found = await ORDER.find(self.client, self.mapping.external_id, win.own)
         if found is not None:
             await self._written(win, found)
             return
         if entry.asked_seconds is not None and entry.asked_seconds < self.settling_seconds:
-            raise Unsettled(_ON_ITS_WAY)
+            raise ORDER.unsettled()
         values = self.mapping.made(entry.won, await self._customer(win, entry), win.own)
         if not await self.ledger.asking(win, self.settling_seconds):
-            raise Unsettled(_ON_ITS_WAY)
-        try:
-            made = await self.client.create(ORDERS, values, "make a sales order")
-        except (SystemRefused, SystemConflict):  # these alone say that nothing was made
-            await self.ledger.refused(win)
-            raise
+            raise ORDER.unsettled()
+        made = await ORDER.make(self.client, values, partial(self.ledger.refused, win))
         await self._written(win, made)
 
     async def _written(self, win: Win, order: Json) -> None:
-        sales_order = number(order)
+        sales_order = ORDER.number_of(order)
         await self.ledger.written(win, sales_order)
         log.info("sales order", action="order_written", opportunity=win.opportunity_id, sales_order=sales_order)
 
     async def _reject(self, win: Win, entry: Entry) -> None:
         if entry.sales_order is not None:
-            address = odata.key(ORDERS, SalesOrder=entry.sales_order)
-            found = await self.client.get(address, "read the sales order", expand=(ITEM,))
+            found = await ORDER.read(self.client, entry.sales_order)
         else:
-            found = await self._found(win)
+            found = await ORDER.find(self.client, self.mapping.external_id, win.own)
         if found is not None and (changes := list(self._rejections(found))):
             await self.client.change(changes, "reject the sales order")
-        sales_order = None if found is None else number(found)
+        sales_order = None if found is None else ORDER.number_of(found)
         if not await self.ledger.rejected(win, sales_order, self.settling_seconds):
-            raise Unsettled(_ON_ITS_WAY)
+            raise ORDER.unsettled()
         log.info("win withdrawn", action="order_rejected", opportunity=win.opportunity_id, sales_order=sales_order)
 
     def _rejections(self, order: Json) -> Iterator[Change]:
@@ -114,24 +116,13 @@ class OrderDelivery:
                 continue
             if _BEGUN & {item.get("DeliveryStatus"), item.get("OrderRelatedBillingStatus")}:
                 raise PermanentError(
-                    f"The win was withdrawn, and some of sales order {number(order)} is delivered or invoiced already: reject"
-                    " what is left in SAP by hand, then send this again, or drop it."
+                    f"The win was withdrawn, and some of sales order {ORDER.number_of(order)} is delivered or invoiced"
+                    " already: reject what is left in SAP by hand, then send this again, or drop it."
                 )
             key = {name: str(item.get(name)) for name in ("SalesOrder", "SalesOrderItem")}
             # The service's $metadata gives a version to the order alone (ConcurrencyMode).
             version = odata.etag(item) or odata.etag(order)
             yield Change("PATCH", odata.key(ITEMS, **key), {REJECTION: self.mapping.rejection}, version)
-
-    async def _found(self, win: Win) -> Json | None:
-        """The win's order, by our key."""
-        where = f"{self.mapping.external_id} eq {odata.text(win.own)}"
-        found = await self.client.find(ORDERS, where, order="SalesOrder", expand=(ITEM,))
-        if len(found) > 1:
-            raise PermanentError(
-                f"{len(found)} sales orders have the {self.mapping.external_id} {win.own}: take it from all but the one that is"
-                " the opportunity's, then send this again."
-            )
-        return found[0] if found else None
 
     async def _customer(self, win: Win, entry: Entry) -> str:
         """The sold-to party.
@@ -153,7 +144,7 @@ class OrderDelivery:
                 f"{len(partners) or 'No'} business partners are known of account {account}: name its customer number in"
                 " `customers` of the order mapping, then send this again."
             )
-        found = await self.partners.get(odata.key(PARTNERS, BusinessPartner=partners[0]), "read the business partner")
+        found = await self.partners.get(PARTNER.address(partners[0]), "read the business partner")
         customer = found.get("Customer") if found else None
         if not isinstance(customer, str) or not customer:
             raise Unfit(
@@ -161,15 +152,3 @@ class OrderDelivery:
                 " there, then send this again."
             )
         return customer
-
-
-def number(order: Json) -> str:
-    """A sales order's number.
-
-    Raises:
-        SystemDown: the answer does not say it.
-    """
-    found = order.get("SalesOrder")
-    if not isinstance(found, str) or not found:
-        raise SystemDown("SAP's answer does not say which sales order it is.")
-    return found

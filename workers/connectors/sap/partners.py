@@ -1,29 +1,25 @@
-"""A lead that converts becomes a business partner in SAP, once.
+"""A lead that converts becomes a business partner in SAP, once (see `asking`).
 
-Which partner is which lead stands on the partner, in a property for ids of other systems. SAP lets several have the same, so
-what keeps it to one is the order of things: look for it; note that one is asked for; ask. Who died, or heard nothing, after
-asking looks again, and asks again only when SAP can't be at work on it any more.
+Which partner is which lead stands on the partner, in a property for ids of other systems.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 
-from workers.connectors.answers import Json, SystemConflict, SystemDown, SystemPause, SystemRefused
+from workers.connectors.answers import Json
 from workers.connectors.sap import odata
+from workers.connectors.sap.asking import Kind, insisting
 from workers.connectors.sap.client import SapClient
 from workers.connectors.sap.ledger import Ledger
 from workers.connectors.sap.mapping import Entity, PartnerMapping, Unfit, external_id, known
 from workers.connectors.sap.odata import Change, children
 from workers.runtime.breaker import Breaker
-from workers.runtime.errors import DependencyDown, PermanentError, TransientError, Unreachable
+from workers.runtime.errors import PermanentError, TransientError
 from workers.runtime.outbox import OutboxRow
-
-TRIES = 3
-"""Within one delivery, while others change the partner."""
 
 PARTNERS, ADDRESSES, ROLES = "A_BusinessPartner", "A_BusinessPartnerAddress", "A_BusinessPartnerRole"
 EMAILS, PHONES = "A_AddressEmailAddress", "A_AddressPhoneNumber"
@@ -33,49 +29,16 @@ TO_ADDRESS, TO_ROLE, TO_EMAIL, TO_PHONE = (
     "to_EmailAddress",
     "to_PhoneNumber",
 )
-EXPANDED = (TO_ROLE, f"{TO_ADDRESS}/{TO_EMAIL}", f"{TO_ADDRESS}/{TO_PHONE}")
+PARTNER = Kind(
+    entity_set=PARTNERS,
+    number="BusinessPartner",
+    title="business partner",
+    expand=(TO_ROLE, f"{TO_ADDRESS}/{TO_EMAIL}", f"{TO_ADDRESS}/{TO_PHONE}"),
+    remedy="merge them or take it from all but one",
+)
 
 ORGANISATION = "2"
 """`BusinessPartnerCategory`; a person is 1."""
-
-
-class SapDown(Unreachable):
-    """SAP did not answer; it is asked again."""
-
-    runbook = "crm-away"
-
-
-class SapResting(DependencyDown, SapDown):
-    """SAP asked for a pause, or failed too often of late, and is not asked for a while."""
-
-
-class Unsettled(TransientError):
-    """A business partner was asked for, and it is not known yet whether SAP made it; it is looked for again."""
-
-    runbook = "crm-away"
-
-
-async def insisting(breaker: Breaker, once: Callable[[], Awaitable[None]]) -> None:
-    """Do something in SAP; a few times, if others change it meanwhile.
-
-    Raises:
-        SapDown: no usable answer, or a pause is asked for (`SapResting`).
-        SystemConflict: others change it each time.
-    """
-    try:
-        with breaker.guard(SystemDown):
-            for left in reversed(range(TRIES)):
-                try:
-                    await once()
-                except SystemConflict:
-                    if not left:
-                        raise
-                else:
-                    return
-    except SystemPause as pause:
-        raise SapResting(str(pause), retry_after=pause.retry_after) from pause
-    except SystemDown as error:
-        raise SapDown(str(error)) from error
 
 
 @dataclass(frozen=True)
@@ -113,32 +76,19 @@ class PartnerDelivery:
         if found is not None:
             if changes := list(self._changes(found, said, own)):
                 await self.client.change(changes, "change the business partner")
-            await self.ledger.written(lead_id, number(found))
+            await self.ledger.written(lead_id, PARTNER.number_of(found))
             return
         if entry.asked_seconds is not None and entry.asked_seconds < self.settling_seconds:
-            raise Unsettled
+            raise PARTNER.unsettled()
         values = self.made(said, own)
         await self.ledger.asking(lead_id)
-        try:
-            made = await self.client.create(PARTNERS, values, "make a business partner")
-        except (SystemRefused, SystemConflict):  # these alone say that nothing was made
-            await self.ledger.refused(lead_id)
-            raise
-        await self.ledger.written(lead_id, number(made))
+        made = await PARTNER.make(self.client, values, partial(self.ledger.refused, lead_id))
+        await self.ledger.written(lead_id, PARTNER.number_of(made))
 
     async def _found(self, own: str, partner: str | None) -> Json | None:
         """The lead's business partner: by our id, or, if somebody took that away, by the number that it has."""
-        where = f"{self.mapping.external_id} eq {odata.text(own)}"
-        found = await self.client.find(PARTNERS, where, order="BusinessPartner", expand=EXPANDED)
-        if len(found) > 1:
-            raise PermanentError(
-                f"{len(found)} business partners have the {self.mapping.external_id} {own}: merge them or take it from all"
-                " but one, then send this again."
-            )
-        if found or partner is None:
-            return found[0] if found else None
-        address = odata.key(PARTNERS, BusinessPartner=partner)
-        return await self.client.get(address, "read the business partner", expand=EXPANDED)
+        found = await PARTNER.find(self.client, self.mapping.external_id, own)
+        return found if found is not None or partner is None else await PARTNER.read(self.client, partner)
 
     def made(self, said: Mapping[str, str], own: str) -> Json:
         """A new business partner with all that belongs to it.
@@ -167,7 +117,8 @@ class PartnerDelivery:
 
     def _changes(self, found: Json, said: Mapping[str, str], own: str) -> Iterator[Change]:
         """What a partner that is there lacks. Where it stands otherwise the mapping says who is right."""
-        mapping, partner = self.mapping, odata.key(PARTNERS, BusinessPartner=number(found))
+        mapping, number = self.mapping, PARTNER.number_of(found)
+        partner = PARTNER.address(number)
         kind = mapping.organisation if found.get("BusinessPartnerCategory") == ORGANISATION else mapping.person
         values = kind.changed(said, found)
         if not found.get(mapping.external_id):
@@ -184,23 +135,11 @@ class PartnerDelivery:
                 yield Change("POST", f"{partner}/{TO_ADDRESS}", new)
             return
         address = addresses[0]
-        there = odata.key(ADDRESSES, BusinessPartner=number(found), AddressID=str(address.get("AddressID")))
+        there = odata.key(ADDRESSES, BusinessPartner=number, AddressID=str(address.get("AddressID")))
         if values := mapping.address.changed(said, address):
             yield Change("PATCH", there, values, odata.etag(address))
         yield from _line(mapping.email, said, address, f"{there}/{TO_EMAIL}", EMAILS, "IsDefaultEmailAddress")
         yield from _line(mapping.phone, said, address, f"{there}/{TO_PHONE}", PHONES, "IsDefaultPhoneNumber")
-
-
-def number(partner: Json) -> str:
-    """A business partner's number.
-
-    Raises:
-        SystemDown: the answer does not say it.
-    """
-    found = partner.get("BusinessPartner")
-    if not isinstance(found, str) or not found:
-        raise SystemDown("SAP's answer does not say which business partner it is.")
-    return found
 
 
 def _line(

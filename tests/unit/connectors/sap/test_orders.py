@@ -10,8 +10,8 @@ from tests.simulators.sap.door import Fault
 from tests.simulators.sap.serving import Simulated
 from tests.unit.connectors.sap.conftest import CUSTOMER, DEAL, ORDER, SHIPPED, Selling, settings_of
 from workers.connectors import wiring
+from workers.connectors.sap.asking import SapDown, Unsettled
 from workers.connectors.sap.order_ledger import CHANNEL, OrderLedger, Win
-from workers.connectors.sap.partners import SapDown, Unsettled
 from workers.office.systems import CrmDown
 from workers.runtime.database import Pool
 from workers.runtime.errors import PermanentError, TransientError

@@ -11,9 +11,9 @@ from tests.simulators.sap.serving import Simulated
 from tests.unit.connectors.sap.conftest import Sales, settings_of
 from workers.connectors import wiring
 from workers.connectors.answers import SystemConflict
+from workers.connectors.sap.asking import SapDown, SapResting, Unsettled
 from workers.connectors.sap.ledger import CHANNEL, Ledger
 from workers.connectors.sap.mapping import external_id
-from workers.connectors.sap.partners import SapDown, SapResting, Unsettled
 from workers.runtime.database import Pool
 from workers.runtime.errors import PermanentError, TransientError
 from workers.runtime.outbox import OutboxRow
