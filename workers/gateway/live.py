@@ -120,7 +120,7 @@ class Live:
                 if before is not None and now != before and since is None:
                     since = time.monotonic()
                 before = now
-            if since is not None and self._pace.ready:
+            if since is not None and self._pace.settle():
                 waited, since = time.monotonic() - since, None
                 self._waited = round(waited) if waited > SLOW_SECONDS else 0
                 self._pace.told(self._viewers)
@@ -166,7 +166,7 @@ class Shared:
             return age <= fresh * (1 + GRACE)
         if kept.asked_at < self._pace.told_at:
             return False
-        return age <= FRESH_SECONDS or (age <= MOST_SECONDS and not self._pace.ready)
+        return age <= FRESH_SECONDS or (age <= MOST_SECONDS and not self._pace.settle())
 
     def _begin(self, read: Callable[[], Awaitable[Any]]) -> _Kept:
         return _Kept(asyncio.ensure_future(self._timed(read)), self._pace.now())

@@ -61,9 +61,8 @@ class Pace:
         """Seconds by the clock."""
         return self._clock()
 
-    @property
-    def ready(self) -> bool:
-        """Whether what was done for pages is paid off, or it has been waited for long enough."""
+    def settle(self) -> bool:
+        """Pay off what there was room for since; whether nothing is owed for pages now, or it has been waited for long enough."""
         now = self._clock()
         if now - self._sampled >= SAMPLE_SECONDS:
             self._share = BUSY_SHARE + IDLE_PART * self._idle()

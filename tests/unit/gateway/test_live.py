@@ -22,9 +22,9 @@ class Machine:
         return Pace(lambda: self.idle, lambda: self.now)
 
 
-def seconds_until_ready(machine: Machine, pace: Pace) -> float:
+def seconds_until_settled(machine: Machine, pace: Pace) -> float:
     began = machine.now
-    while not pace.ready:
+    while not pace.settle():
         machine.now += 0.1
     return machine.now - began
 
@@ -111,17 +111,17 @@ def test_on_an_idle_machine_pages_are_told_at_once_and_on_a_busy_one_when_their_
     machine = Machine()
     idle = machine.pace()
     idle._cores = 2
-    assert idle.ready
+    assert idle.settle()
     idle.told(1)
     idle.spent(0.1)
-    assert seconds_until_ready(machine, idle) < 1
+    assert seconds_until_settled(machine, idle) < 1
     machine.idle = 0.0
     busy = machine.pace()
     busy._cores = 2
     machine.now += 2
-    assert busy.ready
+    assert busy.settle()
     busy.told(50)
-    assert seconds_until_ready(machine, busy) == pytest.approx(50 * PAGE_SECONDS / (2 * BUSY_SHARE), abs=0.3)
+    assert seconds_until_settled(machine, busy) == pytest.approx(50 * PAGE_SECONDS / (2 * BUSY_SHARE), abs=0.3)
 
 
 def test_pages_are_told_after_half_a_minute_whatever_it_costs() -> None:
@@ -130,7 +130,7 @@ def test_pages_are_told_after_half_a_minute_whatever_it_costs() -> None:
     pace = machine.pace()
     pace.told(200)
     pace.spent(1_000)
-    assert seconds_until_ready(machine, pace) == pytest.approx(MOST_SECONDS, abs=0.3)
+    assert seconds_until_settled(machine, pace) == pytest.approx(MOST_SECONDS, abs=0.3)
 
 
 async def test_on_a_busy_machine_figures_are_read_once_for_each_time_that_pages_are_told() -> None:
