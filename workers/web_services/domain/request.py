@@ -133,6 +133,11 @@ def idempotency_key(case_id: str, element_id: str, round_: str) -> str:
     return str(uuid.uuid5(_KEYS, "\n".join((case_id, element_id, round_))))
 
 
+def idempotency_header(name: str | None, case_id: str, element_id: str, round_: str) -> dict[str, str]:
+    """The header that a diagram names, with the key; None, empty or "none": no header."""
+    return {} if not name or name == "none" else {name: idempotency_key(case_id, element_id, round_)}
+
+
 def _authentication(request: Request, known: Callable[[str], str]) -> dict[str, str]:
     if request.authentication == "none":
         return {}

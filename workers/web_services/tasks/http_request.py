@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from workers.runtime.errors import PermanentError
 from workers.runtime.task import Contract, task
-from workers.web_services.domain.request import Authentication, Request, WrongRequest, codes_of, idempotency_key
+from workers.web_services.domain.request import Authentication, Request, WrongRequest, codes_of, idempotency_header
 from workers.web_services.ports import StatusCaught, WebServicesPorts
 
 
@@ -83,9 +83,8 @@ async def http_request(given: HttpRequestInput, ports: WebServicesPorts) -> Http
 
 def _request(given: HttpRequestInput, element_id: str) -> Request:
     headers = dict(given.request_headers or {})
-    if given.request_method != "GET" and given.idempotency_header not in {None, "", "none"}:
-        key = idempotency_key(given.case_id, element_id, given.request_round)
-        headers[str(given.idempotency_header)] = key
+    if given.request_method != "GET":
+        headers |= idempotency_header(given.idempotency_header, given.case_id, element_id, given.request_round)
     return Request(
         method=given.request_method,
         url=given.request_url,

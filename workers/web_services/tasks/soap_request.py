@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from workers.runtime.errors import PermanentError, TransientError
 from workers.runtime.task import Contract, task
-from workers.web_services.domain.request import Authentication, Request, SoapCall, SoapFault, idempotency_key
+from workers.web_services.domain.request import Authentication, Request, SoapCall, SoapFault, idempotency_header
 from workers.web_services.ports import StatusCaught, WebServicesPorts
 
 
@@ -81,13 +81,10 @@ def _raised(fault: SoapFault, given: SoapRequestInput) -> Exception:
 
 
 def _call(given: SoapRequestInput, element_id: str) -> SoapCall:
-    headers = {}
-    if given.idempotency_header not in {None, "", "none"}:
-        headers[str(given.idempotency_header)] = idempotency_key(given.case_id, element_id, given.request_round)
     request = Request(
         method="POST",
         url="",
-        headers=headers,
+        headers=idempotency_header(given.idempotency_header, given.case_id, element_id, given.request_round),
         query={},
         body=None,
         authentication=given.request_auth,
