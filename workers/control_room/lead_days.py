@@ -9,8 +9,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from workers.control_room.settling import IN_TURN
-from workers.runtime.database import Pool
+from workers.control_room.sweeping import IN_TURN, Sweeper
 
 OPEN: Final = "state IN ('received', 'registered', 'invalid', 'triage', 'queued', 'assigned', 'manager')"
 MET: Final = "accepted_at IS NOT NULL AND sla_breaches = 0"
@@ -103,17 +102,13 @@ durations: at most 2 % off.
 """
 
 
-class LeadDays:
-    """One day is `sweep`; any number may run side by side."""
-
-    def __init__(self, pool: Pool) -> None:
-        self._pool = pool
+class LeadDays(Sweeper):
+    """Makes the days that are over."""
 
     async def sweep(self) -> int:
         """Forget the days that have changed, and make the newest that is missing; how many were made.
 
-        Raises:
-            psycopg.OperationalError: the database is away.
+        Raises as `Sweeper.sweep`.
         """
         async with self._pool.connection() as connection:
             await connection.execute(IN_TURN)
@@ -126,9 +121,3 @@ class LeadDays:
             for statement in _MAKE:
                 await connection.execute(statement.encode(), {"day": row["day"], "days": DAYS})
             return 1
-
-    async def catch_up(self) -> int:
-        """Sweep until every day is made; 0. Raises as `sweep`."""
-        while await self.sweep():
-            pass
-        return 0

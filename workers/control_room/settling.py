@@ -18,7 +18,7 @@ from psycopg.types.json import Jsonb
 from workers.control_room.conformance import Step, is_inner, unexplained
 from workers.control_room.diagrams import Diagram, read_diagram
 from workers.control_room.reading import read_rows
-from workers.runtime.database import Pool
+from workers.control_room.sweeping import IN_TURN, Sweeper
 
 BATCH = 200
 
@@ -34,8 +34,6 @@ MODIFIED, MIGRATED, CANCELLED, UNKNOWN, UNEXPLAINED = "modified", "migrated", "c
 """Kinds of deviations: an operator changed the instance, moved it to another version, or ended it; an element ran that the
 deployed version does not have, or to which nothing led."""
 
-# Locked first, as by who empties the read model: whoever comes second waits before it holds anything.
-IN_TURN = "LOCK TABLE control.cursors IN ACCESS SHARE MODE"
 _ENDED = """
     SELECT i.key, i.process_key, i.parent_key, i.started_at, i.completed,
            took.milliseconds, control.class_of(took.milliseconds) AS class, late.late
@@ -155,30 +153,17 @@ async def unsettle(
         await connection.execute(query.encode(), (wanted,))
 
 
-class Settling:
-    """One batch is `sweep`; any number may run side by side."""
-
-    def __init__(self, pool: Pool) -> None:
-        self._pool = pool
+class Settling(Sweeper):
+    """Settles instances that have ended."""
 
     async def sweep(self) -> int:
-        """Settle one batch of instances that have ended; how many.
-
-        Raises:
-            psycopg.OperationalError: the database is away.
-        """
+        """Settle one batch; how many. Raises as `Sweeper.sweep`."""
         async with self._pool.connection() as connection:
             await connection.execute(IN_TURN)
             heads = await read_rows(connection, _ENDED, {"batch": BATCH})
             if heads:
                 await _settle(connection, heads)
         return len(heads)
-
-    async def catch_up(self) -> int:
-        """Sweep until nothing is left; 0. Raises as `sweep`."""
-        while await self.sweep():
-            pass
-        return 0
 
 
 async def _settle(connection: AsyncConnection[DictRow], heads: Sequence[DictRow]) -> None:
