@@ -63,9 +63,16 @@ async def _page(
     wrong: str = "",
     status: int = 200,
 ) -> HTMLResponse:
-    async with parts.pool.connection() as connection:
-        found = await overview.read(connection)
-        attempts = await overview.attempts(connection, of or None, failed=show == "failed", limit=LISTED)
+    async def read() -> tuple[Sequence[overview.Told], Sequence[overview.Listed]]:
+        async with parts.pool.connection() as connection:
+            attempts = await overview.attempts(connection, of or None, failed=show == "failed", limit=LISTED)
+            return await overview.read(connection), attempts
+
+    what = ("webhooks", of, show)
+    # Who has just changed something sees what came of it.
+    if done is not None:
+        parts.shared.forget(what)
+    found, attempts = await parts.shared.get(what, read)
     return shown(
         "webhooks.html", status=status, active="operations", found=found, attempts=attempts, of=of, show=show, done=done,
         wrong=wrong, word=visitor.word, runbooks=parts.settings.runbook, person=visitor.client.person,

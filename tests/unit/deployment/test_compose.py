@@ -147,4 +147,5 @@ def test_prometheus_scrapes_every_process_as_the_alerts_ask_for_it() -> None:
         ports = {int(one.rpartition(":")[2]) for given in job["static_configs"] for one in given["targets"]}
         assert found[job["job_name"]] == {f"{names[port]}:{port}" for port in ports}
     assert set(found) == {job["job_name"] for job in local["scrape_configs"]} | {"camunda"}
-    assert config["rule_files"] == local["rule_files"]
+    for part in ("global", "rule_files"):
+        assert config[part] == local[part]

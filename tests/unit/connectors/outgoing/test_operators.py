@@ -14,6 +14,7 @@ from tests.unit.connectors.outgoing.conftest import happen, rows, subscribe
 from tests.unit.connectors.outgoing.test_telling_webhooks import sending
 from tests.unit.gateway.helpers import Board, Client, client_of
 from tests.unit.runtime.demo.waiting import until
+from workers.gateway import live
 from workers.gateway.app import create_app
 from workers.runtime.database import Pool
 from workers.settings import Settings, WebhooksOut
@@ -28,7 +29,10 @@ def trying(settings: Settings) -> Settings:
 
 
 @pytest.fixture
-async def operator(trying: Settings, pool: Pool) -> AsyncIterator[Client]:
+async def operator(trying: Settings, pool: Pool, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Client]:
+    """Whose pages show what is there now; others' actions may be seen somewhat later."""
+    for most in ("FRESH_SECONDS", "MOST_SECONDS"):
+        monkeypatch.setattr(live, most, 0.0)
     async with client_of(create_app(trying, pool, Board())) as client:
         yield client
 
@@ -124,6 +128,19 @@ async def test_what_is_not_wholly_asked_for_does_nothing(
     assert (await do(operator, **{"how": "disable"} | changed)).status_code == status
     assert not await rows(pool, "SELECT FROM runtime.audit")
     assert len(await rows(pool, "SELECT FROM runtime.outbox")) == 1
+
+
+async def test_the_page_is_read_once_for_all_and_anew_for_who_acts(
+    pool: Pool, trying: Settings, operator: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live, "FRESH_SECONDS", 1_000.0)
+    await subscribe(pool, trying, "erp", "http://127.0.0.1:9/in")
+    assert "on" in (await row_of(operator, "erp")).split()
+    await subscribe(pool, trying, "shop", "http://127.0.0.1:9/in")
+    assert 'value="shop"' not in (await operator.get(PAGE)).text, "read a moment ago"
+    await do(operator, how="disable")
+    assert "off" in (await row_of(operator, "erp")).split()
+    assert "on" in (await row_of(operator, "shop")).split()
 
 
 async def test_one_that_is_not_there_is_refused_with_a_record(pool: Pool, operator: Client) -> None:
