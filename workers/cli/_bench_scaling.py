@@ -50,7 +50,7 @@ def scaling(
 
 
 def _numbers(option: str, given: str) -> tuple[int, ...]:
-    found = tuple(int(one) for one in given.split(",") if one.strip().isdigit() and int(one) > 0)
+    found = tuple(int(one) for one in given.split(",") if one.strip().isdecimal() and int(one) > 0)
     if not found or len(found) != len(given.split(",")):
         raise typer.BadParameter(f"{option} takes whole numbers above 0, a comma between them, for instance 1,3.")
     return found

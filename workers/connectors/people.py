@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, TypeVar
 
@@ -99,7 +99,8 @@ class Owners(ABC, Generic[C]):
         self._book = book
         self._clock = clock
         self._read_at: float | None = None
-        self._known: Mapping[str, Somebody] = {}
+        self._known: dict[str, Somebody] = {}
+        self._by_email: dict[str, str] = {}
 
     @abstractmethod
     async def everybody(self, client: C) -> Mapping[str, Somebody]:
@@ -127,10 +128,7 @@ class Owners(ABC, Generic[C]):
         """
         if person_id is None:
             return await self.nobody(client)
-        if person_id.startswith(self.foreign):
-            return person_id.removeprefix(self.foreign)
-        email = await self._book.email(person_id)
-        found = None if email is None else await self.of_email(client, email)
+        found = (await self.owner_ids(client, [person_id])).get(person_id)
         if found is None:
             raise NoOwner(
                 f"The rep {person_id} has no owner in {self.title} with the same e-mail address. Invite the person "
@@ -138,21 +136,25 @@ class Owners(ABC, Generic[C]):
             )
         return found
 
-    async def of_email(self, client: C, email: str) -> str | None:
-        """What to write as a record's owner for who has an address, in small letters; None: nobody there has it."""
-        found = None if self._old else self._of(email)
-        if found is None:  # somebody may have been invited a minute ago
+    async def owner_ids(self, client: C, person_ids: Collection[str]) -> dict[str, str]:
+        """The same for many persons; who has none is left out."""
+        foreign = {one: one.removeprefix(self.foreign) for one in person_ids if one.startswith(self.foreign)}
+        emails = {one: await self._book.email(one) for one in person_ids if one not in foreign}
+        owners = await self.of_emails(client, {email for email in emails.values() if email})
+        return foreign | {one: owners[email] for one, email in emails.items() if email in owners}
+
+    async def of_emails(self, client: C, emails: Collection[str]) -> dict[str, str]:
+        """What to write as a record's owner for who has an address, in small letters; those that nobody there has are left out."""
+        if emails and (self._old or not self._by_email.keys() >= set(emails)):  # somebody may have been invited a minute ago
             await self._read(client)
-            found = self._of(email)
-        return found
+        return {email: self._by_email[email] for email in emails if email in self._by_email}
 
     @property
     def _old(self) -> bool:
         return self._read_at is None or self._clock() - self._read_at > FRESH_SECONDS
 
-    def _of(self, email: str) -> str | None:
-        return next((owner for owner, somebody in self._known.items() if somebody.email == email), None)
-
     async def _read(self, client: C) -> None:
-        self._known = await self.everybody(client)
+        self._known = dict(await self.everybody(client))
+        # Of several with the same address the first counts.
+        self._by_email = {one.email: owner for owner, one in reversed(self._known.items()) if one.email}
         self._read_at = self._clock()

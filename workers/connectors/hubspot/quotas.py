@@ -48,10 +48,9 @@ class HubSpotQuotas(HubSpotRecords, QuotaRecords):
         Raises:
             NotTaken: the goal has no target of somebody for a period, or two; the message says what to do.
         """
-        keys: dict[tuple[str, str], str] = {}
-        for name in names:
-            email, _, day = name.rpartition(" ")
-            keys[await self._owners.of_email(self._client, email) or "", day] = name
+        parts = {name: name.rpartition(" ") for name in names}
+        owners = await self._owners.of_emails(self._client, {email for email, _, _ in parts.values()})
+        keys = {(owners.get(email, ""), day): name for name, (email, _, day) in parts.items()}
         targets = await self._client.search_all("goal_targets", self._filters(keys), [OWNER, START, GOAL])
         ids: dict[str, str] = {}
         for one in targets:

@@ -12,7 +12,6 @@ import structlog
 
 from workers.connectors.leads import System
 from workers.connectors.opportunities.mapping import OpportunityField, OpportunityMapping
-from workers.connectors.people import NoOwner
 from workers.connectors.records import Record, number
 from workers.opportunity_prioritisation.domain.opportunity import Open, Opportunity
 from workers.opportunity_prioritisation.ports.crm import Closing
@@ -92,13 +91,10 @@ class OutsideOpportunities:
 
     async def _owners(self, rep_ids: Sequence[str]) -> dict[str, str]:
         """Owner there → rep; reps who are nobody there have no opportunities there."""
-        owners = {}
-        for rep in rep_ids:
-            try:
-                owners[await self._system.owners.owner_id(self._system.client, rep)] = rep
-            except NoOwner:
-                log.warning("a rep who owns nothing in the CRM", action="rep_without_owner", rep=rep)
-        return owners
+        owners = await self._system.owners.owner_ids(self._system.client, rep_ids)
+        for rep in sorted(set(rep_ids) - owners.keys()):
+            log.warning("a rep who owns nothing in the CRM", action="rep_without_owner", rep=rep)
+        return {owner: rep for rep, owner in owners.items()}
 
     def _open(self, deal: Record, rep: str, customer: Customer | None) -> Open | None:
         opened = moment(deal.get(self._deals.opened))

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from workers.connectors.leads import System
-from workers.connectors.people import NoOwner
 from workers.connectors.publishing.publisher import NotTaken, shown
 from workers.connectors.publishing.records import Values
 from workers.office.outside_targets import Wanted
@@ -25,13 +24,9 @@ class AccountOwners:
         Raises:
             NotTaken: names the reps that nobody is there.
         """
-        owners, nobody = dict[str, str](), list[str]()
-        for rep in sorted({str(one) for one in wanted.values()}):
-            try:
-                owners[rep] = await self._system.owners.owner_id(self._system.client, rep)
-            except NoOwner:
-                nobody.append(rep)
-        if nobody:
+        reps = {str(one) for one in wanted.values()}
+        owners = await self._system.owners.owner_ids(self._system.client, reps)
+        if nobody := sorted(reps - owners.keys()):
             raise NotTaken(
                 f"it does not know {shown(nobody)}: nobody who can own records in {self._title} has the same e-mail address"
             )

@@ -85,24 +85,24 @@ class QuotaValues:
         return found
 
     async def _people(self, wanted: Wanted) -> dict[str, QuotaOf]:
-        found, names, nobody = dict[str, QuotaOf](), dict[str, str](), list[str]()
+        chosen, emails = dict[str, QuotaOf](), dict[str, str]()
         for who, quota in sorted(wanted.items()):
             assert isinstance(quota, QuotaOf)  # what quota approval and we agree on
-            if quota.role not in self._mapping.roles:
-                continue
-            email = (quota.email or await self._system.book.email(who) or "").lower()
-            if not email or await self._system.owners.of_email(self._system.client, email) is None:
-                nobody.append(email or who)
-            elif email in found:
-                raise NotTaken(f"{names[email]} and {who} have the same e-mail address, {email}")
-            else:
-                found[email], names[email] = quota, who
+            if quota.role in self._mapping.roles:
+                chosen[who] = quota
+                emails[who] = (quota.email or await self._system.book.email(who) or "").lower()
+        known = await self._system.owners.of_emails(self._system.client, {one for one in emails.values() if one})
+        nobody = [email or who for who, email in emails.items() if email not in known]
         if nobody:
             raise NotTaken(
                 f"it does not know {shown(nobody)}: no active user of {self._records.title} has the e-mail address that "
                 "people.csv says; mend that, or leave the role out of `quota.roles` in the mapping"
             )
-        return found
+        names = dict[str, str]()
+        for who, email in emails.items():
+            if (other := names.setdefault(email, who)) != who:
+                raise NotTaken(f"{other} and {who} have the same e-mail address, {email}")
+        return {email: chosen[who] for email, who in names.items()}
 
 
 def with_places(amount: str | None) -> str | None:

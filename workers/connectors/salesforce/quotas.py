@@ -119,12 +119,10 @@ class SalesforceQuotas(QuotaRecords):
 
     async def find(self, names: Collection[str]) -> Mapping[str, Found]:
         """See `Records.find`."""
-        owners = self._salesforce.owners
-        keys: dict[str, str] = {}
-        for name in names:
-            email, _, day = name.rpartition(" ")
-            if owner := await owners.of_email(self._salesforce.client, email):
-                keys[name] = f"{owner} {day}"
+        parts = {name: name.rpartition(" ") for name in names}
+        emails = {email for email, _, _ in parts.values()}
+        owners = await self._salesforce.owners.of_emails(self._salesforce.client, emails)
+        keys = {name: f"{owners[email]} {day}" for name, (email, _, day) in parts.items() if email in owners}
         found = await self.read(keys.values())
         return {name: found[key] for name, key in keys.items()}
 

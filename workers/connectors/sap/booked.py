@@ -67,6 +67,9 @@ def _month(order: Json) -> date:
 
 def _amount(order: Json) -> Decimal:
     try:
-        return Decimal(str(order.get(TOTAL)))
+        amount = Decimal(str(order.get(TOTAL)))
     except InvalidOperation:
-        raise SystemDown(f"SAP's answer has a sales order without {TOTAL}.") from None
+        amount = Decimal("NaN")
+    if not amount.is_finite():
+        raise SystemDown(f"SAP's answer has a sales order without {TOTAL}.")
+    return amount
