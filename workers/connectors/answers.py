@@ -9,7 +9,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 from workers.runtime.errors import PermanentError, TransientError
 
@@ -75,6 +75,20 @@ class SystemConflict(TransientError):
     """The record is another one by now, or somebody else has it in hand; read again it can be written."""
 
     runbook = "crm-away"
+
+
+@runtime_checkable
+class Fault(Protocol):
+    """Why a record, of those of one request, was not written."""
+
+    @property
+    def meanwhile(self) -> bool:
+        """Whether somebody changed it since it was read."""
+        ...
+
+    def raised(self, what: str) -> Exception:
+        """The exception that this fault is for who has only this record."""
+        ...
 
 
 def parsed(content: bytes) -> object:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Collection, Mapping
 
-from workers.connectors.answers import SystemDown
-from workers.connectors.hubspot.answers import Fault
 from workers.connectors.hubspot.client import BATCH, Kind
 from workers.connectors.hubspot.crm import HubSpot
 from workers.connectors.publishing.records import Found, Records, Values
@@ -46,11 +44,7 @@ class HubSpotRecords(Records):
     async def write(self, values: Mapping[str, tuple[Values, str]]) -> Mapping[str, Exception]:
         """See `Records.write`. Nothing is written there by an empty text."""
         given = {one: {name: said or "" for name, said in new.items()} for one, (new, _) in values.items()}
-        outcomes = await self._client.update(self._kind, given)
-        what = f"write {self._kind}"
-        wrong = {one: fault.raised(what) for one, fault in outcomes.items() if isinstance(fault, Fault)}
-        untold = SystemDown("HubSpot's answer does not say what became of a record; it is sent again.")
-        return wrong | dict.fromkeys(values.keys() - outcomes.keys(), untold)
+        return self._wrong(values, await self._client.update(self._kind, given), f"write {self._kind}")
 
     def _found(self, record: Record) -> Found:
         return Found(record.id, {name: record.get(name) for name in self.fields})

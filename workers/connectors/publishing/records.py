@@ -7,6 +7,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
+from workers.connectors.answers import Fault, SystemDown
+
 Values = Mapping[str, str | None]
 """Field → what stands there; None: nothing."""
 
@@ -60,6 +62,12 @@ class Records(ABC):
     def say(self, found: Found, wanted: Values) -> bool:
         """Whether a record says what is wanted, in the fields that `wanted` names."""
         return all(self._same(name, found.values.get(name), value) for name, value in wanted.items())
+
+    def _wrong(self, sent: Collection[str], outcomes: Mapping[str, object], what: str) -> dict[str, Exception]:
+        """What `write` gives, by the outcomes of what was sent; of which nothing is told, that may have been written or not."""
+        wrong = {one: found.raised(what) for one, found in outcomes.items() if isinstance(found, Fault)}
+        untold = SystemDown(f"{self.title}'s answer does not say what became of a record; it is sent again.")
+        return wrong | dict.fromkeys(set(sent) - outcomes.keys(), untold)
 
     def _same(self, name: str, one: str | None, other: str | None) -> bool:
         if one and other and name in self._numbers:

@@ -6,10 +6,8 @@ import re
 from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import AsyncExitStack
 
-from workers.connectors.answers import SystemDown
 from workers.connectors.publishing.records import Found, Records, Values
 from workers.connectors.salesforce import soql
-from workers.connectors.salesforce.answers import Fault
 from workers.connectors.salesforce.client import BATCH, Kind
 from workers.connectors.salesforce.crm import Salesforce
 from workers.connectors.salesforce.read import Read
@@ -63,10 +61,7 @@ class SalesforceRecords(Records):
                 one: {name: self._told(name, said) for name, said in new.items()} for one, (new, _) in values.items()
             }
             outcomes = await self._salesforce.client.update_all(self._kind, given)
-        what = f"write {self._kind}"
-        wrong = {one: fault.raised(what) for one, fault in outcomes.items() if isinstance(fault, Fault)}
-        untold = SystemDown("Salesforce's answer does not say what became of a record; it is sent again.")
-        return wrong | dict.fromkeys(values.keys() - outcomes.keys(), untold)
+        return self._wrong(values, outcomes, f"write {self._kind}")
 
     async def _query(self, name: str, values: Collection[str]) -> list[Read]:
         if not values:

@@ -19,7 +19,6 @@ from workers.connectors.publishing.publisher import NotTaken
 from workers.connectors.publishing.quotas import Period, QuotaRecords, with_places
 from workers.connectors.publishing.records import Found, Values
 from workers.connectors.salesforce import soql
-from workers.connectors.salesforce.answers import Fault
 from workers.connectors.salesforce.client import BATCH, Kind, SalesforceClient
 from workers.connectors.salesforce.crm import Salesforce
 from workers.connectors.salesforce.mapping import Quotas
@@ -174,12 +173,10 @@ class SalesforceQuotas(QuotaRecords):
             else:
                 changed[self._ids[key]] = given
         client, names = self._salesforce.client, {self._ids[key]: key for key in values if key in self._ids}
-        outcomes = dict(await client.create_all(QUOTA, made))
+        outcomes = await client.create_all(QUOTA, made)
         outcomes |= {names[one]: found for one, found in (await client.update_all(QUOTA, changed)).items()}
         outcomes |= {names[one]: found for one, found in (await client.delete_all(QUOTA, deleted)).items()}
-        wrong = {key: found.raised("write a quota") for key, found in outcomes.items() if isinstance(found, Fault)}
-        untold = SystemDown("Salesforce's answer does not say what became of a quota; it is sent again.")
-        return wrong | dict.fromkeys(values.keys() - outcomes.keys(), untold)
+        return self._wrong(values, outcomes, "write a quota")
 
     async def _known(self) -> Place:
         if self._place is None or self._clock() - self._known_at > FRESH_SECONDS:

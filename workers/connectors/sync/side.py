@@ -6,27 +6,14 @@ from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any
 
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
-from workers.connectors.answers import Json
+from workers.connectors.answers import Fault, Json
 from workers.connectors.leads import System
 from workers.connectors.records import Record
-
-
-class Fault(Protocol):
-    """Why a record was not written."""
-
-    @property
-    def meanwhile(self) -> bool:
-        """Whether somebody changed it since it was read."""
-        ...
-
-    def raised(self, what: str) -> Exception:
-        """The exception that this fault is for who has only this record."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
