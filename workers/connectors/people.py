@@ -145,7 +145,8 @@ class Owners(ABC, Generic[C]):
 
     async def of_emails(self, client: C, emails: Collection[str]) -> dict[str, str]:
         """What to write as a record's owner for who has an address, in small letters; those that nobody there has are left out."""
-        if emails and (self._old or not self._by_email.keys() >= set(emails)):  # somebody may have been invited a minute ago
+        # Of who is not known: somebody may have been invited a minute ago.
+        if emails and (self._old or not self._by_email.keys() >= set(emails)):
             await self._read(client)
         return {email: self._by_email[email] for email in emails if email in self._by_email}
 
