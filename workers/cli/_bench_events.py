@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from workers.cli._bench_support import measuring, write_report
+
 
 def events(
     rate: Annotated[float, typer.Option(min=0.1, max=300, help="Events a second, sent at fixed times.")] = 50.0,
@@ -23,7 +25,6 @@ def events(
     A stack of its own with a Kafka broker is started on free ports in temporary folders, and taken down after.
     """
     import asyncio
-    import json
 
     from workers.bench.machine import machine
     from workers.bench.own_stack import StackFailed
@@ -44,16 +45,9 @@ def events(
     here, console = machine(), screen()
     report = Report(Plan(rate, seconds, rounds, warm_ups, not no_alternatives, poll_seconds))
     console.print("starting a stack of the benchmark's own (a minute or so) …")
-    try:
-        with stack() as settings:
-            asyncio.run(bench(settings, report, console.print))
-    except (NotServed, StackFailed, EngineError, RecordsUnavailable, PermanentError) as error:
-        console.print(f"[red]{error}[/]")
-        raise typer.Exit(2) from None
-    except KeyboardInterrupt:
-        console.print("Interrupted; what was measured until now:")
+    with measuring(NotServed, StackFailed, EngineError, RecordsUnavailable, PermanentError), stack() as settings:
+        asyncio.run(bench(settings, report, console.print))
     show(report, here, console)
     if out is not None:
-        out.write_text(json.dumps(as_json(report, here, versions("aiokafka")), indent=2) + "\n")
-        console.print(f"Written to {out}.")
+        write_report(out, as_json(report, here, versions("aiokafka")))
     raise typer.Exit(1 if report.met() is False else 0)

@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from workers.cli._bench_support import plain_failures
+
 
 def healing(
     cases: Annotated[int, typer.Option(min=2, help="Jobs that fail, and leads that come in.")] = 40,
@@ -24,12 +26,8 @@ def healing(
 
     here = machine()
     typer.echo("starting a stack of the benchmark's own (a minute or so) …")
-    try:
-        with own_stack() as settings:
-            found = asyncio.run(measuring.bench(settings, measuring.Plan(cases, without), typer.echo))
-    except StackFailed as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(2) from None
+    with plain_failures(StackFailed), own_stack() as settings:
+        found = asyncio.run(measuring.bench(settings, measuring.Plan(cases, without), typer.echo))
     rows = [
         [
             one.fault, str(one.cases), f"{one.without / max(1, one.cases):.0%}", f"{one.healed / max(1, one.cases):.0%}",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from workers.cli._bench_support import plain_failures, write_report
 from workers.cli._support import print_table, versions
 
 if TYPE_CHECKING:
@@ -34,8 +35,6 @@ def planning(
 
     Each side has a process of its own, the same model and the same time. Fails if a target is missed.
     """
-    import json
-
     from workers.bench.machine import machine
     from workers.cli import _territory_support as support
 
@@ -54,10 +53,7 @@ def planning(
         judged += _show_quotas(quotas)
     typer.echo(f"Measured on {here}")
     if out is not None:
-        out.write_text(
-            json.dumps(as_json(outcomes, quotas, here, versions("scipy", "numba", "ortools")), indent=2) + "\n"
-        )
-        typer.echo(f"Written to {out}.")
+        write_report(out, as_json(outcomes, quotas, here, versions("scipy", "numba", "ortools")))
     raise typer.Exit(0 if all(met for _, met in judged) else 1)
 
 
@@ -75,7 +71,6 @@ def study(
     """
     import asyncio
     import contextlib
-    import json
     from dataclasses import asdict
 
     from workers.bench.machine import machine
@@ -93,12 +88,11 @@ def study(
         raise typer.Exit(2)
     chosen = [case for case in CASES if not task or case.name in task]
     here = machine()
-    try:
-        with contextlib.nullcontext(get_settings()) if use_running else own_stack() as settings:
-            turns = asyncio.run(bench(settings, chosen, rounds, typer.echo))
-    except (NotDone, NotServed, StackFailed) as error:
-        typer.echo(str(error))
-        raise typer.Exit(2) from None
+    with (
+        plain_failures(NotDone, NotServed, StackFailed),
+        contextlib.nullcontext(get_settings()) if use_running else own_stack() as settings,
+    ):
+        turns = asyncio.run(bench(settings, chosen, rounds, typer.echo))
     rows = [
         [turn.case.name, f"{turn.case.study[0]} → {turn.case.study[1]}", f"{min(turn.by_hand):.1f}", str(turn.scripts), f"{min(turn.orchestrated):.1f}", turn.case.what]
         for turn in turns
@@ -107,8 +101,7 @@ def study(
     print_table(f"Best of {rounds}; {here}", head, rows)
     if out is not None:
         found = [{"task": turn.case.name, "study": turn.case.study, **{name: value for name, value in asdict(turn).items() if name != "case"}} for turn in turns]  # fmt: skip
-        out.write_text(json.dumps({"benchmark": "study", "machine": here, "tasks": found}, indent=2) + "\n")
-        typer.echo(f"Written to {out}.")
+        write_report(out, {"benchmark": "study", "machine": here, "tasks": found})
 
 
 def _show_outcome(outcome: Outcome) -> None:

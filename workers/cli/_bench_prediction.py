@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from workers.cli._bench_support import plain_failures
+
 
 def prediction(
     leads: Annotated[int, typer.Option(min=1_000, help="Of the simulation.")] = 6_000,
@@ -23,11 +25,8 @@ def prediction(
     from workers.settings import get_settings
 
     here = machine()
-    try:
+    with plain_failures(NotUp, NothingLearned):
         report = bench(leads, weeks, seed, get_settings().control_room.at_risk_from, typer.echo)
-    except (NotUp, NothingLearned) as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(2) from None
     typer.echo(f"{report.leads:,} leads, {report.tasks:,} tasks; {here}")
     show_figures("The model", report.figures)
     typer.echo(

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from workers.cli._bench_support import measuring, write_report
+
 if TYPE_CHECKING:
     from rich.table import Table
 
@@ -24,7 +26,6 @@ def scaling(
 
     For each number of partitions a stack of its own is started on free ports in a temporary folder, and taken down after.
     """
-    import json
     from dataclasses import asdict
 
     from workers.bench.machine import machine
@@ -36,17 +37,11 @@ def scaling(
     here = machine()
     plan = Plan(_numbers("--partitions", partitions), _numbers("--workers", processes), instances, rounds)
     report, console = Report(plan), screen()
-    try:
+    with measuring(NotServed, StackFailed):
         bench(report, console.print)
-    except (NotServed, StackFailed) as error:
-        console.print(f"[red]{error}[/]")
-        raise typer.Exit(2) from None
-    except KeyboardInterrupt:
-        console.print("Interrupted; what was measured until now:")
     console.print(_table(report))
     if out is not None:
-        out.write_text(json.dumps({"machine": here} | asdict(report), indent=2) + "\n")
-        console.print(f"Written to {out}.")
+        write_report(out, {"machine": here} | asdict(report))
 
 
 def _numbers(option: str, given: str) -> tuple[int, ...]:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from workers.cli._bench_support import plain_failures, write_report
+
 if TYPE_CHECKING:
     from workers.bench.viewers import Report
 
@@ -25,8 +27,6 @@ def viewers(
 
     A stack of its own is started on free ports in a temporary folder, and taken down after. It takes about 15 minutes.
     """
-    import json
-
     from workers.bench.machine import machine
     from workers.bench.own_stack import StackFailed, own_stack
     from workers.bench.serving import NotServed
@@ -37,16 +37,11 @@ def viewers(
     here = machine()
     plan = Plan(viewers, instances, rate, seconds, too_much, rounds=rounds)
     typer.echo("starting a stack of the benchmark's own (a minute or so) …")
-    try:
-        with own_stack() as settings:
-            report = asyncio.run(bench(settings, plan, typer.echo))
-    except (NotServed, NotWatched, StackFailed) as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(2) from None
+    with plain_failures(NotServed, NotWatched, StackFailed), own_stack() as settings:
+        report = asyncio.run(bench(settings, plan, typer.echo))
     _show(report, here)
     if out is not None:
-        out.write_text(json.dumps(as_json(report, here, versions()), indent=2) + "\n")
-        typer.echo(f"Written to {out}.")
+        write_report(out, as_json(report, here, versions()))
     raise typer.Exit(1 if report.missed else 0)
 
 

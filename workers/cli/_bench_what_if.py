@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from workers.cli._bench_support import plain_failures
+
 
 def what_if(
     leads: Annotated[int, typer.Option(min=10, help="Of the sample, routed before.")] = 10_000,
@@ -25,11 +27,8 @@ def what_if(
     from workers.what_if.errors import WhatIfError
 
     here = machine()
-    try:
+    with plain_failures(StackFailed, WhatIfError):
         report = asyncio.run(bench(leads, seed, typer.echo))
-    except (StackFailed, WhatIfError) as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(2) from None
     found = report.found
     broker = f"{report.one_by_one_seconds:.1f}", f"{report.broker_differs:,}"
     rows = [

@@ -16,6 +16,7 @@ from workers.cli import (
     _bench_viewers,
     _bench_what_if,
 )
+from workers.cli._bench_support import measuring, plain_failures, write_report
 from workers.cli._support import versions
 
 if TYPE_CHECKING:
@@ -60,8 +61,6 @@ def lead_routing(
 
     Without --use-running a stack of its own is started on free ports in a temporary folder, and taken down after.
     """
-    import json
-
     from workers.bench.lead_routing import Plan
     from workers.bench.machine import machine
     from workers.bench.showing import as_json, screen, show, target_met
@@ -72,8 +71,7 @@ def lead_routing(
     report = _measure(plan, use_running=use_running, console=console)
     show(report, here, console)
     if out is not None:
-        out.write_text(json.dumps(as_json(report, here, versions()), indent=2) + "\n")
-        console.print(f"Written to {out}.")
+        write_report(out, as_json(report, here, versions()))
     raise typer.Exit(1 if target_met(report) is False else 0)
 
 
@@ -97,7 +95,6 @@ def runtime(
     A stack of its own (the full local Camunda) is started on free ports in a temporary folder, and taken down after.
     """
     import asyncio
-    import json
 
     from workers.bench.machine import machine
     from workers.bench.own_stack import StackFailed, own_stack
@@ -120,19 +117,13 @@ def runtime(
         broker_trials=broker_trials,
     )
     report, console = Report(QUICK if quick else plan), screen()
-    try:
+    with measuring(NotServed, StackFailed):
         console.print("starting a stack of the benchmark's own (a minute or so) …")
         with own_stack(engine_only=True) as settings:
             asyncio.run(bench(settings, report, console.print))
-    except (NotServed, StackFailed) as error:
-        console.print(f"[red]{error}[/]")
-        raise typer.Exit(2) from None
-    except KeyboardInterrupt:
-        console.print("Interrupted; what was measured until now:")
     show(report, here, console)
     if out is not None:
-        out.write_text(json.dumps(as_json(report, here, versions("dbos")), indent=2) + "\n")
-        console.print(f"Written to {out}.")
+        write_report(out, as_json(report, here, versions("dbos")))
     raise typer.Exit(1 if missed(report) else 0)
 
 
@@ -205,11 +196,8 @@ def control_room(
     lacking = "" if no_browser else control_room_browser.missing()
     if lacking:
         typer.echo(f"How soon pages can be used is not measured without {lacking}.")
-    try:
+    with plain_failures(NotUp, NothingToDeploy, control_room_browser.NotShown):
         report = bench(instances, rounds, asks, leads, typer.echo, browser=not (no_browser or lacking))
-    except (NotUp, NothingToDeploy, control_room_browser.NotShown) as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(2) from None
     rows = [
         [one.page, *("" if value is None else f"{1000 * value:.0f}" for value in (one.first, one.p95, one.usable)),
          f"{one.kilobytes:.0f}"] for one in report.pages
@@ -242,12 +230,8 @@ def approvals(
 
     here, report = machine(), simulation.Report(simulation.Plan(reps, tasks, hands, seed))
     typer.echo("starting a stack of the benchmark's own (a minute or so) …")
-    try:
-        with own_stack() as settings:
-            asyncio.run(simulation.bench(settings, report, typer.echo))
-    except StackFailed as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(2) from None
+    with plain_failures(StackFailed), own_stack() as settings:
+        asyncio.run(simulation.bench(settings, report, typer.echo))
     rows = [
         [one.element, one.kind.lower(), str(one.times.count), *(f"{value:.2f}" for value in (one.times.p50, one.times.p95, one.times.longest))]
         for one in report.steps
@@ -281,16 +265,11 @@ def _measure(plan: Plan, *, use_running: bool, console: Console) -> Report:
     from workers.settings import get_settings
 
     report = Report(plan)
-    try:
+    with measuring(NotServed, StackFailed):
         if use_running:
             reachable(get_settings().dsn)
         else:
             console.print("starting a stack of the benchmark's own (a minute or so) …")
         with contextlib.nullcontext(get_settings()) if use_running else own_stack() as settings:
             asyncio.run(bench(settings, plan, report, console.print))
-    except (NotServed, StackFailed) as error:
-        console.print(f"[red]{error}[/]")
-        raise typer.Exit(2) from None
-    except KeyboardInterrupt:
-        console.print("Interrupted; what was measured until now:")
     return report
