@@ -127,6 +127,12 @@ class Up:
                 f"The Camunda cluster can't be used: {problem}. Check FAIRLEAD_ZEEBE__ADDRESS, its TLS and its log-in."
             )
         self.console.print(f"[green]✓[/] Camunda cluster at {self.settings.zeebe_address} answers", highlight=False)
+        if self.settings.control_room.records_url is None:
+            self.console.print(
+                "[yellow]![/] No read model: the control room has no figures, and a job that the cluster forgets to hand out "
+                "again stays unnoticed. Set FAIRLEAD_CONTROL_ROOM__RECORDS_URL to where its exporter writes.",
+                highlight=False,
+            )
 
     async def _database(self) -> None:
         from workers.runtime.database import upgrade

@@ -93,13 +93,14 @@ async def _serve(settings: Settings, host: str, port: int) -> None:
             )
             with contextlib.closing(_listen(config)) as listening:
                 log.info("gateway started", action="gateway_started", host=host, port=listening.getsockname()[1])
+                # Before anybody is answered: a quarter of a second for which who connects waits, instead of as much or more
+                # of the first answers' time, as they would share the interpreter with it.
+                rendering.compile_pages()
                 tidying = asyncio.create_task(_tidy(pool, settings.gateway.idempotency_hours))
-                compiling = asyncio.create_task(asyncio.to_thread(rendering.compile_pages))
                 try:
                     await _Server(config, app.state.parts.live).serve([listening])
                 finally:
                     tidying.cancel()
-                    await compiling
         log.info("gateway stopped", action="gateway_stopped")
     finally:
         await pool.close()

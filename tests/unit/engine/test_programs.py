@@ -7,6 +7,8 @@ from typing import Literal
 
 import pytest
 
+from workers.cli._up_screen import Up
+from workers.engine import readiness
 from workers.engine.downloads import Store
 from workers.engine.programs import Program, programs
 from workers.runtime.discovery import all_job_types, contexts
@@ -76,3 +78,24 @@ def test_without_the_extra_there_is_no_such_program_and_nobody_else_takes_its_ta
     found = {one.name: one for one in programs(Settings(home=tmp_path), Store(tmp_path))}
     assert program not in found
     assert task not in served(found["worker"])
+
+
+@pytest.mark.parametrize(("records_url", "warned"), [(None, True), ("https://search.example", False)])
+async def test_who_starts_beside_a_cluster_is_told_what_lacks_without_its_records(
+    records_url: str | None,
+    warned: bool,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    async def answers(_settings: Settings) -> None:
+        """A cluster that can be used."""
+
+    monkeypatch.setattr(readiness, "zeebe_ok", answers)
+    settings = Settings(
+        home=tmp_path, cache=tmp_path, engine="remote", control_room=ControlRoom(records_url=records_url)
+    )
+    await Up(settings, engine_only=False, sample=False)._check_remote()
+    said = capsys.readouterr().out
+    assert "answers" in said
+    assert ("FAIRLEAD_CONTROL_ROOM__RECORDS_URL" in said) == warned
