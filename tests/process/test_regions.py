@@ -78,7 +78,9 @@ class World:
 
     async def owned(self, region: Region, contact: Stored) -> None:
         """Wait until the region's rep has the contact, by a lead of the region's."""
-        await region.house.until(lambda: contact.properties.get("fairlead_status") == "assigned", "the owner in the CRM")
+        await region.house.until(
+            lambda: contact.properties.get("fairlead_status") == "assigned", "the owner in the CRM"
+        )
         assert contact.properties["fairlead_lead_id"] == (await region.leads())[contact.id]
         owner = next(one for one in self.hubspot.account.owners if one["id"] == contact.properties["hubspot_owner_id"])
         assert owner["email"].endswith(f"@{region.name}.example")
@@ -96,7 +98,9 @@ async def world(
         hubspot.account.prepare()
         at = urlsplit(hubspot.url)
         async with AsyncExitStack() as held:
-            lines = await held.enter_async_context(open_links(dict.fromkeys(("north", "alps"), ("127.0.0.1", at.port or 0))))
+            lines = await held.enter_async_context(
+                open_links(dict.fromkeys(("north", "alps"), ("127.0.0.1", at.port or 0)))
+            )
             opened = []
             for name, cluster, database in zip(("north", "alps"), (engine, other), databases, strict=True):
                 connected = {
@@ -173,7 +177,9 @@ async def test_a_lead_is_one_regions_though_both_are_told_and_one_is_lost_meanwh
         if kind == "contacts" and "fairlead_change" in properties
     )
     assert set(written.values()) == {1}
-    given = Counter(record for _, record, properties in world.hubspot.account.writes if "hubspot_owner_id" in properties)
+    given = Counter(
+        record for _, record, properties in world.hubspot.account.writes if "hubspot_owner_id" in properties
+    )
     assert set(given.values()) == {1}
     assert len(world.hubspot.account.records["contacts"]) == 6  # five people, and the one of the form
     assert await north.compared() == {"equal": 3, "of another region": 3}
