@@ -8,7 +8,7 @@ from typing import Self
 
 from pydantic import BaseModel, Field, model_validator
 
-_REGION = re.compile(r"[a-z0-9][a-z0-9_-]{0,49}")
+_REGION = re.compile(r"[a-z0-9][a-z0-9_-]{0,19}")
 _COUNTRY = re.compile(r"[A-Z]{2}")
 
 
@@ -30,7 +30,7 @@ class Regions(BaseModel):
     def _divided(self) -> Self:
         names = {*self.countries, *((self.otherwise,) if self.otherwise else ())}
         if odd := sorted(name for name in (*names, self.here or "x") if not _REGION.fullmatch(name)):
-            raise ValueError(f"a region's name has 1 to 50 small letters, digits, _ or -; {odd[0][:50]!r} is none")
+            raise ValueError(f"a region's name has 1 to 20 small letters, digits, _ or -; {odd[0][:50]!r} is none")
         listed = Counter(code for codes in self.countries.values() for code in codes)
         if odd := sorted(code for code in listed if not _COUNTRY.fullmatch(code)):
             raise ValueError(f"countries are named by two capital letters, as DE; {odd[0][:50]!r} is none")

@@ -17,7 +17,10 @@ DIVIDED = {"countries": {"north": ["DE", "DK"], "alps": ["AT"]}, "otherwise": "a
 )  # fmt: skip
 def test_a_lead_is_exactly_one_regions(country: str | None, region: str) -> None:
     lead = {"source": "web_form", "country": country}
-    said = {name: region_elsewhere(lead, Regions.model_validate({"here": name, **DIVIDED}).elsewhere) for name in ("north", "alps")}
+    said = {
+        name: region_elsewhere(lead, Regions.model_validate({"here": name, **DIVIDED}).elsewhere)
+        for name in ("north", "alps")
+    }
     assert said == {name: None if name == region else region for name in said}
 
 

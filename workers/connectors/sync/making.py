@@ -154,7 +154,9 @@ def importing(resources: Resources, system: System) -> Import:
         NotConnected, WrongMapping: as `side`.
     """
     book = _book(resources, system)
-    return Import(side(resources, system, many=True), resources.pool, book.take_owned, book.route, book.ended, book.ours)
+    return Import(
+        side(resources, system, many=True), resources.pool, book.take_owned, book.route, book.ended, book.ours
+    )
 
 
 def reconciliation(resources: Resources, system: System) -> Reconciliation:

@@ -68,7 +68,9 @@ async def test_secrets_of_the_settings_all_sign(pool: Pool, receiving: tuple[Rec
     await sending(row())
     [request] = receiver.requests
     assert len(request.headers["webhook-signature"].split()) == 2
-    assert verify_standard([MFKQ], request.content, request.headers, now=1614265330) == "alps:timeline:1"  # each region counts for itself
+    assert (
+        verify_standard([MFKQ], request.content, request.headers, now=1614265330) == "alps:timeline:1"
+    )  # each region counts for itself
     assert await attempted(pool) == [(1, 204, "delivered")]
 
 
