@@ -26,6 +26,7 @@ from workers.settings_access import OpenId
 from workers.settings_crms import CrmName, Crms
 from workers.settings_out import Chat, WebhooksOut, WebServices
 from workers.settings_outside import HubSpot, Kafka, Salesforce, Sap, Webhooks
+from workers.settings_regions import Regions
 from workers.settings_sections import (
     Camunda,
     ControlRoom,
@@ -55,6 +56,7 @@ __all__ = [
     "Mail",
     "OpenId",
     "Ports",
+    "Regions",
     "Retention",
     "Salesforce",
     "Sap",
@@ -144,6 +146,7 @@ class Settings(BaseSettings):
     sap: Sap = Sap()
     kafka: Kafka = Kafka()
     crms: Crms = Crms()
+    regions: Regions = Regions()
     webhooks_out: WebhooksOut = WebhooksOut()
     web_services: WebServices = WebServices()
     chat: Chat = Chat()

@@ -10,7 +10,7 @@ from cloudevents.core.v1.event import CloudEvent
 from pydantic import AwareDatetime, BaseModel, Field
 
 OUR_SOURCE = "/fairlead"
-"""``source`` of the events that we tell."""
+"""``source`` of the events that we tell; with the region's name behind it where there are several installations."""
 TYPE_PREFIX = "fairlead."
 """Before a timeline's action: ``fairlead.assigned``."""
 
@@ -26,19 +26,24 @@ class Happened(BaseModel):
     facts: dict[str, Any] = Field(description="What depends on the action.")  # Any: JSON
 
 
-def case_event(external_id: str, case: str, payload: Mapping[str, Any]) -> CloudEvent:
+def event_id(external_id: str, region: str | None) -> str:
+    """The id of an event, also as a webhook's: each region counts its events for itself, and a receiver may hear several."""
+    return external_id if region is None else f"{region}:{external_id}"
+
+
+def case_event(external_id: str, case: str, payload: Mapping[str, Any], region: str | None) -> CloudEvent:
     """The event that tells what happened in a case.
 
     `payload` is what the database's trigger wrote: ``action``, ``at``, ``actor``, ``why``, ``facts``. The same
-    `external_id` gives the same event id.
+    `external_id` gives the same `event_id`. `region`: `settings.Regions.here`.
 
     Raises:
         KeyError, TypeError, ValueError: the payload is none of those.
     """
     attributes: dict[str, Any] = {
         "specversion": "1.0",
-        "id": external_id,
-        "source": OUR_SOURCE,
+        "id": event_id(external_id, region),
+        "source": OUR_SOURCE if region is None else f"{OUR_SOURCE}/{region}",
         "type": TYPE_PREFIX + payload["action"],
         "subject": case,
         "time": datetime.fromisoformat(payload["at"]),

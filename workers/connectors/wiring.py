@@ -32,6 +32,7 @@ from workers.connectors.sync.keeping import CHANNEL as CONFLICTS
 from workers.connectors.sync.nightly import LOOK_SECONDS as NIGHT_LOOK_SECONDS
 from workers.connectors.sync.nightly import Night
 from workers.connectors.sync.patience import at_once
+from workers.lead_routing.domain.regions import region_elsewhere
 from workers.office import systems
 from workers.runtime.resources import Deliver, Regular, Resources
 from workers.runtime.work import Work
@@ -58,12 +59,12 @@ def deliveries(resources: Resources) -> Mapping[str, Deliver]:
         CHAT: resources.cache[_POSTING],
         **making_roster.deliveries(resources),
     }
-    if resources.settings.kafka.topic_out is not None:
+    settings = resources.settings
+    if settings.kafka.topic_out is not None:
         from workers.connectors.kafka.telling import CHANNEL as EVENTS  # noqa: PLC0415 - aiokafka is an extra
         from workers.connectors.kafka.telling import Telling  # noqa: PLC0415 - likewise
 
-        found[EVENTS] = resources.cache.setdefault(_TELLING, Telling(resources.settings.kafka))
-    settings = resources.settings
+        found[EVENTS] = resources.cache.setdefault(_TELLING, Telling(settings.kafka, settings.regions.here))
     if settings.sap.connected:
         found[PARTNERS] = making_sap.delivery(resources)
         if settings.sap.order_mapping is not None:
@@ -132,8 +133,10 @@ async def _take_one(resources: Resources, connection: AsyncConnection[DictRow], 
 
 
 async def _take(resources: Resources, connection: AsyncConnection[DictRow], leads: Sequence[Mapping[str, Any]]) -> int:
+    """Those that are ours; the other regions, which look into the same CRM, take theirs."""
     from workers.gateway import intake  # noqa: PLC0415 - FastAPI, which a dispatcher that takes none does without
 
-    fitting = [intake.fitting(lead) for lead in leads]
+    elsewhere = resources.settings.regions.elsewhere
+    fitting = [intake.fitting(lead) for lead in leads if region_elsewhere(lead, elsewhere) is None]
     taken = await intake.take(connection, fitting, ttl_seconds=resources.settings.gateway.message_ttl_seconds)
     return sum(not one.duplicate for one in taken)

@@ -34,6 +34,8 @@ OPENS: ContextVar[frozenset[str]] = ContextVar("OPENS", default=frozenset(PLACES
 """Those of them that may be opened by who asks now."""
 SIGNED_IN: ContextVar[bool] = ContextVar("SIGNED_IN", default=False)
 """Whether who asks now is known, so that there is something to sign out of."""
+REGION: ContextVar[str | None] = ContextVar("REGION", default=None)
+"""Whose pages these are, where several installations share a CRM."""
 
 UNKNOWN = "\N{EN DASH}"
 """What stands for a figure that is not known."""
@@ -66,6 +68,7 @@ def environment() -> Environment:
         "now": lambda: datetime.now(UTC),
         "opens": lambda where: where in OPENS.get(),
         "places": lambda: [(where, *told) for where, told in PLACES.items() if where in OPENS.get()],
+        "own_region": REGION.get,
         "signed_in": SIGNED_IN.get,
     }
     return found

@@ -50,6 +50,7 @@ async def admit(request: Request, parts: TheParts) -> None:
     if path.startswith(PAGES):
         rendering.OPENS.set(frozenset(where for where in rendering.PLACES if opens(client.access, where)))
         rendering.SIGNED_IN.set(parts.guard.locked)
+        rendering.REGION.set(parts.settings.regions.here)
     request.state.access = client.access
     try:
         request.state.client = replace(client, access=rule.narrowed(client.access))

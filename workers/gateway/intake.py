@@ -15,7 +15,9 @@ from psycopg.types.json import Jsonb
 from pydantic import ValidationError
 
 from workers.gateway.contracts import LeadIn
+from workers.lead_routing.domain.regions import region_elsewhere
 from workers.runtime import outbox, tracing
+from workers.settings import Regions
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,22 @@ class Taken:
     lead_id: str
     duplicate: bool
     """Whether a lead of the same source and external id was there before; then nothing was started."""
+
+
+class OfAnotherRegion(ValueError):
+    """The lead is another installation's."""
+
+    def __init__(self, region: str, gateway: str | None) -> None:
+        to = f"{gateway.rstrip('/')}/v1/leads" if gateway else "its gateway"
+        super().__init__(f"A lead from this country belongs to the region {region}: send it to {to}.")
+        self.region = region
+
+
+def check_region(lead: Mapping[str, object], regions: Regions) -> None:
+    """Raises `OfAnotherRegion` if the lead is not for this installation; nobody else would be told of it by us."""
+    region = region_elsewhere(lead, regions.elsewhere)
+    if region is not None:
+        raise OfAnotherRegion(region, regions.gateways.get(region))
 
 
 def fitting(raw: Mapping[str, object]) -> Incoming:

@@ -18,8 +18,9 @@ from workers.gateway.answers import Accepted, BatchAnswer, LeadPage, LeadView, N
 from workers.gateway.contracts import LeadIn, Moment, Outcome, Withdrawal, faults
 from workers.gateway.human_tasks import tasks_of
 from workers.gateway.parts import LeadId, Parts, TheClient, TheParts, no_such_lead, read_json, read_model
-from workers.gateway.problems import MEDIA_TYPE, Problem, Refusal, invalid
+from workers.gateway.problems import MEDIA_TYPE, Refusal, invalid
 from workers.office import teams
+from workers.settings import Regions
 
 _PROBLEM = {"content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}}
 PROBLEMS: dict[int | str, dict[str, Any]] = {  # Any: FastAPI's own form
@@ -49,6 +50,8 @@ class _Batch:
     single: bool
     incoming: list[intake.Incoming] = field(default_factory=list)
     refused: list[Refused] = field(default_factory=list)
+    first: Refusal | None = None
+    """Of the refusals."""
 
     def answer(self, taken: list[intake.Taken]) -> Accepted | BatchAnswer:
         accepted = [
@@ -80,11 +83,11 @@ async def post_leads(
 ) -> JSONResponse:
     """Take leads; each starts its process once. A batch is an array, or an object with the member `leads`.
 
-    A lead of the wrong shape gets its own problem detail and doesn't spoil the batch. Whether a lead makes sense is
+    A lead of the wrong shape, or for the gateway of another region, gets its own problem detail and doesn't spoil the batch. Whether a lead makes sense is
     decided in the process, where a person can mend it.
     """
     body, document = await read_json(request)
-    batch = _parse(document, parts.settings.gateway.max_batch)
+    batch = _parse(document, parts.settings.gateway.max_batch, parts.settings.regions)
     held = idempotency.claim_of(idempotency_key, client.id, "POST /v1/leads", body)
     await parts.guard.leads(client, len(batch.incoming) + len(batch.refused))
     if not batch.incoming:
@@ -193,7 +196,7 @@ async def _must_be_ours(connection: AsyncConnection[DictRow], lead_id: str, own:
         raise no_such_lead()
 
 
-def _parse(document: object, max_batch: int) -> _Batch:
+def _parse(document: object, max_batch: int, regions: Regions) -> _Batch:
     match document:
         case list():
             records, single = document, False
@@ -211,19 +214,30 @@ def _parse(document: object, max_batch: int) -> _Batch:
     batch = _Batch(single)
     for index, record in enumerate(records):
         try:
-            batch.incoming.append(intake.Incoming(LeadIn.model_validate(record), record))
+            lead = LeadIn.model_validate(record)
+            intake.check_region(record, regions)
         except ValidationError as error:
             refusal = Refusal(422, "invalid-lead", "The lead doesn't have the right form.", errors=faults(error))
-            batch.refused.append(Refused(index=index, external_id=_external_id(record), problem=refusal.problem))
+        except intake.OfAnotherRegion as error:
+            refusal = misdirected(error)
+        else:
+            batch.incoming.append(intake.Incoming(lead, record))
+            continue
+        batch.refused.append(Refused(index=index, external_id=_external_id(record), problem=refusal.problem))
+        batch.first = batch.first or refusal
     return batch
 
 
+def misdirected(error: intake.OfAnotherRegion) -> Refusal:
+    """422: the lead is for the gateway of another region."""
+    return Refusal(422, "other-region", str(error), region=error.region)
+
+
 def _nothing_taken(batch: _Batch) -> Refusal:
-    if batch.single:
-        problem: Problem = batch.refused[0].problem
-        return Refusal(422, "invalid-lead", problem.detail, errors=problem.errors)
+    if batch.single and batch.first is not None:
+        return batch.first
     results = [item.model_dump(mode="json", exclude_none=True) for item in batch.refused]
-    return Refusal(422, "no-lead-taken", "No lead of the batch has the right form; see results.", results=results)
+    return Refusal(422, "no-lead-taken", "No lead of the batch can be taken here; see results.", results=results)
 
 
 def _external_id(record: object) -> str | None:

@@ -12,11 +12,11 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from workers.connectors import webhooks
 from workers.connectors.hubspot.events import CHANNEL, MOST, HubSpotEvent
-from workers.gateway import events, told
+from workers.gateway import events, intake, told
 from workers.gateway.contracts import faults
 from workers.gateway.parts import Parts, TheParts, fitted, page_visitor, parse_json, read_body
 from workers.gateway.problems import Refusal
-from workers.gateway.routes_leads import PROBLEMS, body_of
+from workers.gateway.routes_leads import PROBLEMS, body_of, misdirected
 from workers.runtime import outbox
 
 router = APIRouter(prefix="/v1/webhooks", tags=["webhooks"], responses=PROBLEMS, dependencies=[Depends(page_visitor)])
@@ -118,6 +118,11 @@ async def from_source(
         message_id = webhooks.verify_standard(known, body, request.headers, now=time.time())
     message = fitted(parse_json(body), Message)
     what = told.Told(source, source, message_id, message.type, message.data)
+    try:
+        told.check_region(what, parts.settings.regions)
+    except intake.OfAnotherRegion as error:
+        parts.metrics.leads.labels("refused").inc()
+        raise misdirected(error) from None
     waiting = await parts.queue.waiting()
     try:
         async with parts.pool.connection() as connection:

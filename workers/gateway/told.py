@@ -16,6 +16,7 @@ from pydantic import BaseModel, Field
 
 from workers.gateway import commands, events, intake
 from workers.gateway.contracts import Identity, LeadIn, Outcome, Withdrawal
+from workers.settings import Regions
 
 LEAD_CREATED = "lead.created"
 LEAD_WITHDRAWN = "lead.withdrawn"
@@ -64,6 +65,12 @@ class TooEarly(LookupError):
     def __init__(self, external_id: str) -> None:
         super().__init__("The lead that this is about is not known yet. Tell it again later.")
         self.external_id = external_id
+
+
+def check_region(told: Told, regions: Regions) -> None:
+    """Raises `intake.OfAnotherRegion` if the event tells of a new lead that is not for this installation."""
+    if told.type == LEAD_CREATED:
+        intake.check_region(told.data, regions)
 
 
 async def take(connection: AsyncConnection[DictRow], told: Told, *, ttl_seconds: int) -> Became:

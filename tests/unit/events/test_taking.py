@@ -15,7 +15,7 @@ from tests.unit.events.helpers import read, rows, taking, until
 from workers.connectors.kafka.replaying import NoTopic, replay
 from workers.connectors.kafka.taking import DEAD_SUFFIX, LAG
 from workers.runtime.database import Pool
-from workers.settings import Settings
+from workers.settings import Regions, Settings
 
 Headers = list[tuple[str, bytes]]
 
@@ -98,12 +98,14 @@ async def test_a_record_that_is_held_up_holds_up_none_of_another_partition(
         (event("p7", {"external_id": "l1", "converted": "yes"}, "lead.outcome"), [], "lead.outcome: #/converted"),
         (event("p\n8", {}), [], "Its id must have"),
         (event("p9", {"name": "a\u0000b"}), [], "U+0000"),
+        (event("p10", {"country": "Germany"}), [], "belongs to the region north: send it to its gateway"),
     ],
 )
 async def test_poison_is_put_aside_with_its_reason_and_the_next_record_goes_on(
     configured: Settings, topic: str, sender: AIOKafkaProducer, pool: Pool, broker: Broker,
     value: bytes, headers: Headers, reason: str,
 ) -> None:  # fmt: skip
+    configured.regions = Regions(here="alps", countries={"north": ["DE"]}, otherwise="alps")
     sent = await sender.send_and_wait(topic, value, b"k", headers=headers)
     await sender.send_and_wait(topic, event("good", {}), b"k")
     async with taking(configured, pool):

@@ -19,7 +19,7 @@ from workers.runtime.dispatcher import Dispatcher
 from workers.runtime.errors import PermanentError, Unreachable
 from workers.runtime.outbox import OutboxRow
 from workers.runtime.resources import Resources
-from workers.settings import Kafka, Settings
+from workers.settings import Kafka, Regions, Settings
 
 NOTE = "INSERT INTO runtime.timeline (business_id, actor, action, why, facts) VALUES (%s, %s, %s, %s, %s)"
 
@@ -38,6 +38,7 @@ async def test_a_timeline_is_told_once_it_is_switched_on(
         await switch(connection, on=True)
     for action in ("scored", "assigned", "accepted"):
         await note(pool, "lead-1", action, '{"round": 1}')
+    configured.regions = Regions(here="alps")
     resources = Resources(configured, pool)
     books = await open_pool(dsn, autocommit=True)
     dispatcher = Dispatcher(dsn, books, wiring.deliveries(resources))
@@ -55,6 +56,8 @@ async def test_a_timeline_is_told_once_it_is_switched_on(
     headers = [{name: value.decode() for name, value in record.headers} for record in found]
     assert [one["ce_type"] for one in headers] == ["fairlead.scored", "fairlead.assigned", "fairlead.accepted"]
     assert {one["ce_subject"] for one in headers} == {"lead-1"}
+    assert {one["ce_source"] for one in headers} == {"/fairlead/alps"}
+    assert all(one["ce_id"].startswith("alps:timeline:") for one in headers)  # each region counts for itself
     assert len({one["ce_id"] for one in headers}) == 3
     assert datetime.fromisoformat(headers[0]["ce_time"]).tzinfo is not None
     for record in found:

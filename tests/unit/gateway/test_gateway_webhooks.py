@@ -20,7 +20,7 @@ from workers.gateway.app import create_app
 from workers.gateway.guard import ConfigurationError, check_settings
 from workers.runtime.database import Pool
 from workers.runtime.masking import secrets_of
-from workers.settings import Gateway, HubSpot, Settings, Webhooks
+from workers.settings import Gateway, HubSpot, Regions, Settings, Webhooks
 
 APP_SECRET = "yyyyyyyy-yyyy-yyyy-yyyy-yyyyyyyyyyyy"
 WHSEC = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
@@ -48,6 +48,7 @@ def configured(**webhook_settings: Any) -> Settings:
         gateway=Gateway(rate_per_second=10_000, public_url="https://sales.example.com/fairlead"),
         webhooks=Webhooks(secrets={"partner": [SecretStr(WHSEC)]}, **webhook_settings),
         hubspot=HubSpot(access_token=SecretStr("pat"), client_secret=SecretStr(APP_SECRET)),
+        regions=Regions(here="alps", countries={"north": ["DE"]}, otherwise="alps"),
     )
 
 
@@ -165,6 +166,7 @@ async def test_the_source_is_the_addresss_and_the_external_id_the_senders(door: 
 async def test_a_message_that_was_refused_may_come_again_corrected(door: Client) -> None:
     refused(await partner(door, LEAD | {"data": {"employees": "many"}}), 422, "invalid-lead")
     refused(await partner(door, {"data": {}}), 422, "invalid-request")
+    refused(await partner(door, LEAD | {"data": {"email": "ana@example.com", "country": "DE"}}), 422, "other-region")
     assert (await partner(door, LEAD)).json()["started"] == 1
 
 

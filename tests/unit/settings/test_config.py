@@ -71,6 +71,8 @@ def _leaves(given: dict[str, object], before: str = "") -> Iterator[str]:
             "absences_prompts",
             "roles",
             "rooms",
+            "countries",
+            "gateways",
             "soap",
             "teams",
         }:

@@ -80,8 +80,8 @@ def event_again(told: Told) -> KafkaMessage:
     return to_structured(CloudEvent(attributes, dict(told.data)), JSONFormat())
 
 
-def case_record(external_id: str, case: str, payload: Mapping[str, Any]) -> KafkaMessage:
+def case_record(external_id: str, case: str, payload: Mapping[str, Any], region: str | None) -> KafkaMessage:
     """The record that tells what happened in a case (`workers.connectors.happenings`); keyed by the case, so that its
     events keep their order.
     """
-    return to_binary(case_event(external_id, case, payload), JSONFormat())
+    return to_binary(case_event(external_id, case, payload, region), JSONFormat())

@@ -22,6 +22,7 @@ from workers.connectors.kafka.brokers import consumer, insisting, producer, rest
 from workers.connectors.kafka.messages import Record, Unfit, event_again, told_of
 from workers.gateway import told
 from workers.gateway.contracts import faults
+from workers.gateway.intake import OfAnotherRegion
 from workers.runtime.database import Pool, outdated
 from workers.runtime.housekeeping import beside
 from workers.runtime.metrics import from_zero
@@ -66,9 +67,12 @@ class Taker:
         """
         event = told_of(record, self._settings.kafka.topics_in[record.topic])
         try:
+            told.check_region(event, self._settings.regions)
             return await self._effect(event, record)
         except (Stopping, Unfit):
             raise
+        except OfAnotherRegion as error:
+            raise Unfit(str(error)) from None
         except Exception as error:
             log.exception("defect while an event was taken", action="events_defect", reason=type(error).__name__)
             name = type(error).__name__

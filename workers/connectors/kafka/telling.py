@@ -25,8 +25,10 @@ CHANNEL = "kafka.event"
 class Telling:
     """Delivers rows of `CHANNEL`. The producer is started by the first one."""
 
-    def __init__(self, kafka: Kafka) -> None:
+    def __init__(self, kafka: Kafka, region: str | None = None) -> None:
+        """`region`: `settings.Regions.here`."""
         self._kafka = kafka
+        self._region = region
         self._producer: AIOKafkaProducer | None = None
         self._starting = asyncio.Lock()
 
@@ -39,7 +41,7 @@ class Telling:
             PermanentError: they never take this record, or the payload is not ours.
         """
         try:
-            message = case_record(row.external_id, row.business_id, row.payload)
+            message = case_record(row.external_id, row.business_id, row.payload, self._region)
         except (KeyError, TypeError, ValueError):
             raise PermanentError("This row holds no event of a case; drop it, or correct its payload.") from None
         try:

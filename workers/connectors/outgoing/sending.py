@@ -56,6 +56,7 @@ class Sending:
     ) -> None:
         """`clock` gives seconds since 1970; `inner` is the way to addresses that were judged."""
         self._out = settings.webhooks_out
+        self._region = settings.regions.here
         self._pool = pool
         self._safe = Safe(settings)
         self._clock = clock
@@ -144,15 +145,15 @@ class Sending:
     def _signed(self, found: Subscription, row: OutboxRow) -> tuple[bytes, dict[str, str]]:
         from cloudevents.core.formats.json import JSONFormat  # noqa: PLC0415 - for who sends alone
 
-        from workers.connectors.happenings import case_event  # noqa: PLC0415 - likewise
+        from workers.connectors.happenings import case_event, event_id  # noqa: PLC0415 - likewise
 
         try:
-            body = JSONFormat().write(case_event(row.external_id, row.business_id, row.payload))
+            body = JSONFormat().write(case_event(row.external_id, row.business_id, row.payload, self._region))
         except (KeyError, TypeError, ValueError):
             raise PermanentError("This row holds no event of a case; drop it, or correct its payload.") from None
         secrets = self._safe.signing(found.name, found.sealed)
         try:
-            return body, standard_headers(secrets, row.external_id, body, at=int(self._clock()))
+            return body, standard_headers(secrets, event_id(row.external_id, self._region), body, at=int(self._clock()))
         except UnusableSecret as error:
             raise PermanentError(f"FAIRLEAD_WEBHOOKS_OUT__SECRETS, {found.name}: {error}") from None
 

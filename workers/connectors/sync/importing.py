@@ -44,18 +44,21 @@ TakeOwned = Callable[[AsyncConnection[DictRow], Sequence[Owned]], Awaitable[Mapp
 """Takes them in the connection's transaction, each once; their lead ids, by the ids there."""
 Route = Callable[[AsyncConnection[DictRow], Sequence[Mapping[str, Any]]], Awaitable[int]]  # Any: JSON
 """Takes leads in the connection's transaction and has them routed, each once; how many are new."""
+Ours = Callable[[Mapping[str, Any]], bool]  # Any: JSON
+"""Whether a lead, as it would come in, is for this installation."""
 Progress = Callable[[Run], None]
 
 
 class Import:
     """Of one account."""
 
-    def __init__(self, side: Side, pool: Pool, take: TakeOwned, route: Route, ended: Ended) -> None:
+    def __init__(self, side: Side, pool: Pool, take: TakeOwned, route: Route, ended: Ended, ours: Ours) -> None:
         self._side = side
         self._pool = pool
         self._take = take
         self._route = route
         self._ended = ended
+        self._ours = ours
 
     async def run(
         self, *, since: datetime | None, route: bool, dry: bool, progress: Progress = lambda run: None
@@ -107,6 +110,8 @@ class Import:
                 run.count("known before")
             elif since is not None and created < since:
                 run.count("too old")
+            elif not self._ours(mapping.lead_of(record)):
+                run.count("of another region")
             elif self._side.ended(record):
                 run.count("ended there")
             else:

@@ -17,8 +17,10 @@ from workers.connectors.sync.patience import Patience, patiently
 from workers.connectors.sync.reconciling import Reconciliation
 from workers.connectors.sync.side import Outcome, Side
 from workers.lead_routing.domain.lead import Lead
+from workers.lead_routing.domain.regions import region_elsewhere
 from workers.office import systems
 from workers.runtime.resources import Resources
+from workers.settings import Regions
 
 System = Literal["hubspot", "salesforce"]
 
@@ -35,6 +37,11 @@ class Book:
     system: System
     ttl_seconds: int
     """Of a message to a lead's process."""
+    regions: Regions
+
+    def ours(self, lead: Mapping[str, Any]) -> bool:
+        """See `importing.Ours`."""
+        return region_elsewhere(lead, self.regions.elsewhere) is None
 
     async def change(self, connection: Connection, lead_id: str, lead: Lead, values: Mapping[str, str | None]) -> None:
         """See `Following.change`."""
@@ -147,7 +154,9 @@ def importing(resources: Resources, system: System) -> Import:
         NotConnected, WrongMapping: as `side`.
     """
     book = _book(resources, system)
-    return Import(side(resources, system, many=True), resources.pool, book.take_owned, book.route, book.ended)
+    return Import(
+        side(resources, system, many=True), resources.pool, book.take_owned, book.route, book.ended, book.ours
+    )
 
 
 def reconciliation(resources: Resources, system: System) -> Reconciliation:
@@ -158,9 +167,9 @@ def reconciliation(resources: Resources, system: System) -> Reconciliation:
     """
     book = _book(resources, system)
     return Reconciliation(
-        follower(resources, system, many=True), resources.pool, book.route, book.outgoing, book.resend
+        follower(resources, system, many=True), resources.pool, book.route, book.outgoing, book.resend, book.ours
     )
 
 
 def _book(resources: Resources, system: System) -> Book:
-    return Book(system, resources.settings.gateway.message_ttl_seconds)
+    return Book(system, resources.settings.gateway.message_ttl_seconds, resources.settings.regions)

@@ -13,7 +13,7 @@ from psycopg.rows import DictRow
 from workers.connectors.records import Record
 from workers.connectors.sync import ledger
 from workers.connectors.sync.following import Follower
-from workers.connectors.sync.importing import Progress, Route
+from workers.connectors.sync.importing import Ours, Progress, Route
 from workers.connectors.sync.keeping import Kept
 from workers.connectors.sync.patience import patiently
 from workers.connectors.sync.runs import Difference, Run, begun, save
@@ -33,7 +33,9 @@ change is among the dead letters.
 class Reconciliation:
     """Of one account."""
 
-    def __init__(self, follower: Follower, pool: Pool, route: Route, outgoing: Outgoing, resend: Resend) -> None:
+    def __init__(
+        self, follower: Follower, pool: Pool, route: Route, outgoing: Outgoing, resend: Resend, ours: Ours
+    ) -> None:
         self._follower = follower
         self._keeper = follower.keeper
         self._side = follower.keeper.side
@@ -41,6 +43,7 @@ class Reconciliation:
         self._route = route
         self._outgoing = outgoing
         self._resend = resend
+        self._ours = ours
 
     async def run(self, *, repair: bool, progress: Progress = lambda run: None) -> Run:
         """Compare everything; with `repair` make it equal. A run that was killed is taken up again.
@@ -70,6 +73,8 @@ class Reconciliation:
             lead_id = record.get(mapping.kept.lead_id)
             if lead_id is not None:
                 held[lead_id] = record
+            elif not self._ours(mapping.lead_of(record)):
+                run.count("of another region")
             elif not self._side.ended(record) and self._side.outcome(record) is None:
                 loose.append(record)
         run.count("records there", len(page.records))
@@ -93,6 +98,9 @@ class Reconciliation:
             )
             known |= {row["lead_id"] for row in await ours.fetchall()}
             for lead_id in sorted(held.keys() - known):
+                if not self._ours(mapping.lead_of(held[lead_id])):
+                    run.count("of another region")
+                    continue
                 run.count("only there")
                 why = "it has the id of a lead that is not in our book; of another installation?"
                 run.found.append(Difference("only there", lead_id, held[lead_id].id, (), why))

@@ -22,7 +22,7 @@ from workers.connectors.webhooks import verify_standard
 from workers.runtime.database import Pool
 from workers.runtime.errors import PermanentError, Postponed, RateLimited
 from workers.runtime.outbox import OutboxRow
-from workers.settings import Settings, WebhooksOut
+from workers.settings import Regions, Settings, WebhooksOut
 
 HOST = "hooks.example"
 URL = f"https://{HOST}/in?key=s3cret"
@@ -50,7 +50,7 @@ class Receiving(httpx.AsyncBaseTransport):
 async def receiving(pool: Pool, tmp_path: Path) -> AsyncIterator[tuple[Receiving, Sending]]:
     """A receiver `erp` that answers 204, and what sends to it."""
     out = WebhooksOut(trusted_hosts=[HOST], tries=3, secrets={"erp": [SecretStr(MFKQ), SecretStr(keys.made())]})
-    settings = Settings(home=tmp_path, webhooks_out=out)
+    settings = Settings(home=tmp_path, webhooks_out=out, regions=Regions(here="alps"))
     await subscribe(pool, settings, "erp", URL)
     receiver = Receiving(httpx.Response(204))
     sending = Sending(settings, pool, inner=receiver, clock=lambda: 1614265330)
@@ -68,7 +68,9 @@ async def test_secrets_of_the_settings_all_sign(pool: Pool, receiving: tuple[Rec
     await sending(row())
     [request] = receiver.requests
     assert len(request.headers["webhook-signature"].split()) == 2
-    assert verify_standard([MFKQ], request.content, request.headers, now=1614265330) == "timeline:1"
+    assert (
+        verify_standard([MFKQ], request.content, request.headers, now=1614265330) == "alps:timeline:1"
+    )  # each region counts for itself
     assert await attempted(pool) == [(1, 204, "delivered")]
 
 

@@ -59,7 +59,7 @@ async def test_receivers_are_told_of_what_they_want_signed_in_order_and_with_kaf
     assert [one["type"] for one in told] == ["fairlead.scored", "fairlead.assigned", "fairlead.accepted"]
     assert [one["type"] for one in receivers.at("some").events] == ["fairlead.assigned"]
     for row, event in zip(written, told, strict=True):
-        record = case_record(row["external_id"], row["business_id"], row["payload"])
+        record = case_record(row["external_id"], row["business_id"], row["payload"], region=None)
         assert event["data"] == json.loads(record.value), "Kafka's words"
         assert (event["id"], event["subject"]) == (record.headers["ce_id"].decode(), "lead-1")
     (secret,) = await rows(pool, "SELECT secret, former FROM webhooks.subscriptions WHERE name = 'some'")

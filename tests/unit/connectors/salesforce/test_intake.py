@@ -16,7 +16,7 @@ from workers.lead_routing.ports.crm import CHANNEL, CrmResting
 from workers.runtime import discovery
 from workers.runtime.outbox import OutboxRow
 from workers.runtime.resources import Regular, Resources
-from workers.settings import Settings
+from workers.settings import Regions, Settings
 
 NEW = {"FirstName": "Zoë", "LastName": "Stone", "Email": "zoe.stone@acme.es", "Company": "Acme", "Country": "Spain",
        "Title": "CFO", "NumberOfEmployees": 40, "Website": "acme.es"}  # fmt: skip
@@ -64,6 +64,17 @@ async def test_each_new_lead_is_taken_once_with_the_mapped_fields(watching: Case
         "website": "acme.es",
         "attributes": {"Title": "CFO", "NumberOfEmployees": "40"},
     }
+
+
+async def test_a_lead_of_another_region_is_left_to_it_until_its_country_is_corrected(
+    watching: Casework, simulated: Simulated
+) -> None:
+    watching.resources.settings.regions = Regions(here="iberia", countries={"iberia": ["ES"]}, otherwise="rest")
+    lead = simulated.org.put("Lead", **{**NEW, "Country": "Brazil"})
+    assert [await look(watching) for _ in range(2)] == [0, 0]
+    simulated.org.edit("Lead", lead["Id"], Country="Spain")
+    assert [await look(watching) for _ in range(2)] == [1, 0]
+    assert len(await started(watching)) == 1
 
 
 async def test_what_was_made_before_stays_alone_also_when_it_is_changed_now(

@@ -14,6 +14,7 @@ from tests.unit.connectors.sync.worlds import World
 from workers.connectors.answers import SystemPause
 from workers.connectors.sync import ledger, runs
 from workers.connectors.sync.nightly import Night
+from workers.settings import Regions
 
 MANY = int(os.environ.get("FAIRLEAD_SYNC_RECORDS", "1000"))
 """10,000 for the figures in docs/sync.md."""
@@ -116,6 +117,19 @@ async def test_imported_leads_take_no_reps_place_and_start_nothing(world: World)
     await world.imported()
     assert not await world.case.sql("SELECT FROM routing.assignments")
     assert not await world.case.sql("SELECT FROM runtime.outbox")
+
+
+async def test_records_of_another_region_are_left_to_it(world: World) -> None:
+    world.case.resources.settings.regions = Regions(here="iberia", countries={"iberia": ["ES"]}, otherwise="rest")
+    ours = world.put("ana", email="a@acme.es", lastname="Ours", country="Spain")
+    world.put("ana", email="b@acme.es", lastname="Theirs", country="Brazil")
+    world.put(None, email="c@acme.es", lastname="Theirs and free", country="Brazil")
+    run = await world.imported(route=True)
+    assert run.counts == {"read": 3, "taken": 1, "of another region": 2}
+    assert await world.case.sql("SELECT external_id FROM routing.leads") == [{"external_id": ours}]
+    run = await world.reconciled()
+    assert run.counts == {"records there": 3, "equal": 1, "of another region": 2}
+    assert not await differences(world)
 
 
 async def test_odd_records_stop_no_import(world: World) -> None:
