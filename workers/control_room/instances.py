@@ -17,6 +17,7 @@ _INSTANCE = """
     SELECT i.*, p.version_tag, p.key IS NOT NULL AS drawn, coalesce(p.names, '{}') AS names,
            control.case_of(i.key) AS case_id, l.state AS lead_state,
            coalesce(l.lead->>'name', l.raw->>'name') AS name, coalesce(l.lead->>'company', l.raw->>'company') AS company,
+           r.name AS owner, l.routing->>'territory' AS team, l.sla_due_at,
            extract(epoch FROM coalesce(i.ended_at, clock_timestamp()) - i.started_at)::float8 AS seconds, people.seconds
                AS people_seconds
     FROM control.instances i
@@ -28,6 +29,7 @@ _INSTANCE = """
     ) AS people
     LEFT JOIN control.processes p ON p.key = i.process_key
     LEFT JOIN routing.leads l ON l.process_instance_key = i.key
+    LEFT JOIN routing.reps r ON r.id = l.owner_id
     WHERE i.key = %(key)s
 """
 _STEPS = """

@@ -5,19 +5,15 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import replace
 
-from fastapi import Request, Response
+from fastapi import Request
 
 from workers.control_room import rendering
 from workers.gateway import sessions
 from workers.gateway.access import Access, Client
 from workers.gateway.access_rules import RULES
-from workers.gateway.control_pages import shown
+from workers.gateway.control_pages import PAGES
 from workers.gateway.parts import Parts, TheParts
 from workers.gateway.problems import Fault, Refusal
-
-PAGES = "/control"
-"""Below it a browser's session counts; the API takes bearer tokens only, which no foreign web page can make a browser send."""
-
 
 API = "/v1/"
 REPEATED = frozenset({"segment"})
@@ -25,16 +21,11 @@ REPEATED = frozenset({"segment"})
 stands before us."""
 
 
-class Closed(Exception):
-    """A browser asked for a page that is not for who sits before it; the message says what it would take."""
-
-
 async def admit(request: Request, parts: TheParts) -> None:
     """Let in whom the route is for, and keep for it who that is (`parts.TheClient`, `sessions.TheVisitor`).
 
     Raises:
         SignInFirst: a browser asks for a page without a session.
-        Closed: it asks for one that is not for them.
         Refusal: 401, no or a wrong token; 403, not for the roles or teams that they have; 421 and 429 as `Guard.client`;
             422, a parameter comes twice.
     """
@@ -52,12 +43,7 @@ async def admit(request: Request, parts: TheParts) -> None:
         rendering.SIGNED_IN.set(parts.guard.locked)
         rendering.REGION.set(parts.settings.regions.here)
     request.state.access = client.access
-    try:
-        request.state.client = replace(client, access=rule.narrowed(client.access))
-    except Refusal as refusal:
-        if path.startswith(PAGES) and "text/html" in request.headers.get("accept", ""):
-            raise Closed(refusal.problem.detail) from None
-        raise
+    request.state.client = replace(client, access=rule.narrowed(client.access))
 
 
 def _each_once(request: Request) -> None:
@@ -65,11 +51,6 @@ def _each_once(request: Request) -> None:
     if twice := [name for name, number in times.items() if number > 1]:
         faults = [Fault(pointer=f"query {name}"[:100], detail="comes more than once") for name in twice]
         raise Refusal(422, "invalid-request", "A parameter comes once; see errors.", errors=faults)
-
-
-async def to_closed(_request: Request, error: Exception) -> Response:
-    """How the app answers `Closed`."""
-    return shown("message.html", status=403, active="", title="This page is not for you", text=str(error))
 
 
 def opens(access: Access, page: str) -> bool:

@@ -12,6 +12,7 @@ from pydantic.json_schema import models_json_schema
 
 from workers import __version__
 from workers.gateway import (
+    control_pages,
     problems,
     routes_control,
     routes_control_forecasts,
@@ -39,7 +40,7 @@ from workers.gateway import (
     routes_what_if,
 )
 from workers.gateway.access_rules import RULES
-from workers.gateway.admission import Closed, admit, to_closed
+from workers.gateway.admission import admit
 from workers.gateway.backlog import EngineQueue
 from workers.gateway.contracts import LeadIn, Outcome, Withdrawal
 from workers.gateway.follow_up_contracts import ContactMade, FollowUpCancellation, FollowUpIn
@@ -139,9 +140,8 @@ def create_app(settings: Settings, pool: Pool, board: TaskBoard, desk: OpenDesk 
         exporting=asyncio.Semaphore(routes_control_paths.LOGS),
         people=people,
     )
-    problems.install(app, RULES)
+    problems.install(app, RULES, control_pages.refused)
     app.add_exception_handler(SignInFirst, to_sign_in)
-    app.add_exception_handler(Closed, to_closed)
     for module in ROUTES:
         app.include_router(module.router)
     app.add_middleware(Observed, metrics=metrics)

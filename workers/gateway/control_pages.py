@@ -2,24 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Hashable, Mapping
+from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, TypeVar
 from urllib.parse import urlencode
 
-from fastapi import Depends, Query
+from fastapi import Depends, Query, Request
 from fastapi.responses import HTMLResponse
 
 from workers.control_room import rendering
 from workers.control_room.kpis import Scope
 from workers.gateway.live import FRESH_SECONDS
 from workers.gateway.parts import Parts
-from workers.gateway.problems import Refusal
+from workers.gateway.problems import MEDIA_TYPE, Refusal
 from workers.gateway.sessions import TheVisitor
 from workers.office import teams
 
 T = TypeVar("T")
+
+PAGES = "/control"
+"""Below it a browser's session counts; the API takes bearer tokens only, which no foreign web page can make a browser send."""
+TITLES = {
+    401: "Sign in first",
+    403: "This page is not for you",
+    404: "There is no such page",
+    422: "This address can't be shown",
+    500: "Something went wrong",
+}
+"""What a refused page is headed by; of other problems it is their title."""
+FOR_NOW = frozenset({429, 503})
 
 FRESH = 1 / 50_000
 """Of a long period's length, how long its figures count: 12 s of a week, 2.6 min of a quarter. A new case changes little."""
@@ -97,4 +109,28 @@ def shown(template: str, *, status: int = 200, **given: object) -> HTMLResponse:
 
 def missing(what: str, hint: str) -> HTMLResponse:
     """404 as a page."""
-    return shown("message.html", status=404, active="", title=what, text=hint)
+    return _message(404, what, hint)
+
+
+def refused(request: Request, refusal: Refusal) -> HTMLResponse | None:
+    """A refusal as a page; None: a program asked, which takes the problem's JSON."""
+    taken = request.headers.get("accept", "")
+    if not request.url.path.startswith(PAGES) or "text/html" not in taken or MEDIA_TYPE in taken:
+        return None
+    problem, asked = refusal.problem, request.method == "GET"
+    text = problem.detail
+    if request.scope.get("route") is None:
+        text = "There is nothing at this address. Was it cut off?"
+    elif problem.errors:
+        text = "It has something that was not understood:"
+    answer = _message(
+        problem.status, TITLES.get(problem.status, problem.title) if asked else problem.title, text,
+        faults=[f"{one.pointer}: {one.detail}" for one in problem.errors or ()],
+        again=f"{request.url.path}?{request.url.query}".rstrip("?") if asked and problem.status in FOR_NOW else "",
+    )  # fmt: skip
+    answer.headers.update(refusal.headers)
+    return answer
+
+
+def _message(status: int, title: str, text: str, *, faults: Sequence[str] = (), again: str = "") -> HTMLResponse:
+    return shown("message.html", status=status, active="", title=title, text=text, faults=faults, again=again)

@@ -6,11 +6,13 @@ from html import escape
 
 from fastapi.responses import HTMLResponse
 
-_STYLE = """body{font:17px/1.5 system-ui,sans-serif;max-width:34rem;margin:14vh auto;padding:0 1.2rem;color:#1c2733}
+_STYLE = """:root{color-scheme:light dark}body{font:17px/1.5 system-ui,sans-serif;max-width:34rem;margin:14vh auto;padding:0 1.2rem;color:#1c2733}
 body.long{max-width:52rem;margin:4vh auto}h1{font-size:1.5rem;margin-bottom:.4rem}a{color:#0b5fad}
-h2{font-size:1.2rem;margin:1.6rem 0 .4rem}code{font-size:.88em;background:#f1f4f7;padding:.1em .3em}
-pre{background:#f1f4f7;padding:.7rem 1rem;overflow-x:auto}pre code{padding:0}
-table{border-collapse:collapse;margin:1rem 0}th,td{border:1px solid #d5dce3;padding:.3rem .6rem;text-align:left}"""
+h2{font-size:1.2rem;margin:1.6rem 0 .4rem}code{font-size:.88em;background:#f1f4f7;padding:.1em .3em;overflow-wrap:anywhere}
+pre{background:#f1f4f7;padding:.7rem 1rem;white-space:pre-wrap;overflow-wrap:anywhere}pre code{padding:0}
+table{border-collapse:collapse;margin:1rem 0;display:block;overflow-x:auto}th,td{border:1px solid #d5dce3;padding:.3rem .6rem;text-align:left}
+@media(prefers-color-scheme:dark){body{background:#11161c;color:#e8edf2}a{color:#7dbcf7}code,pre{background:#2b343e}
+th,td{border-color:#3c4854}}"""
 
 
 def page(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -74,6 +74,9 @@ class Refusal(Exception):
         )
 
 
+AsPage = Callable[[Request, Refusal], Response | None]
+
+
 def invalid(where: str, what: str) -> Refusal:
     """422: one parameter is at fault."""
     return Refusal(422, "invalid-request", "See errors.", errors=[Fault(pointer=where, detail=what)])
@@ -84,30 +87,36 @@ def busy(kind: str, detail: str, *, status: int, retry_after: float) -> Refusal:
     return Refusal(status, kind, detail, headers={"Retry-After": str(max(1, -int(-retry_after // 1)))})
 
 
-def install(app: FastAPI, routes: Collection[str]) -> None:
-    """Make the app answer every error, the framework's own too, with a problem detail; `routes` are its own, as ``GET /x``."""
+def install(app: FastAPI, routes: Collection[str], page: AsPage) -> None:
+    """Make the app answer every error, the framework's own too, with a problem detail; `routes` are its own, as ``GET /x``.
+
+    `page` gives the answer for a person before a browser, and None for a program.
+    """
+
+    def answer(request: Request, refusal: Refusal) -> Response:
+        return page(request, refusal) or refusal.response()
 
     @app.exception_handler(Refusal)
-    async def _refused(_request: Request, error: Refusal) -> Response:
-        return error.response()
+    async def _refused(request: Request, error: Refusal) -> Response:
+        return answer(request, error)
 
     @app.exception_handler(HTTPException)
     async def _http(request: Request, error: HTTPException) -> Response:
         headers = _allowed(request, routes) if error.status_code == 405 else error.headers
         detail = _explain(request, error.status_code, error.detail)
-        return Refusal(error.status_code, None, detail, headers=headers).response()
+        return answer(request, Refusal(error.status_code, None, detail, headers=headers))
 
     @app.exception_handler(RequestValidationError)
-    async def _invalid(_request: Request, error: RequestValidationError) -> Response:
+    async def _invalid(request: Request, error: RequestValidationError) -> Response:
         faults = [_fault(item) for item in error.errors()]
         detail = "The request doesn't have the form that the API describes; see errors."
-        return Refusal(422, "invalid-request", detail, errors=faults).response()
+        return answer(request, Refusal(422, "invalid-request", detail, errors=faults))
 
     @app.exception_handler(OperationalError)
-    async def _database(_request: Request, error: OperationalError) -> Response:
+    async def _database(request: Request, error: OperationalError) -> Response:
         log.warning("database unavailable", action="gateway_database_unavailable", kind=type(error).__name__)
         detail = "The database can't serve this at the moment. Nothing was changed; send it again later."
-        return busy("database-unavailable", detail, status=503, retry_after=5).response()
+        return answer(request, busy("database-unavailable", detail, status=503, retry_after=5))
 
     @app.exception_handler(Exception)
     async def _defect(request: Request, error: Exception) -> Response:
@@ -116,7 +125,7 @@ def install(app: FastAPI, routes: Collection[str]) -> None:
             "request failed", action="gateway_defect", defect=number, path=request.scope.get("path"), exc_info=error
         )
         detail = f"This is a defect in Fairlead. Report it with the number {number}; the log holds more under it."
-        return Refusal(500, None, detail, defect=number).response()
+        return answer(request, Refusal(500, None, detail, defect=number))
 
 
 def _allowed(request: Request, routes: Collection[str]) -> dict[str, str]:

@@ -83,6 +83,11 @@ class Board:
     move_count: int
 
     @property
+    def called(self) -> dict[str, str]:
+        """Names of the reps that are shown, by id."""
+        return {one.rep: one.name for one in self.reps if one.name}
+
+    @property
     def figures(self) -> list[tuple[str, list[str]]]:
         """What people compare plans by: words, and one text for each scenario."""
         return [

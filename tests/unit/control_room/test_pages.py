@@ -209,8 +209,9 @@ async def test_figures_are_those_of_the_cases_and_open_them(room: Room, browser:
     await expect(tile.locator(".big")).to_have_text(str(len(ours)))
     await tile.get_by_role("link", name="still open").click()
     await expect(page.locator("tbody tr")).to_have_count(sum(case.state == "assigned" for case in ours))
-    await page.locator("tbody tr").first.get_by_role("link", name="open").click()
+    await page.locator("tbody tr").first.get_by_role("link").click()
     await expect(page.get_by_role("heading", level=1)).to_contain_text("Firma")
+    await expect(page.locator(".facts")).to_contain_text(re.compile("Owner.*dach.*Due", re.DOTALL))
     await expect(page.locator("#steps")).to_be_visible()
     assert not faults
 
@@ -266,6 +267,8 @@ async def test_an_operator_sends_webhooks_again_by_keyboard(room: Room, browser:
     await page.locator("#of").select_option("data-warehouse")  # takes effect at once
     await expect(page.locator("#live-attempts")).to_contain_text("No attempt failed.")
     assert not faults
+    await page.goto(f"{room.url}/runbooks/README.md")  # where the page's "What to do" leads
+    await look_at(page, "runbooks", tmp_path)
 
 
 async def test_a_page_follows_what_happens_and_keeps_what_was_opened(room: Room, browser: Browser) -> None:

@@ -78,7 +78,7 @@ async def test_a_forecast_s_figures_are_those_of_plain_sql(pool: Pool, manager: 
     whole, *parts = await sql(pool, SUMS, VERSION)
     assert f"Forecast {whole['final']:.0f} " in tile(page, "Forecast")
     assert f"80 %: {whole['low']:.0f} to {whole['high']:.0f}" in tile(page, "Forecast")
-    assert f"Came so far {whole['actual']:.0f} " in tile(page, "Came so far")
+    assert f"Actual so far {whole['actual']:.0f} " in tile(page, "Actual so far")
     _, *shown = rows(page, "What it adds up from")
     in_tree = sorted(parts, key=lambda part: part["segment"])  # each state, then its shops
     for row, part in zip(shown, in_tree, strict=True):
@@ -121,7 +121,7 @@ async def test_a_unit_in_a_quarter_has_its_months_its_changes_and_their_later_va
         assert row[6] == (f"{month['actual']:.1f}" if month["actual"] else UNKNOWN)
     quarter = sum(month["f"] for month in months[3:6])
     assert f"Forecast {quarter:.1f} " in tile(page, "Forecast")
-    assert tile(page, "Came so far").startswith(f"Came so far {months[3]['actual']:.1f} ")  # April alone
+    assert tile(page, "Actual so far").startswith(f"Actual so far {months[3]['actual']:.1f} ")  # April alone
     (changed,) = rows(page, "overrides")
     assert changed[0] == "state-0/shop-00"
     assert "+5.0 %" in changed[2]

@@ -20,7 +20,7 @@
     try {
       const table = await form.elements.table.files[0].text();
       const asked = { word: form.elements.word.value, table, last: Number(form.elements.last.value) };
-      const answer = await fetch(form.action, { method: "POST", headers: { "Content-Type": "application/json", Accept: "text/html" }, body: JSON.stringify(asked) });
+      const answer = await fetch(form.action, { method: "POST", headers: { "Content-Type": "application/json", Accept: "text/html, application/problem+json" }, body: JSON.stringify(asked) });
       if ((answer.headers.get("Content-Type") || "").startsWith("text/html")) {
         const page = new DOMParser().parseFromString(await answer.text(), "text/html");
         result.replaceChildren(...page.getElementById("result").childNodes);
