@@ -112,7 +112,7 @@ def word_of(page: str) -> str:
 
 
 async def until(status: int, ask: Callable[[], Awaitable[httpx.Response]]) -> None:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while True:
             if (await ask()).status_code == status:
                 return

@@ -119,7 +119,7 @@ async def test_killed_worker_makes_no_second_effect(
     async with serve("flow.book") as served:
         await served.said("stream_open")
         instance = await client.start("run_book", {"case_id": "c1", "mode": "die"})
-        await asyncio.wait_for(served.process.wait(), 10)
+        await asyncio.wait_for(served.process.wait(), 60)
     assert await cases.booked() == 0  # it died before the commit
     cases.resources.cache["modes"] = ["ok"]
     await cases.run("book")
