@@ -27,8 +27,10 @@ START_SECONDS = 900
 """`up` has limits of its own for each program, and says which one it waited for."""
 COMMAND_SECONDS = 600
 """For any other command: some fit models, some stop everything."""
-SHORT_LIVED = {"JAVA_TOOL_OPTIONS": jvm.BRIEF}
-"""A stack of tests is gone before Camunda's second compiler pays, which until then takes a core from everything else."""
+SHORT_LIVED = {"JAVA_TOOL_OPTIONS": jvm.BRIEF, "FAIRLEAD_CAMUNDA__START_SECONDS": "600"}
+"""A stack of tests is gone before Camunda's second compiler pays, which until then takes a core from everything else; and
+the machine may be slow.
+"""
 
 
 @dataclass(frozen=True)

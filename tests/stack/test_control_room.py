@@ -15,7 +15,7 @@ import pytest
 from playwright.async_api import expect
 
 from tests.control_pages import look_through, open_browser, open_page
-from tests.stack.office import Office, Row, new_lead
+from tests.stack.office import ASK_SECONDS, Office, Row, new_lead
 from tests.stack.test_operations import lost_lead, put_into_book
 from workers.control_room.following import MADE
 from workers.engine.found import FoundTask
@@ -209,7 +209,7 @@ async def test_the_page_s_figures_are_those_of_plain_sql(office: Office) -> None
     metrics = f"http://127.0.0.1:{office.settings.ports.readmodel_metrics}/metrics"
 
     async def measured() -> bool:
-        async with httpx.AsyncClient() as http:
+        async with httpx.AsyncClient(timeout=ASK_SECONDS) as http:
             found = re.search(
                 r"^fairlead_kpi_speed_to_lead_p50_seconds (\S+)$", (await http.get(metrics)).text, re.MULTILINE
             )

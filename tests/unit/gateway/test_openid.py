@@ -84,7 +84,7 @@ async def client(make: MakeClient) -> Client:
 
 async def at_provider(address: str, person: str) -> str:
     """Sign in at Keycloak; the address that it sends the browser back to."""
-    async with httpx.AsyncClient(trust_env=False) as browser:
+    async with httpx.AsyncClient(trust_env=False, timeout=60) as browser:
         page = await browser.get(address)
         (form,) = re.findall(r'<form id="kc-form-login"[^>]* action="([^"]+)"', page.text)
         # Its cookies are for secure connections, as which a browser counts loopback, and httpx does not.
@@ -269,7 +269,7 @@ async def test_signing_out_ends_both_sessions_and_needs_our_form(
     out = await client.post("/control/sign-out", data={"word": word_of(page)})
     (olga,) = keycloak.admin("GET", "/users?username=olga").json()
     before = len(keycloak.admin("GET", f"/users/{olga['id']}/sessions").json())
-    async with httpx.AsyncClient(trust_env=False) as browser:
+    async with httpx.AsyncClient(trust_env=False, timeout=60) as browser:
         back = await browser.get(forward(out))
     assert back.headers["location"] == f"{GATEWAY}/control/signed-out"
     assert len(keycloak.admin("GET", f"/users/{olga['id']}/sessions").json()) == before - 1

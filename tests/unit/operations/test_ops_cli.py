@@ -139,7 +139,7 @@ async def test_self_healing_works_until_sigterm(pool: Pool, rules: None, unused_
             return await rows(pool, "SELECT FROM runtime.dead_letters") == []
 
         await eventually(sent_again, "the dead letter to be tried again", within=60)
-        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{unused_tcp_port}") as http:
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{unused_tcp_port}", timeout=60) as http:
             assert (await http.get("/readyz")).json() == {"ready": True, "working": True, "stopping": False}
             metrics = (await http.get("/metrics")).text
         process.send_signal(signal.SIGTERM)

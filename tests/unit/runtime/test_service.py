@@ -40,7 +40,7 @@ async def test_sigterm_lets_running_jobs_finish(serve: Serve, engine: EmbeddedEn
         await served.said("stream_open")
         port = (await served.said("metrics_served"))["port"]
         instance = await client.start("run_look", {"case_id": "c1", "seconds": 1.0})
-        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as http:
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=60) as http:
 
             async def state() -> dict[str, Any]:
                 answer: dict[str, Any] = (await http.get("/readyz")).json()

@@ -351,7 +351,7 @@ async def test_a_worker_works_and_stops_without_its_collector(
         instance = await client.start("run_look", {"case_id": "c1"})
         await until(lambda: ended(engine, instance), "the instance to end")
         port = (await served.said("metrics_served"))["port"]
-        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False) as http:
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=60) as http:
 
             async def counted() -> bool:
                 lines = (await http.get("/metrics")).text.splitlines()
