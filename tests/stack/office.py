@@ -256,7 +256,10 @@ async def open_office(stack: LocalStack) -> AsyncIterator[Office]:
     """Connections to a furnished stack."""
     pool = await open_pool(stack.settings.dsn, min_size=1, max_size=6)
     try:
-        async with door.client(stack.settings, timeout_seconds=ASK_SECONDS) as http, CamundaRest(stack.settings) as camunda:
+        async with (
+            door.client(stack.settings, timeout_seconds=ASK_SECONDS) as http,
+            CamundaRest(stack.settings) as camunda,
+        ):
             yield Office(stack, http, camunda, pool)
     finally:
         await pool.close()

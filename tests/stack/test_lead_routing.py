@@ -86,7 +86,9 @@ async def test_the_owner_gets_a_mail_whose_link_leads_to_the_task_and_accepts(of
     assert body is not None
     link = next(word for word in body.get_content().split() if word.endswith(f"/leads/{lead_id}/task"))
     task = await office.task(lead_id, "accept_lead")
-    async with httpx.AsyncClient(trust_env=False, timeout=ASK_SECONDS) as browser:  # as a person does: without our token
+    async with httpx.AsyncClient(
+        trust_env=False, timeout=ASK_SECONDS
+    ) as browser:  # as a person does: without our token
         answer = await browser.get(link)
         assert answer.status_code == 303
         target = answer.headers["Location"]

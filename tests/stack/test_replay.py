@@ -109,9 +109,7 @@ async def figures(office: Office) -> dict[str, object]:
 
 async def test_the_bank_replay(office: Office, oldest: Path) -> None:
     fairlead = office.stack.fairlead
-    trained = await asyncio.to_thread(
-        fairlead, "scorer", "train", "--data", str(oldest), "--schema", "bank_marketing"
-    )
+    trained = await asyncio.to_thread(fairlead, "scorer", "train", "--data", str(oldest), "--schema", "bank_marketing")
     assert trained.returncode == 0, trained.stderr
     version = trained.stdout.split(":")[0]
     await team_of_the_bank(office)

@@ -58,9 +58,7 @@ async def test_a_manager_edits_refuses_another_accepts_and_the_director_publishe
         await tasklist.picture("tasklist_territories")
         await tasklist.complete()
 
-        again = await office.until(
-            lambda: office.open_task("look_at_territories", after=other.key), "the look again"
-        )
+        again = await office.until(lambda: office.open_task("look_at_territories", after=other.key), "the look again")
         await tasklist.open(again.key, "Accounts that change hands")
         await tasklist.take()
         await form.get_by_text("I refuse them, for the reason below").click()

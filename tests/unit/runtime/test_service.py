@@ -39,7 +39,7 @@ async def test_sigterm_lets_running_jobs_finish(serve: Serve, engine: EmbeddedEn
     async with serve("flow.look") as served:
         await served.said("stream_open")
         port = (await served.said("metrics_served"))["port"]
-        instance = await client.start("run_look", {"case_id": "c1", "seconds": 1.0})
+        instance = await client.start("run_look", {"case_id": "c1", "seconds": 2.5})
         async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=60) as http:
 
             async def state() -> dict[str, Any]:
@@ -53,7 +53,7 @@ async def test_sigterm_lets_running_jobs_finish(serve: Serve, engine: EmbeddedEn
             assert (await http.get("/other")).status_code == 404
         assert await served.terminate() == 0
         assert served.actions()[-1] == "worker_stopped"
-    await until(lambda: ended(engine, instance), "the instance to end", 2)
+    await until(lambda: ended(engine, instance), "the instance to end")
 
 
 async def test_what_is_slow_the_first_time_is_made_before_jobs_are_taken(serve: Serve, engine: EmbeddedEngine) -> None:
