@@ -302,7 +302,7 @@ async def test_the_benchmark_s_browser_waits_until_a_page_is_live_and_drawn(room
     pages = ["/control", "/control/processes/lead_routing", "/control/what-if"]
     found = await usable(room.url, pages)
     assert list(found) == pages
-    assert all(0 < seconds < 120 for seconds in found.values())
+    assert all(0 < seconds < 30 for seconds in found.values())
 
 
 async def test_overlays_say_what_the_table_says(room: Room, browser: Browser) -> None:

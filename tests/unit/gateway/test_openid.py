@@ -16,7 +16,7 @@ import jwt
 import pytest
 from playwright.async_api import expect
 
-from tests.control_pages import look_at, open_browser
+from tests.control_pages import look_at, open_browser, open_page
 from tests.forging import forged
 from tests.keycloak import AUDIENCE, CLIENT, PASSWORD, SECRET, Keycloak
 from tests.unit.control_room.test_pages import served
@@ -297,7 +297,7 @@ async def test_in_a_browser(keycloak: Keycloak, town: list[Case], pool: Pool, tm
     settings = settings_of(keycloak)
     settings.gateway.api_tokens = [ApiToken.model_validate("a-token-beside-the-provider")]
     async with open_browser() as browser, served(pool, settings, PORT):
-        page = await browser.new_page(viewport={"width": 1440, "height": 900})
+        page, _ = await open_page(browser, GATEWAY)
         await page.goto(f"{GATEWAY}/control/tasks")
         await look_at(page, "sign_in", tmp_path)
         await page.get_by_role("link", name="Sign in with Keycloak").click()
