@@ -16,7 +16,7 @@ from typing import Any
 
 from workers.engine.records import Element, Record, RecordIndex, UserTask
 
-PATIENCE = timedelta(seconds=60)
+PATIENCE = timedelta(seconds=180)
 """A machine may be busy, and waiting costs nothing where what is waited for comes."""
 
 

@@ -39,7 +39,7 @@ class Running:
     def wait_for(self, action: str) -> dict[str, Any]:
         """The next record with that action."""
         while True:
-            record: dict[str, Any] = json.loads(self.lines.get(timeout=60))
+            record: dict[str, Any] = json.loads(self.lines.get(timeout=240))
             if record["action"] == action:
                 return record
 
@@ -72,7 +72,7 @@ def _pass_on(stream: IO[str], lines: Queue[str]) -> None:
 def fairlead(gateway: Running, *arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "workers", *arguments]
     environment = gateway.environment | {"COLUMNS": "160"}
-    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=240, check=False)
 
 
 def counted(dsn: str, query: str) -> int:
@@ -100,7 +100,7 @@ def test_sigterm_drains(gateway: Running, dsn: str) -> None:
         connection.sendall(body[5:])
         answer = connection.recv(65_536)
     assert answer.startswith(b"HTTP/1.1 202")
-    assert gateway.process.wait(timeout=60) == 0
+    assert gateway.process.wait(timeout=240) == 0
     assert counted(dsn, "SELECT count(*) FROM routing.leads") == 1
 
 

@@ -119,7 +119,7 @@ async def test_killed_worker_makes_no_second_effect(
     async with serve("flow.book") as served:
         await served.said("stream_open")
         instance = await client.start("run_book", {"case_id": "c1", "mode": "die"})
-        await asyncio.wait_for(served.process.wait(), 60)
+        await asyncio.wait_for(served.process.wait(), 240)
     assert await cases.booked() == 0  # it died before the commit
     cases.resources.cache["modes"] = ["ok"]
     await cases.run("book")
@@ -225,7 +225,7 @@ def test_one_task_imports_neither_other_contexts_nor_heavy_libraries() -> None:
         "print(' '.join(sorted(sys.modules)))"
     )
     answer = subprocess.run(
-        [sys.executable, "-c", program], cwd=PROJECT, capture_output=True, text=True, check=True, timeout=60
+        [sys.executable, "-c", program], cwd=PROJECT, capture_output=True, text=True, check=True, timeout=240
     )
     loaded = set(answer.stdout.split())
     heavy = {"pandas", "numpy", "sklearn", "lightgbm", "alembic", "sqlalchemy", "fastapi", "jpype", "scipy"}
