@@ -56,7 +56,7 @@ def test_a_planted_bug_is_caught_in_the_whole_stack(monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("FAIRLEAD_TEST_PLANT", "deduplication_off")
     for name, value in SHORT_LIVED.items():
         monkeypatch.setenv(name, value)
-    plan = Plan(Schedule(1, 0.4, make(1, 0.4, 1).faults), rate_per_minute=60.0, serving=("-c", LAUNCH), patience=20.0)
+    plan = Plan(Schedule(1, 0.4, make(1, 0.4, 1).faults), rate_per_minute=60.0, serving=("-c", LAUNCH), patience=10.0)
     outcome = Outcome(plan)
     with own_place("fairlead-chaos-") as settings:
         asyncio.run(run(settings, plan, outcome, print))
