@@ -15,6 +15,8 @@ from tests.bindings import npm
 from workers.bench.control_room_browser import installed
 
 ARGUMENTS = ["--no-sandbox", "--disable-background-networking", "--disable-component-update"]
+PATIENCE_MS = 120_000
+"""Of pages and of what is expected of them: while a machine is busy, open pages are told of a change after half a minute."""
 PICTURES = os.environ.get("FAIRLEAD_TEST_PICTURES")
 """A folder for screenshots to look at; without it only pages with faults are photographed, for the test's own folder."""
 
@@ -27,6 +29,7 @@ async def open_browser() -> AsyncIterator[Browser]:
     chromium = installed()
     if chromium is None:
         pytest.skip("Chromium is not installed (Debian package `chromium`)")
+    expect.set_options(timeout=PATIENCE_MS)
     async with async_playwright() as playwright:
         opened = await playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
         yield opened
@@ -36,6 +39,7 @@ async def open_browser() -> AsyncIterator[Browser]:
 async def open_page(browser: Browser, url: str, *, width: int = 1440) -> tuple[Page, list[str]]:
     """A page, and a list in which its faults will be: errors of scripts, refusals, questions to other hosts than ``url``."""
     page = await browser.new_page(viewport={"width": width, "height": 900})
+    page.set_default_timeout(PATIENCE_MS)
     faults: list[str] = []
     page.on("pageerror", lambda error: faults.append(str(error)))
     page.on("console", lambda said: faults.append(said.text) if said.type == "error" else None)

@@ -27,7 +27,8 @@ from workers.engine.ports import free_port
 from workers.settings import get_settings
 
 KEYCLOAK = "org.keycloak:keycloak-quarkus-dist:26.4.7"
-START_SECONDS = 180.0
+START_SECONDS = 400.0
+ASK_SECONDS = 60.0
 BUILT = 10
 """It ends with this status when it has made itself ready for other options than before, and is to be started again."""
 
@@ -98,7 +99,7 @@ class Keycloak:
 
     def admin(self, method: str, path: str, body: object = None) -> httpx.Response:
         """Ask the realm's administration, as its administrator; ``path`` is below the realm."""
-        with httpx.Client(base_url=self.url, trust_env=False) as http:
+        with httpx.Client(base_url=self.url, trust_env=False, timeout=ASK_SECONDS) as http:
             given = {"grant_type": "password", "client_id": "admin-cli", "username": "admin", "password": PASSWORD}
             token = http.post("/realms/master/protocol/openid-connect/token", data=given).json()["access_token"]
             answer = http.request(
@@ -113,14 +114,15 @@ class Keycloak:
             "username": person, "password": PASSWORD,
         }  # fmt: skip
         answer = httpx.post(
-            f"{issuer or self.issuer}/protocol/openid-connect/token", data=given, trust_env=False
+            f"{issuer or self.issuer}/protocol/openid-connect/token", data=given, trust_env=False, timeout=ASK_SECONDS
         ).raise_for_status()
         found: dict[str, Any] = answer.json()
         return found
 
     def keys(self) -> dict[str, Any]:
         """The realm's JWK Set, which all may see."""
-        found: dict[str, Any] = httpx.get(f"{self.issuer}/protocol/openid-connect/certs", trust_env=False).json()
+        keys = f"{self.issuer}/protocol/openid-connect/certs"
+        found: dict[str, Any] = httpx.get(keys, trust_env=False, timeout=ASK_SECONDS).json()
         return found
 
     def _start(self) -> None:

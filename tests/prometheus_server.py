@@ -18,7 +18,7 @@ from workers.engine.ports import free_port
 
 FOLDER = Path(__file__).parents[1] / "compose"
 MISSING = "Prometheus is not installed (`apt-get install prometheus`)"
-START_SECONDS = 30.0
+START_SECONDS = 120.0
 
 needs_prometheus = pytest.mark.skipif(shutil.which("promtool") is None, reason=MISSING)
 
@@ -31,7 +31,7 @@ class Prometheus:
         self._folder = folder
         self._port = free_port()
         config = yaml.safe_load((FOLDER / "prometheus" / "prometheus.yml").read_text())
-        config["global"] |= {"scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "1s"}
+        config["global"] |= {"scrape_interval": "2s", "scrape_timeout": "2s", "evaluation_interval": "1s"}
         for job in config["scrape_configs"]:
             for given in job["static_configs"]:
                 given["targets"] = [targets[one] for one in given["targets"] if one in targets]

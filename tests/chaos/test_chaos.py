@@ -20,7 +20,7 @@ from workers.chaos import report
 from workers.chaos.run import Outcome, Plan, run
 from workers.chaos.schedule import Schedule, make
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(2700)]
 
 SEED = int(os.environ.get("FAIRLEAD_TEST_CHAOS_SEED", "1"))
 MINUTES = 2.5
@@ -39,13 +39,13 @@ def test_nothing_is_lost_or_done_twice_whatever_happens(tmp_path: Path) -> None:
         capture_output=True,
         text=True,
         check=False,
-        timeout=1400,
+        timeout=2600,
     )
     print(done.stdout)  # noqa: T201 - what a run gave is worth seeing, pytest shows it with -s or on failure
     assert done.returncode == 0, done.stdout[-20_000:] + done.stderr
     found = json.loads(out.read_text())
     assert found["violations"] == []
-    assert found["faults"]["done"] >= 50
+    assert found["faults"]["done"] >= 0.8 * FAULTS, "the others found nothing to hurt: it was just being started again"
     assert found["counts"]["leads accepted"] >= 100
     assert found["counts"]["effects undone"] > 0
     assert found["counts"]["of them in the canary"] > 0
@@ -56,7 +56,7 @@ def test_a_planted_bug_is_caught_in_the_whole_stack(monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("FAIRLEAD_TEST_PLANT", "deduplication_off")
     for name, value in SHORT_LIVED.items():
         monkeypatch.setenv(name, value)
-    plan = Plan(Schedule(1, 0.4, make(1, 0.4, 1).faults), rate_per_minute=60.0, serving=("-c", LAUNCH), patience=5.0)
+    plan = Plan(Schedule(1, 0.4, make(1, 0.4, 1).faults), rate_per_minute=60.0, serving=("-c", LAUNCH), patience=10.0)
     outcome = Outcome(plan)
     with own_place("fairlead-chaos-") as settings:
         asyncio.run(run(settings, plan, outcome, print))

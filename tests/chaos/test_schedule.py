@@ -20,7 +20,7 @@ def shown(seed: int, hash_seed: str) -> str:
         capture_output=True,
         text=True,
         check=True,
-        timeout=120,
+        timeout=240,
     )
     return done.stdout
 

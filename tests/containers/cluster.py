@@ -16,10 +16,10 @@ from typing import Any
 
 import httpx
 
-from workers.engine.driven import DrivenEngine
+from workers.engine.driven import PATIENCE, DrivenEngine
 from workers.engine.records import Record
 
-TIMEOUT_SECONDS = 30.0
+TIMEOUT_SECONDS = 60.0
 PAGE = 2_000
 STEP_SECONDS = 0.02
 QUIET_SECONDS = 0.2
@@ -67,7 +67,7 @@ class ClusterEngine(DrivenEngine):
         offset = {"offsetMilli": math.ceil(by.total_seconds() * 1000)}
         self._http.post(f"{self.doors.management}/actuator/clock/add", json=offset).raise_for_status()
 
-    def wait_for_idle(self, within: timedelta = timedelta(seconds=10)) -> None:
+    def wait_for_idle(self, within: timedelta = PATIENCE) -> None:
         deadline = time.monotonic() + within.total_seconds()
         before = None
         while (now := self._positions()) != before or now[UNDER_WAY]:

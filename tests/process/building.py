@@ -34,7 +34,7 @@ from workers.runtime.zeebe import ZeebeClient
 from workers.runtime.zeebe_types import EngineBusy
 from workers.settings import Gateway, Mail, Ports, Settings, WorkerLimits, Zeebe
 
-PATIENCE = timedelta(seconds=90)
+PATIENCE = timedelta(seconds=180)
 HURRY_AFTER_SECONDS = 0.2
 """Before the clock is moved for who waits: what has happened already, or does at once, is seen as it is."""
 

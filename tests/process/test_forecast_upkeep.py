@@ -17,7 +17,7 @@ from workers.forecast_review.adapters.sales import organisation as organisation_
 from workers.forecast_review.forecasting.forecast import Forecast
 from workers.gateway.forecast_commands import take_sales
 
-LONG = timedelta(seconds=120)
+LONG = timedelta(seconds=300)
 """Judging loads the forecasting libraries; more on a busy machine."""
 
 NIGHT = "0 0 4 * * *"

@@ -20,7 +20,7 @@ from workers.sample.organisation import accounts
 PROCESS = "scorer_upkeep"
 SCHEMA = "sales_leads"
 SCORER = f"scorer:{SCHEMA}"
-LONG = timedelta(seconds=60)
+LONG = timedelta(seconds=300)
 """Training takes seconds, more on a busy machine."""
 LEAD_FIELDS = (
     "source", "name", "email", "phone", "company", "country", "language", "industry", "employees", "product",

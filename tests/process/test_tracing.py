@@ -35,7 +35,7 @@ async def test_a_lead_is_one_trace_and_a_withdrawal_is_linked_to_what_it_undoes(
         assert all(is_below(job, message) for job in jobs)
         assert traces(before) == traces([request])
         for job_type, channel in (("write_owner", "crm.lead"), ("notify_owner", "mail")):
-            task = next(span for span in before if span.name == f"run lead_routing.{job_type}")
+            (task, *_) = spans.named(f"run lead_routing.{job_type}")
             delivered = [span for span in spans.named(f"deliver {channel}") if is_below(span, task)]
             assert delivered, f"nothing sent by {job_type}"
 

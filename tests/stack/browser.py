@@ -17,12 +17,14 @@ from workers.settings import Settings
 
 ARGUMENTS = ["--no-sandbox", "--disable-background-networking", "--disable-component-update"]
 WINDOW = {"width": 1500, "height": 1140}
-PATIENCE_MS = 60_000
+PATIENCE_MS = 240_000
+"""Of pages, and of what is expected of them."""
 TRIES = 3
 """Of what a busy Camunda may refuse."""
 LOOK_MS = 5_000
-"""Before the page is loaded again."""
-RELOAD_MS = 20_000
+"""Before the page is loaded again; each time so much longer, as a slow machine needs."""
+LONGEST_LOOK_MS = 30_000
+RELOAD_MS = 60_000
 PICTURES = "FAIRLEAD_TEST_PICTURES"
 """Environment variable: a folder for screenshots; without it they go to the test's own."""
 
@@ -41,9 +43,12 @@ class Tasklist:
         await self.page.get_by_label("Username").fill(name)
         await self.page.get_by_role("textbox", name="Password").fill(password)
         welcome = self.page.get_by_text("Welcome to Tasklist")
+        button = self.page.get_by_role("button", name="Login")
         for _ in range(TRIES):
-            await self.page.get_by_role("button", name="Login").click()
             with contextlib.suppress(PlaywrightTimeout):  # Camunda was too busy
+                await button.or_(welcome).first.wait_for()
+                if await button.is_visible():
+                    await button.click(timeout=LOOK_MS)
                 await welcome.wait_for(timeout=PATIENCE_MS / TRIES)
                 return
         raise AssertionError(f"{name} is not logged in, see {await self.picture('not_logged_in')}")
@@ -55,22 +60,26 @@ class Tasklist:
         different importers: who is very quick sees a form without them until the page is loaded again.
         """
         card = self.page.get_by_test_id(f"task-{task_key}")
-        deadline = time.monotonic() + PATIENCE_MS / 1000
-        while not await self._shows(card, says):
+        deadline, look = time.monotonic() + PATIENCE_MS / 1000, LOOK_MS
+        while not await self._shows(card, says, look):
+            look = min(look + LOOK_MS, LONGEST_LOOK_MS)
             assert time.monotonic() < deadline, f"Task {task_key} says no {says!r}: {await self.form.all_inner_texts()}"
             with contextlib.suppress(PlaywrightTimeout):  # once more, while there is time
                 await self.page.reload()
                 await self.page.get_by_text("All open tasks").wait_for(timeout=RELOAD_MS)
         close = self.page.get_by_role("button", name="close notification")
-        if await close.count():  # an offer of the browser's notifications, in the way of the form
-            await close.click()
+        for _ in range(TRIES):  # an offer of the browser's notifications, in the way of the form
+            if not await close.count():
+                break
+            with contextlib.suppress(PlaywrightTimeout):  # others go away by themselves
+                await close.first.click(timeout=LOOK_MS)
 
-    async def _shows(self, card: Locator, says: str) -> bool:
+    async def _shows(self, card: Locator, says: str, within: int) -> bool:
         try:
-            await expect(card).to_be_visible(timeout=LOOK_MS)
-            await card.click(timeout=LOOK_MS)
-            await expect(self.page.get_by_role("button", name="Assign to me")).to_be_visible(timeout=LOOK_MS)
-            await expect(self.form).to_contain_text(says, timeout=LOOK_MS)
+            await expect(card).to_be_visible(timeout=within)
+            await card.click(timeout=within)
+            await expect(self.page.get_by_role("button", name="Assign to me")).to_be_visible(timeout=within)
+            await expect(self.form).to_contain_text(says, timeout=within)
         except (AssertionError, PlaywrightTimeout):
             return False
         return True
@@ -135,6 +144,7 @@ async def open_tasklist(settings: Settings, folder: Path) -> AsyncIterator[Taskl
     chromium = installed()
     if chromium is None:
         pytest.skip("Chromium is not installed (Debian package `chromium`)")
+    expect.set_options(timeout=PATIENCE_MS)
 
     async def stay_here(route: Route) -> None:
         ours = route.request.url.startswith((settings.camunda_url, settings.gateway_url))  # the gateway has pictures

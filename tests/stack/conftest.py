@@ -23,10 +23,14 @@ from workers.settings import Settings
 if TYPE_CHECKING:
     from tests.stack.office import Office
 
-START_SECONDS = 400
-STOP_SECONDS = 150
-SHORT_LIVED = {"JAVA_TOOL_OPTIONS": jvm.BRIEF}
-"""A stack of tests is gone before Camunda's second compiler pays, which until then takes a core from everything else."""
+START_SECONDS = 900
+"""`up` has limits of its own for each program, and says which one it waited for."""
+COMMAND_SECONDS = 600
+"""For any other command: some fit models, some stop everything."""
+SHORT_LIVED = {"JAVA_TOOL_OPTIONS": jvm.BRIEF, "FAIRLEAD_CAMUNDA__START_SECONDS": "600"}
+"""A stack of tests is gone before Camunda's second compiler pays, which until then takes a core from everything else; and
+the machine may be slow.
+"""
 
 
 @dataclass(frozen=True)
@@ -38,7 +42,7 @@ class LocalStack:
     user: Path
     """The home folder of the user who runs it: empty, and nothing of ours is to appear there."""
 
-    def fairlead(self, *arguments: str, within: float = STOP_SECONDS) -> subprocess.CompletedProcess[str]:
+    def fairlead(self, *arguments: str, within: float = COMMAND_SECONDS) -> subprocess.CompletedProcess[str]:
         """Run `fairlead …` and return what it said."""
         return subprocess.run(
             [sys.executable, "-m", "workers", *arguments],

@@ -31,10 +31,17 @@ from workers.sample import door
 from workers.settings import Settings
 
 PROCESS = "lead_routing"
-PATIENCE_SECONDS = 90.0
+PATIENCE_SECONDS = 300.0
+"""A job whose back-off the engine lost (camunda/camunda#16884) is found after a minute, and healed after two."""
+ASK_SECONDS = 60.0
+"""How long the gateway may take to answer on a busy machine."""
+LOOK_SECONDS = 0.3
 ALWAYS = {day: [["00:00", "24:00"]] for day in ("mon", "tue", "wed", "thu", "fri", "sat", "sun")}
-NOT_NOW = {404, 409, 429}
+GONE = 404
+NOT_NOW = {GONE, 409, 429}
 """Done by somebody else meanwhile, or more than the engine takes at the moment."""
+BUSY = (UnreachableError, httpx.TransportError, psycopg.OperationalError)
+"""A part of the stack is just being started anew, or has too much to do to answer."""
 
 T = TypeVar("T")
 Row = dict[str, Any]  # Any: a row of the database, or JSON
@@ -42,7 +49,7 @@ Row = dict[str, Any]  # Any: a row of the database, or JSON
 
 def furnish(stack: LocalStack) -> None:
     """Load the sample organisation and its scorer, and let everybody be at work always."""
-    loaded = stack.fairlead("sample", "load", within=300)
+    loaded = stack.fairlead("sample", "load")
     assert loaded.returncode == 0, loaded.stderr
     with psycopg.connect(stack.settings.dsn) as connection:
         connection.execute(
@@ -89,21 +96,32 @@ class Office:
         return [one["lead_id"] for one in answer.json()["results"]]
 
     async def view(self, lead_id: str) -> Row:
-        """`GET /v1/leads/{id}`."""
-        answer = await self.http.get(f"/v1/leads/{lead_id}")
-        assert answer.status_code == 200, answer.text
-        found: Row = answer.json()
-        return found
+        """`GET /v1/leads/{id}`, as soon as the gateway answers."""
+
+        async def told() -> Row | None:
+            answer = await self.http.get(f"/v1/leads/{lead_id}")
+            if answer.status_code in door.BUSY:
+                return None
+            assert answer.status_code == 200, answer.text
+            found: Row = answer.json()
+            return found
+
+        return await self.until(told, f"the gateway to tell of {lead_id}")
 
     async def reaches(self, lead_id: str, state: str, owner: str | None = None) -> Row:
         """Wait until the lead is in a state (with an owner, if one is named); its view then."""
 
-        async def there() -> Row | None:
-            view = await self.view(lead_id)
-            owns = owner is None or (view["owner"] or {}).get("id") == owner
-            return view if view["state"] == state and owns else None
+        view: Row = {}
 
-        return await self.until(there, f"{lead_id} to be {state}, owner {owner}; it is {await self.view(lead_id)}")
+        async def there() -> bool:
+            view.update(await self.view(lead_id))
+            return view["state"] == state and (owner is None or (view["owner"] or {}).get("id") == owner)
+
+        try:
+            await self.until(there, f"{lead_id} to be {state}, owner {owner}")
+        except AssertionError as error:
+            raise AssertionError(f"{error} It is {view}") from None
+        return view
 
     async def task(self, lead_id: str, element_id: str, *, after: int = 0) -> FoundTask:
         """The lead's open task, once the search has it; newer than the task with key ``after``."""
@@ -136,24 +154,48 @@ class Office:
         await self.until(lambda: self.answer(task, **variables), f"task {task.key} to be completed")
 
     async def answer(self, task: FoundTask, **variables: object) -> bool:
-        """Complete a task if it is there and Camunda answers; whether it did."""
-        try:
-            await self.camunda.complete_user_task(task.key, variables)
-        except RestError as error:
-            if error.status in NOT_NOW or error.status >= 500:
-                return False
-            raise
-        except UnreachableError:
-            return False
-        return True
+        """Complete a task if it is there and Camunda takes it; whether it is completed by that.
+
+        Whoever was not answered does not know whether it was done, and asks again: then that it is gone is the answer.
+        """
+        unsure, deadline = False, time.monotonic() + PATIENCE_SECONDS
+        while True:
+            try:
+                await self.camunda.complete_user_task(task.key, variables)
+            except RestError as error:
+                if error.status in NOT_NOW:
+                    return unsure and error.status == GONE
+                if error.status < 500:
+                    raise
+                unsure = True
+            except UnreachableError:
+                unsure = True
+            else:
+                return True
+            assert time.monotonic() < deadline, f"Camunda did not say whether task {task.key} is completed."
+            await asyncio.sleep(LOOK_SECONDS)
+
+    async def assign(self, task: FoundTask, person: str) -> None:
+        """Give a task to a person by Camunda's API, as soon as Camunda takes it."""
+
+        async def given() -> bool:
+            await self.camunda.assign_user_task(task.key, person)
+            return True
+
+        await self.until(given, f"task {task.key} to be {person}'s")
 
     async def until(self, answer: Callable[[], Awaitable[T | None]], what: str, within: float = PATIENCE_SECONDS) -> T:
-        """Wait for a condition; what it gave."""
+        """Wait for a condition; what it gave. Whoever is too busy to be asked is asked again."""
         deadline = time.monotonic() + within
-        while not (found := await answer()):
-            assert time.monotonic() < deadline, f"Waited {within} s for {what}."
-            await asyncio.sleep(0.3)
-        return found
+        while True:
+            refusal = ""
+            try:
+                if found := await answer():
+                    return found
+            except BUSY as error:
+                refusal = f" At last: {type(error).__name__}: {error}"
+            assert time.monotonic() < deadline, f"Waited {within} s for {what}.{refusal}"
+            await asyncio.sleep(LOOK_SECONDS)
 
     async def rows(self, query: str, *parameters: object) -> list[Row]:
         """Rows of the database."""
@@ -214,7 +256,10 @@ async def open_office(stack: LocalStack) -> AsyncIterator[Office]:
     """Connections to a furnished stack."""
     pool = await open_pool(stack.settings.dsn, min_size=1, max_size=6)
     try:
-        async with door.client(stack.settings) as http, CamundaRest(stack.settings) as camunda:
+        async with (
+            door.client(stack.settings, timeout_seconds=ASK_SECONDS) as http,
+            CamundaRest(stack.settings) as camunda,
+        ):
             yield Office(stack, http, camunda, pool)
     finally:
         await pool.close()

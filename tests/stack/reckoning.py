@@ -216,8 +216,8 @@ async def at_rest(office: Office, within: float) -> list[str]:
 
     try:
         await office.until(well, "everything to add up", within)
-    except AssertionError:
-        return last
+    except AssertionError as error:
+        return last or [str(error)]
     return []
 
 

@@ -15,25 +15,37 @@ import pytest
 from playwright.async_api import expect
 
 from tests.control_pages import look_through, open_browser, open_page
-from tests.stack.office import Office, Row, new_lead
+from tests.stack.office import ASK_SECONDS, Office, Row, new_lead
 from tests.stack.test_operations import lost_lead, put_into_book
 from workers.control_room.following import MADE
 from workers.engine.found import FoundTask
+from workers.sample.door import BUSY
 from workers.sample.opportunities import ORGANISATION
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
 ACCEPTED: dict[str, object] = {"owner_response": "accept", "reject_reason": None, "reject_note": None}
 DIAGRAMS = {file.stem for file in Path("bpmn").glob("*.bpmn")}
 STATES = {None: "ACTIVE", True: "COMPLETED", False: "CANCELED"}
 
 
+async def told(office: Office, method: str, path: str, body: bytes = b"") -> str:
+    """What Camunda answers, as soon as it does."""
+
+    async def answered() -> str | None:
+        answer = await office.camunda.pass_on(method, path, body)
+        if answer.status_code in BUSY:
+            return None
+        assert answer.status_code == 200, answer.text
+        return answer.text
+
+    return await office.until(answered, f"Camunda to answer {path}")
+
+
 async def searched(office: Office, what: str, **wanted: object) -> list[dict[str, Any]]:
     """Everything that Camunda's own search (Operate's API of 8.6) has; at most 1,000."""
     body = json.dumps({"filter": wanted, "size": 1_000}).encode()
-    answer = await office.camunda.pass_on("POST", f"/v1/{what}/search", body)
-    assert answer.status_code == 200, answer.text
-    found: list[dict[str, Any]] = answer.json()["items"]
+    found: list[dict[str, Any]] = json.loads(await told(office, "POST", f"/v1/{what}/search", body))["items"]
     return found
 
 
@@ -136,11 +148,16 @@ async def test_the_read_model_says_what_camunda_says_also_built_anew(office: Off
 
     await office.until(same_tasks, "the tasks to be Camunda's")
     assert not await office.rows("SELECT FROM control.user_tasks WHERE due_at IS NULL")
-    assert not await office.rows(
-        "SELECT FROM control.user_tasks t JOIN routing.leads l ON l.process_instance_key = t.instance_key"
-        " JOIN routing.reps r ON r.id = l.owner_id"
-        " WHERE t.element = 'accept_lead' AND t.ended_at IS NULL AND t.users <> ARRAY[r.login]"
-    )
+
+    async def owners() -> bool:
+        """Whether each open task is the lead's owner's; a lead may just be on its way to another one."""
+        return not await office.rows(
+            "SELECT FROM control.user_tasks t JOIN routing.leads l ON l.process_instance_key = t.instance_key"
+            " JOIN routing.reps r ON r.id = l.owner_id"
+            " WHERE t.element = 'accept_lead' AND t.ended_at IS NULL AND t.users <> ARRAY[r.login]"
+        )
+
+    await office.until(owners, "the open tasks to be those of the owners")
 
     async def attended() -> bool:
         unseen = await office.rows(
@@ -154,8 +171,11 @@ async def test_the_read_model_says_what_camunda_says_also_built_anew(office: Off
 
     async def built_anew() -> tuple[list[list[Row]], list[list[Row]]] | None:
         """What was there before and after; None: the engine went on in between (a timer, a delivery), so they can't be compared."""
+        read = await read_so_far(office)
         await office.until(lambda: settled(office), "the paths of what has ended")
-        read, before = await read_so_far(office), await everything(office)
+        before = await everything(office)
+        if await read_so_far(office) != read:
+            return None
         done = office.stack.fairlead("readmodel", "rebuild", "--yes")
         assert done.returncode == 0, done.stderr
         await office.until(lambda: settled(office), "the paths made anew")  # its own service may do a part of it
@@ -189,7 +209,7 @@ async def test_the_page_s_figures_are_those_of_plain_sql(office: Office) -> None
     metrics = f"http://127.0.0.1:{office.settings.ports.readmodel_metrics}/metrics"
 
     async def measured() -> bool:
-        async with httpx.AsyncClient() as http:
+        async with httpx.AsyncClient(timeout=ASK_SECONDS) as http:
             found = re.search(
                 r"^fairlead_kpi_speed_to_lead_p50_seconds (\S+)$", (await http.get(metrics)).text, re.MULTILINE
             )
@@ -214,7 +234,7 @@ async def test_the_page_s_figures_are_those_of_plain_sql(office: Office) -> None
         assert task.completed_at is not None
         assert row["human_seconds"] == pytest.approx((task.completed_at - task.created_at).total_seconds(), abs=0.002)
         assert row["system_seconds"] < row["seconds"]
-        assert task.completed_at - task.created_at < timedelta(minutes=10)
+        assert task.completed_at - task.created_at < timedelta(hours=1)
 
 
 async def test_an_incident_is_mended_from_the_page(office: Office) -> None:
@@ -260,13 +280,13 @@ async def test_every_process_is_listed_with_its_diagram_and_its_cases(office: Of
 
     (task, *_) = await office.until(there, "a list of opportunities in the read model")
 
-    async def told() -> str | None:
+    async def case_page() -> str | None:
         """The page of the case, whose task may have come before its instance and its variables."""
         (case,) = await office.rows("SELECT control.case_of(%s) AS id", task["instance_key"])
         page = (await office.http.get(f"/control/instances/{task['instance_key']}")).text
         return page if case["id"] and f"<h1>{case['id']}</h1>" in page else None
 
-    page = await office.until(told, "the page of the list's case")
+    page = await office.until(case_page, "the page of the list's case")
     assert "Work through the list" in page  # as the diagram calls it
 
     async def alike() -> dict[int, Row] | None:
@@ -286,8 +306,7 @@ async def test_every_process_is_listed_with_its_diagram_and_its_cases(office: Of
     for key, row in ours.items():
         assert f'href="/control/processes/{row["process"]}?version={row["version"]}&amp;' in page
         drawn = await office.http.get(f"/control/diagrams/{key}.bpmn")
-        engine = await office.camunda.pass_on("GET", f"/v1/process-definitions/{key}/xml", b"")
-        assert drawn.text == engine.text
+        assert drawn.text == await told(office, "GET", f"/v1/process-definitions/{key}/xml")
 
 
 async def test_pages_of_real_cases_are_whole_and_without_serious_faults(office: Office, tmp_path: Path) -> None:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import replace
 
 import pytest
 
 from tests.stack.office import Office, new_lead
 from workers.cli._element_states import rest_view
+from workers.runtime.errors import Unreachable
 from workers.runtime.orphans import Ended
 from workers.runtime.work import JobInfo
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
 EFFECT = """SELECT task AS job_type, element_id, business_id, loop_index, job_key AS key, process_instance_key,
     element_instance_key, 0 AS process_definition_key
@@ -32,7 +34,9 @@ async def test_completed_never_been_and_not_told_yet(office: Office) -> None:
     async with rest_view(office.settings) as view:
 
         async def told() -> bool:
-            return await view.ended([done, never, elsewhere, not_yet]) == wanted
+            with contextlib.suppress(Unreachable):  # the search is too busy
+                return await view.ended([done, never, elsewhere, not_yet]) == wanted
+            return False
 
         await office.until(told, "the search to have the end of the lead")
         stranger = replace(living, element_instance_key=done.element_instance_key)  # the key is another case's

@@ -7,13 +7,22 @@ import json
 import httpx
 import pytest
 
-from tests.stack.office import Office, new_lead
+from tests.stack.office import ASK_SECONDS, Office, new_lead
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
-CREDITS = "SELECT rep_id, credit FROM routing.credits WHERE pool = 'dach'"
-OPEN_LEADS = """SELECT count(*) AS n FROM routing.assignments
-    WHERE rep_id = %s AND released_at IS NULL AND closed_at IS NULL"""
+CREDITS_OFF = """
+    SELECT rep_id, have.credit, said.credit AS said
+    FROM (SELECT rep_id, credit FROM routing.credits WHERE pool = 'dach') have
+    FULL JOIN (
+        SELECT c.key AS rep_id, sum(c.value::float8) AS credit FROM routing.assignments, jsonb_each_text(credits) c
+        WHERE pool = 'dach' AND released_at IS NULL GROUP BY c.key
+    ) said USING (rep_id)
+    WHERE abs(coalesce(have.credit, 0) - coalesce(said.credit, 0)) > 1e-6"""
+"""Whose credit is not what the assignments that stand give; everybody began with nothing. Read in one statement, as other
+leads of the pool come and go meanwhile."""
+SLOTS = """SELECT count(*) AS n FROM routing.assignments
+    WHERE lead_id = %s AND rep_id = %s AND released_at IS NULL AND closed_at IS NULL"""
 
 
 async def crm_says(office: Office, lead_id: str, owner: str | None, status: str) -> None:
@@ -32,12 +41,9 @@ async def owners_in_crm(office: Office, lead_id: str) -> list[str | None]:
     return [row["new"] for row in await office.rows(query, lead_id)]
 
 
-async def credits_of(office: Office) -> dict[str, float]:
-    return {row["rep_id"]: row["credit"] for row in await office.rows(CREDITS)}
-
-
-async def open_leads(office: Office, rep_id: str) -> int:
-    return int((await office.rows(OPEN_LEADS, rep_id))[0]["n"])
+async def slots(office: Office, lead_id: str, rep_id: str) -> int:
+    """How many of the rep's places the lead takes."""
+    return int((await office.rows(SLOTS, lead_id, rep_id))[0]["n"])
 
 
 async def test_leads_come_in_over_http_and_find_their_owners(office: Office) -> None:
@@ -68,7 +74,8 @@ async def test_leads_come_in_over_http_and_find_their_owners(office: Office) -> 
     for part in (view["lead"]["name"], view["owner"]["name"], "scored", "assigned", view["versions"]["model"]):
         assert part in shown.stdout
     as_json = json.loads(office.stack.fairlead("leads", "show", view["lead_id"], "--json").stdout)
-    assert as_json["timeline"][: len(view["timeline"])] == view["timeline"]
+    # Side by side with what was there before, something may have begun earlier and been told later.
+    assert [one for one in as_json["timeline"] if one in view["timeline"]] == view["timeline"]
 
 
 async def test_the_owner_gets_a_mail_whose_link_leads_to_the_task_and_accepts(office: Office) -> None:
@@ -79,7 +86,9 @@ async def test_the_owner_gets_a_mail_whose_link_leads_to_the_task_and_accepts(of
     assert body is not None
     link = next(word for word in body.get_content().split() if word.endswith(f"/leads/{lead_id}/task"))
     task = await office.task(lead_id, "accept_lead")
-    async with httpx.AsyncClient(trust_env=False) as browser:  # as a person does: without our token
+    async with httpx.AsyncClient(
+        trust_env=False, timeout=ASK_SECONDS
+    ) as browser:  # as a person does: without our token
         answer = await browser.get(link)
         assert answer.status_code == 303
         target = answer.headers["Location"]
@@ -97,8 +106,10 @@ async def test_the_owner_gets_a_mail_whose_link_leads_to_the_task_and_accepts(of
 async def test_a_rejection_is_undone_and_the_lead_goes_to_somebody_else(office: Office) -> None:
     (lead_id,) = await office.send(new_lead())
     first = (await office.reaches(lead_id, "assigned"))["owner"]
-    (booked,) = await office.rows("SELECT credits FROM routing.assignments WHERE lead_id = %s", lead_id)
-    before, had = await credits_of(office), await open_leads(office, first["id"])
+    (booked,) = await office.rows("SELECT pool, credits FROM routing.assignments WHERE lead_id = %s", lead_id)
+    assert booked["pool"] == "dach"
+    assert any(booked["credits"].values())
+    assert await slots(office, lead_id, first["id"]) == 1
     await office.mail(first["email"], "New lead for you", f"/leads/{lead_id}/task")
     task = await office.complete(
         lead_id, "accept_lead", owner_response="reject", reject_reason="no_time", reject_note="at the fair"
@@ -112,11 +123,8 @@ async def test_a_rejection_is_undone_and_the_lead_goes_to_somebody_else(office: 
     assert rounds[0]["released_at"] is not None
     second = rounds[1]["owner"]
     assert second["id"] == view["owner"]["id"] != first["id"]
-    assert await open_leads(office, first["id"]) == had - 1
-    (again,) = await office.rows("SELECT credits FROM routing.assignments WHERE lead_id = %s AND round = 1", lead_id)
-    for rep_id, credit in (await credits_of(office)).items():
-        back, taken = booked["credits"].get(rep_id, 0.0), again["credits"].get(rep_id, 0.0)
-        assert credit == pytest.approx(before[rep_id] - back + taken), f"credits of {rep_id}"
+    assert [await slots(office, lead_id, one["id"]) for one in (first, second)] == [0, 1]
+    assert await office.rows(CREDITS_OFF) == [], "what the first assignment had changed was given back"
     await crm_says(office, lead_id, second["id"], "assigned")
     assert await owners_in_crm(office, lead_id) == [first["id"], None, second["id"]]
     await office.mail(first["email"], "No longer yours", view["lead"]["name"])
@@ -129,7 +137,7 @@ async def test_a_rejection_is_undone_and_the_lead_goes_to_somebody_else(office: 
 async def test_a_withdrawn_lead_stops_and_is_undone(office: Office) -> None:
     (lead_id,) = await office.send(new_lead())
     owner = (await office.reaches(lead_id, "assigned"))["owner"]
-    had = await open_leads(office, owner["id"])
+    assert await slots(office, lead_id, owner["id"]) == 1
     task = await office.task(lead_id, "accept_lead")
     answer = await office.http.post(f"/v1/leads/{lead_id}/withdraw", json={"why": "bought elsewhere"})
     assert answer.status_code == 202
@@ -137,7 +145,7 @@ async def test_a_withdrawn_lead_stops_and_is_undone(office: Office) -> None:
     await crm_says(office, lead_id, None, "withdrawn")  # the last thing that happens
     view = await office.reaches(lead_id, "withdrawn")
     assert view["owner"] is None
-    assert await open_leads(office, owner["id"]) == had - 1
+    assert await slots(office, lead_id, owner["id"]) == 0
     await office.mail(owner["email"], "No longer yours", view["lead"]["name"])
 
     async def closed() -> bool:
@@ -145,6 +153,10 @@ async def test_a_withdrawn_lead_stops_and_is_undone(office: Office) -> None:
         return [one.state for one in found] == ["CANCELED"]
 
     await office.until(closed, f"the owner's task of {lead_id} to be gone")
-    assert await office.camunda.incidents(task.process_instance_key) == []
+
+    async def calm() -> bool:
+        return not await office.camunda.incidents(task.process_instance_key)
+
+    await office.until(calm, f"{lead_id} to be without an incident")
     page = await office.http.get(f"/leads/{lead_id}/task")
     assert "withdrawn" in page.text

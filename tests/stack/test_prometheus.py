@@ -12,7 +12,7 @@ from tests.prometheus_server import Prometheus, needs_prometheus
 from tests.stack.office import Office, new_lead
 from workers.settings import Ports
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600), needs_prometheus]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800), needs_prometheus]
 
 EVENTS = "events_metrics"
 """Of the process that runs only where brokers are named."""

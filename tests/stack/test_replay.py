@@ -21,7 +21,7 @@ from workers.sample.behaviour import SLOWEST_SECONDS
 from workers.sample.board import CamundaBoard
 from workers.sample.people import LOOK_SECONDS, BoardUnavailable, People
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(2400)]
 
 BANK = Path(__file__).parents[2].parent / "shared" / "data" / "bank_marketing_leads.csv.gz"
 LEADS = int(os.environ.get("FAIRLEAD_TEST_REPLAY", "200"))
@@ -32,6 +32,8 @@ ROOM = 25
 TEAM = LEADS * 3 // 4 // ROOM
 """They have room for three of four leads, so that the limit is felt."""
 SEED = 1
+REST_SECONDS = 600
+"""Until the system's part is done on a slow machine, and until all adds up."""
 MINE = "SELECT * FROM routing.leads WHERE source = 'bank_marketing'"
 
 
@@ -107,9 +109,7 @@ async def figures(office: Office) -> dict[str, object]:
 
 async def test_the_bank_replay(office: Office, oldest: Path) -> None:
     fairlead = office.stack.fairlead
-    trained = await asyncio.to_thread(
-        fairlead, "scorer", "train", "--data", str(oldest), "--schema", "bank_marketing", within=300
-    )
+    trained = await asyncio.to_thread(fairlead, "scorer", "train", "--data", str(oldest), "--schema", "bank_marketing")
     assert trained.returncode == 0, trained.stderr
     version = trained.stdout.split(":")[0]
     await team_of_the_bank(office)
@@ -117,27 +117,28 @@ async def test_the_bank_replay(office: Office, oldest: Path) -> None:
     options = ("--mapping", "bank_marketing", "--limit", str(LEADS), "--rate", str(RATE))
     began = time.monotonic()
     async with people(office) as owners:
-        sent = await asyncio.to_thread(fairlead, "leads", "replay", str(BANK), *options, within=600)
+        sent = await asyncio.to_thread(fairlead, "leads", "replay", str(BANK), *options, within=1_200)
         assert sent.returncode == 0, sent.stderr
         sending = time.monotonic() - began
         assert f"{LEADS} sent: {LEADS} accepted" in sent.stdout
         leads = await office.rows(MINE)
         assert len(leads) == LEADS
-        await office.quiet([lead["lead_id"] for lead in leads], within=240)
+        await office.quiet([lead["lead_id"] for lead in leads], within=REST_SECONDS)
         through = time.monotonic() - began
         if LEADS > 200:  # by hand: until the owners who answer have answered
             await office.until(lambda: answered(office), "the owners' answers", within=900)
         owners.cancel()
 
-    assert await reckoning.at_rest(office, within=240) == []
+    assert await reckoning.at_rest(office, within=REST_SECONDS) == []
     leads = await office.rows(MINE)
     states = reckoning.by_state(leads)
     found = await figures(office)
     print(f"\n{sending:.0f} s to send, {through:.0f} s until all were through: {states}; {found}")  # noqa: T201 - for docs/replay.md
     assert states.keys() <= {"assigned", "accepted", "queued", "manager", "discarded"}, states
-    held = states["assigned"] + states.get("accepted", 0)
-    # Room that a refusal gave back at the end is taken when the queue is looked at again, in an hour at most.
-    assert TEAM * ROOM - int(str(found.get("rejected", 0))) <= held <= TEAM * ROOM, "all room is used, and no more"
+    held = states.get("assigned", 0) + states.get("accepted", 0)
+    # Room that was given back at the end (refused, not answered in time) is taken when the queue is looked at again, in
+    # an hour at most.
+    assert TEAM * ROOM - int(str(found.get("released", 0))) <= held <= TEAM * ROOM, "all room is used, and no more"
     assert {lead["score"]["model_version"] for lead in leads if lead["score"]} == {version}
 
     again = await asyncio.to_thread(fairlead, "leads", "replay", str(BANK), *options, within=600)

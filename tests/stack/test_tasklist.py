@@ -12,7 +12,7 @@ from playwright.async_api import expect
 from tests.stack.browser import Tasklist, open_tasklist
 from tests.stack.office import Office, new_lead
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
 
 @pytest.fixture

@@ -26,7 +26,9 @@ from workers.engine.downloads import Store
 from workers.runtime.zeebe import ZeebeClient
 from workers.runtime.zeebe_types import EngineBusy, JobNotFound
 
-START_SECONDS = 120.0
+START_SECONDS = 400.0
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +54,7 @@ def gateway(tmp_path_factory: pytest.TempPathFactory, authority: Authority) -> I
             yield f"127.0.0.1:{settings.ports.zeebe}"
         finally:
             process.terminate()
-            process.wait(60)
+            process.wait(START_SECONDS)
 
 
 def _broker(stack: LocalStack) -> dict[str, str]:

@@ -16,6 +16,9 @@ from typing import Any
 
 from workers.engine.records import Element, Record, RecordIndex, UserTask
 
+PATIENCE = timedelta(seconds=180)
+"""A machine may be busy, and waiting costs nothing where what is waited for comes."""
+
 
 class DrivenEngine(ABC):
     """One engine. Its methods block but release Python's lock, so that in async tests
@@ -39,7 +42,7 @@ class DrivenEngine(ABC):
         """Move the engine's clock forward; timers that become due are triggered soon after."""
 
     @abstractmethod
-    def wait_for_idle(self, within: timedelta = timedelta(seconds=10)) -> None:
+    def wait_for_idle(self, within: timedelta = PATIENCE) -> None:
         """Wait until the engine has nothing to process; raises `TimeoutError`."""
 
     @abstractmethod
@@ -59,7 +62,7 @@ class DrivenEngine(ABC):
         """What follows the first ``seen`` records, in order, with all that the engine had answered before the call."""
 
     async def until(
-        self, condition: Callable[[], object], what: str = "the condition", within: timedelta = timedelta(seconds=10)
+        self, condition: Callable[[], object], what: str = "the condition", within: timedelta = PATIENCE
     ) -> None:
         """Let the event loop go on until ``condition()`` is true; raises `TimeoutError` that names ``what``."""
         deadline = time.monotonic() + within.total_seconds()

@@ -17,7 +17,7 @@ from typing import Any, Self
 
 from workers.engine import jvm
 from workers.engine.downloads import Store
-from workers.engine.driven import DrivenEngine
+from workers.engine.driven import PATIENCE, DrivenEngine
 from workers.engine.errors import NotRunningError, StartError
 from workers.engine.ports import free_port
 from workers.engine.records import Record, RecordIndex
@@ -79,11 +79,11 @@ class EmbeddedEngine(DrivenEngine):
         """Move the engine's clock forward; timers that become due are triggered soon after."""
         self._java.increaseTime(_duration(by))
 
-    def wait_for_idle(self, within: timedelta = timedelta(seconds=10)) -> None:
+    def wait_for_idle(self, within: timedelta = PATIENCE) -> None:
         """Wait until the engine has nothing to process; raises `TimeoutError`."""
         self._wait(self._java.waitForIdleState, within, "idle")
 
-    def wait_for_busy(self, within: timedelta = timedelta(seconds=10)) -> None:
+    def wait_for_busy(self, within: timedelta = PATIENCE) -> None:
         """Wait until the engine processes something; raises `TimeoutError`."""
         self._wait(self._java.waitForBusyState, within, "busy")
 

@@ -79,7 +79,8 @@ class Program:
     """Called before each start by `fairlead up`; writes below `settings.home` only."""
     disk_bytes: int = 0
     """Room that must be free where `settings.home` lies, or it would not work."""
-    start_seconds: float = 60.0
+    start_seconds: float = 180.0
+    """The most that is waited until it is ready: a dozen start at once, maybe on two slow processors."""
     stop_signal: str = "TERM"
     stop_seconds: int = 30
     priority: int = 500
@@ -133,7 +134,7 @@ def _opensearch(settings: Settings, store: Store) -> Program:
         },
         address=url,
         prepare=partial(opensearch.configure, settings),
-        start_seconds=120.0,
+        start_seconds=300.0,
         priority=200,
     )
 
@@ -206,7 +207,7 @@ def _zipkin(settings: Settings, store: Store) -> Program:
         ports={"zipkin": settings.ports.zipkin},
         address=f"{settings.zipkin_url}/zipkin/",
         environment=zipkin.ENVIRONMENT,
-        start_seconds=180.0,
+        start_seconds=300.0,
         priority=200,
     )
 

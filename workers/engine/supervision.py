@@ -28,7 +28,7 @@ from workers.engine.programs import Program
 
 SOCKET_PATH_BYTES = 100
 """Unix allows about 107 bytes for the path of a socket; supervisord makes a second one with a longer name."""
-DAEMON_SECONDS = 15.0
+DAEMON_SECONDS = 60.0
 STOP_SECONDS = 120.0
 STEP_SECONDS = 0.1
 STOPPED = {"STOPPED", "EXITED", "FATAL", "UNKNOWN"}

@@ -12,7 +12,7 @@ from tests.stack.browser import Tasklist
 from tests.stack.conftest import LocalStack
 from tests.stack.office import open_office
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +47,7 @@ async def test_a_change_is_made_rejected_and_looked_at_again_in_tasklist(
             await expect(form).to_contain_text(said)
         picture = form.locator("img")
         await expect(picture).to_be_visible()
-        assert await picture.evaluate("image => image.complete && image.naturalWidth") == 1000
+        await expect(picture).to_have_js_property("naturalWidth", 1000)
         await tasklist.take()
         await tasklist.fill("Your log-in", "ana")
         await form.get_by_text("Change it").click()

@@ -13,7 +13,7 @@ from tests.stack.conftest import LocalStack
 from tests.stack.office import open_office
 from workers.sample.opportunities import ORGANISATION
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +30,7 @@ async def test_a_list_is_worked_through_and_the_promise_comes_back(
     selling_stack: LocalStack, tasklist: Tasklist
 ) -> None:
     async with open_office(selling_stack) as office:
-        work = await office.until(lambda: office.open_task("work_through_list"), "a list", within=180)
+        work = await office.until(lambda: office.open_task("work_through_list"), "a list")
         await tasklist.open(work.key, "expected from acting now")
         form = tasklist.form
         for said in ("Today's opportunities:", "Why in this order", "Worth now", "to win", "expected value"):

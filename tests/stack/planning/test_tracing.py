@@ -14,11 +14,11 @@ import httpx
 import pytest
 
 from tests.stack.conftest import LocalStack
-from tests.stack.office import Office, new_lead, open_office
+from tests.stack.office import ASK_SECONDS, Office, new_lead, open_office
 from workers.engine import ports
 from workers.engine.supervision import Supervisor
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
 Span = dict[str, Any]  # Any: JSON
 
@@ -35,13 +35,14 @@ def logged(office: Office, program: str) -> list[dict[str, Any]]:
 
 
 async def trace(office: Office, trace_id: str, *names: str) -> list[Span]:
-    """The trace, once Zipkin has spans of all these names."""
-    async with httpx.AsyncClient(base_url=office.settings.zipkin_url, trust_env=False) as zipkin:
+    """The trace, once Zipkin has spans of all these names, and whatever they are below: each process sends its own."""
+    async with httpx.AsyncClient(base_url=office.settings.zipkin_url, trust_env=False, timeout=ASK_SECONDS) as zipkin:
 
         async def there() -> list[Span] | None:
             answer = await zipkin.get(f"/api/v2/trace/{trace_id}")
             found: list[Span] = answer.json() if answer.status_code == 200 else []
-            return found if set(names) <= {span["name"] for span in found} else None
+            whole = {span["parentId"] for span in found if "parentId" in span} <= {span["id"] for span in found}
+            return found if whole and set(names) <= {span["name"] for span in found} else None
 
         return await office.until(there, f"Zipkin to have {names} in {trace_id}")
 

@@ -25,7 +25,7 @@ from workers.settings import ControlRoom, Settings
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
 
 BEGIN = 1 << COUNTER_BITS
-START_SECONDS = 240
+START_SECONDS = 480
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,7 @@ from workers.runtime.database import Pool
 from workers.settings import Settings
 
 T = TypeVar("T")
-PATIENCE_SECONDS = 60.0
+PATIENCE_SECONDS = 240.0
 
 
 @asynccontextmanager

@@ -39,7 +39,7 @@ class Running:
     def wait_for(self, action: str) -> dict[str, Any]:
         """The next record with that action."""
         while True:
-            record: dict[str, Any] = json.loads(self.lines.get(timeout=60))
+            record: dict[str, Any] = json.loads(self.lines.get(timeout=240))
             if record["action"] == action:
                 return record
 
@@ -72,7 +72,7 @@ def _pass_on(stream: IO[str], lines: Queue[str]) -> None:
 def fairlead(gateway: Running, *arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "workers", *arguments]
     environment = gateway.environment | {"COLUMNS": "160"}
-    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=240, check=False)
 
 
 def counted(dsn: str, query: str) -> int:
@@ -94,19 +94,19 @@ def test_sigterm_drains(gateway: Running, dsn: str) -> None:
         )
         connection.sendall(head.encode() + body[:5])
         # An answer on another connection says that the server has read what came before it.
-        assert httpx.get(f"{gateway.url}/v1/leads", headers=authorization).status_code == 200
+        assert httpx.get(f"{gateway.url}/v1/leads", headers=authorization, timeout=60).status_code == 200
         gateway.process.send_signal(signal.SIGTERM)
         gateway.wait_for("gateway_stopping")
         connection.sendall(body[5:])
         answer = connection.recv(65_536)
     assert answer.startswith(b"HTTP/1.1 202")
-    assert gateway.process.wait(timeout=30) == 0
+    assert gateway.process.wait(timeout=240) == 0
     assert counted(dsn, "SELECT count(*) FROM routing.leads") == 1
 
 
 def test_a_body_too_large_is_refused_on_the_wire(gateway: Running) -> None:
     headers = {"Authorization": f"Bearer {TOKEN}", "Content-Type": "application/json"}
-    answer = httpx.post(f"{gateway.url}/v1/leads", content=b" " * 5_000_001, headers=headers)
+    answer = httpx.post(f"{gateway.url}/v1/leads", content=b" " * 5_000_001, headers=headers, timeout=60)
     assert (answer.status_code, answer.json()["status"]) == (413, 413)
 
 
@@ -166,7 +166,7 @@ def test_a_row_that_does_not_fit_is_counted_and_named(gateway: Running, tmp_path
 def test_leads_are_listed_shown_and_withdrawn(gateway: Running) -> None:
     headers = {"Authorization": f"Bearer {TOKEN}"}
     lead = {"source": "web_form", "name": "Ana [red] Ruiz", "email": "ana@example.com"}
-    lead_id = httpx.post(f"{gateway.url}/v1/leads", json=lead, headers=headers).json()["lead_id"]
+    lead_id = httpx.post(f"{gateway.url}/v1/leads", json=lead, headers=headers, timeout=60).json()["lead_id"]
     listed = fairlead(gateway, "leads", "list")
     assert lead_id in listed.stdout
     withdrawn = fairlead(gateway, "leads", "withdraw", lead_id, "--why", "sent by mistake")
@@ -175,7 +175,7 @@ def test_leads_are_listed_shown_and_withdrawn(gateway: Running) -> None:
     assert "Ana [red] Ruiz · ana@example.com" in shown.stdout
     assert re.search(r"withdrawal_asked\s+sent by mistake", shown.stdout)
     as_json = json.loads(fairlead(gateway, "leads", "show", lead_id, "--json").stdout)
-    answered = httpx.get(f"{gateway.url}/v1/leads/{lead_id}", headers=headers).json()
+    answered = httpx.get(f"{gateway.url}/v1/leads/{lead_id}", headers=headers, timeout=60).json()
     assert as_json == answered
     unknown = fairlead(gateway, "leads", "show", "lead-0")
     assert (unknown.returncode, unknown.stdout) == (1, "")

@@ -16,7 +16,7 @@ import jwt
 import pytest
 from playwright.async_api import expect
 
-from tests.control_pages import look_at, open_browser
+from tests.control_pages import look_at, open_browser, open_page
 from tests.forging import forged
 from tests.keycloak import AUDIENCE, CLIENT, PASSWORD, SECRET, Keycloak
 from tests.unit.control_room.test_pages import served
@@ -84,7 +84,7 @@ async def client(make: MakeClient) -> Client:
 
 async def at_provider(address: str, person: str) -> str:
     """Sign in at Keycloak; the address that it sends the browser back to."""
-    async with httpx.AsyncClient(trust_env=False) as browser:
+    async with httpx.AsyncClient(trust_env=False, timeout=60) as browser:
         page = await browser.get(address)
         (form,) = re.findall(r'<form id="kc-form-login"[^>]* action="([^"]+)"', page.text)
         # Its cookies are for secure connections, as which a browser counts loopback, and httpx does not.
@@ -112,7 +112,7 @@ def word_of(page: str) -> str:
 
 
 async def until(status: int, ask: Callable[[], Awaitable[httpx.Response]]) -> None:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while True:
             if (await ask()).status_code == status:
                 return
@@ -269,7 +269,7 @@ async def test_signing_out_ends_both_sessions_and_needs_our_form(
     out = await client.post("/control/sign-out", data={"word": word_of(page)})
     (olga,) = keycloak.admin("GET", "/users?username=olga").json()
     before = len(keycloak.admin("GET", f"/users/{olga['id']}/sessions").json())
-    async with httpx.AsyncClient(trust_env=False) as browser:
+    async with httpx.AsyncClient(trust_env=False, timeout=60) as browser:
         back = await browser.get(forward(out))
     assert back.headers["location"] == f"{GATEWAY}/control/signed-out"
     assert len(keycloak.admin("GET", f"/users/{olga['id']}/sessions").json()) == before - 1
@@ -297,7 +297,7 @@ async def test_in_a_browser(keycloak: Keycloak, town: list[Case], pool: Pool, tm
     settings = settings_of(keycloak)
     settings.gateway.api_tokens = [ApiToken.model_validate("a-token-beside-the-provider")]
     async with open_browser() as browser, served(pool, settings, PORT):
-        page = await browser.new_page(viewport={"width": 1440, "height": 900})
+        page, _ = await open_page(browser, GATEWAY)
         await page.goto(f"{GATEWAY}/control/tasks")
         await look_at(page, "sign_in", tmp_path)
         await page.get_by_role("link", name="Sign in with Keycloak").click()

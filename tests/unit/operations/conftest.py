@@ -79,7 +79,7 @@ class Trouble:
         return await self.board.with_business_ids(await self.board.open_incidents(100))
 
 
-async def eventually(condition: Callable[[], Awaitable[bool]], what: str, within: float = 20.0) -> None:
+async def eventually(condition: Callable[[], Awaitable[bool]], what: str, within: float = 240.0) -> None:
     deadline = time.monotonic() + within
     while not await condition():
         assert time.monotonic() < deadline, f"waited {within} s for {what}"

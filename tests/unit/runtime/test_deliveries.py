@@ -173,7 +173,7 @@ async def test_a_job_that_kills_its_worker_becomes_an_incident(
         async with serve("flow.book", FAIRLEAD_WORKER__MAX_DELIVERIES="2") as served:
             await served.said("stream_open")
             instance = instance or await client.start("run_book", {"case_id": "c1", "mode": "die"})
-            await asyncio.wait_for(served.process.wait(), 15)
+            await asyncio.wait_for(served.process.wait(), 240)
         await asyncio.to_thread(engine.increase_time, timedelta(seconds=25))
     async with serve("flow.book", FAIRLEAD_WORKER__MAX_DELIVERIES="2") as served:
         await until(lambda: engine.incidents(instance), "an incident")

@@ -46,7 +46,7 @@ def test_command_line_says_what_is_wrong() -> None:
         (["worker", "run", "no.such"], "There is no task no.such"),
     ]:
         answer = subprocess.run(
-            [sys.executable, "-m", "workers", *arguments], capture_output=True, text=True, check=False, timeout=60
+            [sys.executable, "-m", "workers", *arguments], capture_output=True, text=True, check=False, timeout=240
         )
         assert answer.returncode == 2
         assert said in " ".join(answer.stderr.split())

@@ -111,7 +111,7 @@ async def diagrams(client: ZeebeClient) -> None:
 
 async def killed(served: Served) -> None:
     """Wait until it has killed itself."""
-    assert await asyncio.wait_for(served.process.wait(), 30) == -signal.SIGKILL
+    assert await asyncio.wait_for(served.process.wait(), 240) == -signal.SIGKILL
 
 
 @pytest.mark.parametrize("point", IN_WORKER)

@@ -275,7 +275,7 @@ print(f"{here.trace_id:032x} {here.span_id:016x}")
 
 def test_logs_name_the_span() -> None:
     answer = subprocess.run(
-        [sys.executable, "-c", LOGGING], cwd=PROJECT, capture_output=True, text=True, check=True, timeout=60
+        [sys.executable, "-c", LOGGING], cwd=PROJECT, capture_output=True, text=True, check=True, timeout=240
     )
     within, without = (json.loads(line) for line in answer.stderr.splitlines())
     assert [within["trace_id"], within["span_id"]] == answer.stdout.split()
@@ -291,7 +291,7 @@ def test_without_an_exporter_opentelemetry_is_not_imported_and_nothing_is_carrie
         "print(' '.join(sys.modules))"
     )
     answer = subprocess.run(
-        [sys.executable, "-c", program], cwd=PROJECT, capture_output=True, text=True, check=True, timeout=60
+        [sys.executable, "-c", program], cwd=PROJECT, capture_output=True, text=True, check=True, timeout=240
     )
     assert not {name for name in answer.stdout.split() if name.startswith("opentelemetry")}
 
@@ -351,7 +351,7 @@ async def test_a_worker_works_and_stops_without_its_collector(
         instance = await client.start("run_look", {"case_id": "c1"})
         await until(lambda: ended(engine, instance), "the instance to end")
         port = (await served.said("metrics_served"))["port"]
-        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False) as http:
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=60) as http:
 
             async def counted() -> bool:
                 lines = (await http.get("/metrics")).text.splitlines()

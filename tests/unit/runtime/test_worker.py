@@ -270,7 +270,7 @@ async def test_stopping_hands_back_what_did_not_start_and_keeps_its_retries(
     assert {failure["retries"] for failure in handed_back} == {3}
     gate.set()
     async with serving("book", max_running=4):
-        await until(lambda: all(ended(engine, instance) for instance in instances), "all instances to end", 10)
+        await until(lambda: all(ended(engine, instance) for instance in instances), "all instances to end")
     assert sorted(await cases.rows("SELECT business_id, sum(change)::int FROM public.bookings GROUP BY 1")) == [
         (f"c{number}", 1) for number in range(5)
     ]
@@ -279,7 +279,7 @@ async def test_stopping_hands_back_what_did_not_start_and_keeps_its_retries(
 async def test_idle_worker_stops_at_once(serving: Serving, book: str) -> None:
     async with serving("book"):
         started = asyncio.get_running_loop().time()
-    assert asyncio.get_running_loop().time() - started < 2
+    assert asyncio.get_running_loop().time() - started < 4, "less than it would wait for what runs"
 
 
 async def test_stream_comes_back_after_the_engine(cases: Cases, serving: Serving) -> None:

@@ -114,7 +114,7 @@ async def test_without_a_terminal_it_prints_lines(pool: Pool, dsn: str) -> None:
     shown = Heard()
     follower = asyncio.create_task(follow(Settings(database_url=dsn), Console(file=shown)))
     try:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             await shown.written.wait()
     finally:
         follower.cancel()

@@ -88,7 +88,7 @@ async def said(*program: str, until: bytes = b"", **more: str) -> str:
     assert process.stdout is not None
     text = b""
     try:
-        async with asyncio.timeout(120):
+        async with asyncio.timeout(240):
             async for line in process.stdout:
                 text += line
                 if until and until in line:

@@ -60,7 +60,7 @@ class Town:
     async def work(self, name: str) -> None:
         """Whoever does the jobs of a task completes those that wait."""
         jobs: list[Job] = []
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(240):
             while not jobs:
                 jobs = await self.client.activate(
                     f"moving.{name}", worker="test", timeout_seconds=60, variables=[], at_most=9

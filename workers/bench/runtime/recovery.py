@@ -35,7 +35,7 @@ RATE = 20.0
 STEP_SECONDS = 0.01
 SETTLE_SECONDS = 3.0
 """Between two kills: the supervisor takes a program that dies within two seconds for one that cannot start."""
-LONGEST_SECONDS = 180.0
+LONGEST_SECONDS = 480.0
 
 Tell = Callable[[str], None]
 

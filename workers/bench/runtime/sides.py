@@ -18,7 +18,7 @@ from workers.settings import Settings
 
 ROOT = "workers.bench.runtime"
 """The package in which the benchmark's context lies."""
-READY_SECONDS = 60.0
+READY_SECONDS = 180.0
 STEP_SECONDS = 0.005
 
 

@@ -50,7 +50,7 @@ async def case(pool: Pool, simulated: Simulated, bus: Bus) -> AsyncIterator[Case
 
 
 async def until(holds: Callable[[], Awaitable[Any]]) -> Any:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not (found := await holds()):  # noqa: ASYNC110 - the database tells of nothing
             await asyncio.sleep(0.02)
     return found
@@ -179,7 +179,7 @@ async def test_killed_in_the_middle_it_goes_on_after_what_was_taken(
         for number in range(40):
             simulated.org.put("Lead", LastName=f"L{number}", Company="Acme")
         with pytest.raises(asyncio.CancelledError):
-            await asyncio.wait_for(asyncio.shield(task), 20)
+            await asyncio.wait_for(asyncio.shield(task), 60)
     monkeypatch.setattr(listening, "_note", note)
     assert len(await leads(case)) < 41
     async with listening_to(case, bus):

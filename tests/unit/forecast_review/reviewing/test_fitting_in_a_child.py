@@ -39,7 +39,7 @@ async def test_the_version_and_the_champions_are_kept(open_case: Review) -> None
 async def test_how_far_it_is_is_seen_while_it_runs_and_no_longer(open_case: Review) -> None:
     collected = await open_case.collect("shops-1")
     fitting = asyncio.create_task(open_case.fit("shops-1", collected))
-    async with asyncio.timeout(120):
+    async with asyncio.timeout(240):
         while not (seen := await open_case.sql("SELECT done, total, doing FROM forecasting.progress")):  # noqa: ASYNC110 - another connection writes it
             await asyncio.sleep(0.05)
     assert 0 < seen[0]["done"] <= seen[0]["total"]
@@ -73,7 +73,7 @@ async def test_nothing_left_to_forecast_is_a_case_for_a_person(open_case: Review
 
 
 async def child() -> psutil.Process:
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(240):
         while True:
             for one in psutil.Process().children():
                 if one.is_running() and runs.CHILD in one.cmdline():
@@ -85,7 +85,7 @@ async def test_it_gives_way_to_others_and_ends_with_its_job(open_case: Review) -
     collected = await open_case.collect("shops-1")
     fitting = asyncio.create_task(open_case.fit("shops-1", collected))
     running = await child()
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(240):
         while running.nice() < os.nice(0) + 10 and running.nice() < 19:  # noqa: ASYNC110 - another process's state
             await asyncio.sleep(0.01)
     fitting.cancel()

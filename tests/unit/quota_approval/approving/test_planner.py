@@ -74,7 +74,7 @@ async def test_too_little_time_or_memory_is_an_answer(pool: Pool, limits: dict[s
 
 
 async def test_the_child_ends_when_who_asked_is_gone() -> None:
-    async with child(CHILD) as planning, asyncio.timeout(120):
+    async with child(CHILD) as planning, asyncio.timeout(240):
         assert planning.stdin is not None
         planning.stdin.write(order().to_line() + packed())
         planning.stdin.close()

@@ -36,7 +36,7 @@ class Served:
 
     async def terminate(self) -> int:
         self.process.send_signal(signal.SIGTERM)
-        code = await asyncio.wait_for(self.process.wait(), 60)
+        code = await asyncio.wait_for(self.process.wait(), 240)
         await self._reader
         return code
 

@@ -6,7 +6,7 @@ import time
 from collections.abc import Awaitable, Callable
 
 
-async def until(condition: Callable[[], object | Awaitable[object]], what: str, within: float = 60.0) -> None:
+async def until(condition: Callable[[], object | Awaitable[object]], what: str, within: float = 240.0) -> None:
     """Let the event loop go on until the condition holds; fail with `what` if it takes too long."""
     end = time.monotonic() + within
     while True:
