@@ -81,12 +81,16 @@ def check_series(series: Series, end: int, thresholds: Thresholds = DEFAULTS) ->
         found.append(Finding(series.name, None, "all_zero", "warning", f"{series.name} is zero in every month"))
         return found
     values = np.concatenate([series.values, np.full(late, np.nan)])
-    expected = _expected(values)
-    odd = _negative(values) | _outliers(values, expected, thresholds)
+    negative = _negative(values)
+    # A sign that slipped is odd whatever is expected. Left in, it would take away the log scale, and on the plain one a value ten
+    # times too large draws the curve to itself: it passes, and the good months beside it are repaired in its place (masking
+    # and swamping, Davies & Gather 1993).
+    expected = _expected(np.where(negative, np.nan, values))
+    odd = negative | _outliers(values, expected, thresholds)
     if odd.any():
         # What is odd must not bend what is expected in its place.
         expected = _expected(np.where(odd, np.nan, values))
-        odd = _negative(values) | _outliers(values, expected, thresholds)
+        odd = negative | _outliers(values, expected, thresholds)
     found += _shifts(series, values, expected, odd, thresholds)
     found += _single(series, values, expected, odd, late, thresholds)
     return found
