@@ -33,7 +33,8 @@ class Choice:
 
     champion: str
     mase: float
-    """Of the champion at the earlier origins, before reconciliation; NaN without a record."""
+    """Of the champion at the earlier origins, by what is known of them now, repaired, and before reconciliation; NaN without a
+    record."""
     gate_mase: float
     """Of the seasonal naive forecast at the same origins."""
     runner_up: str
