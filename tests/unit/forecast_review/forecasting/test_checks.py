@@ -53,6 +53,7 @@ def test_a_fault_near_the_end_is_repaired_and_not_the_good_months_beside_it() ->
     faulty[119] *= -1
     assert rules(faulty, START + 179) == [("negative", 119), ("outlier", 127), ("outlier", 174)]
     seen = clean(series("a", faulty), START + 179)
+    assert seen is not None
     np.testing.assert_allclose(seen, numbers, rtol=0.2)
 
 
