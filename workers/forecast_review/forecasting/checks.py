@@ -3,6 +3,10 @@
 The expected value of a month comes from STL (Cleveland et al. 1990, by statsmodels, robust) of what is known, on the
 log scale where all values are positive; a residual is unusual by its distance in robust standard deviations
 (1.4826 x median absolute deviation, Hampel 1974).
+
+What is out by a factor (a digit, a unit, a sign) takes no part in the first fit. It would draw the curve to itself or, where it
+is negative, take away the log scale; near the end of a series it then passes, and the good months beside it are repaired in
+its place (masking and swamping: Davies & Gather 1993). So it is found by medians before, half of whose months may be wrong.
 """
 
 from __future__ import annotations
@@ -17,6 +21,10 @@ from workers.forecast_review.forecasting import months
 from workers.forecast_review.forecasting.history import Floats, History, Mask, Series, Severity
 
 _MAD = 1.4826
+_FACTOR = 3.0
+"""Times too large or too small from which a month takes no part in the first fit."""
+_YEARS = 3
+"""Years before and after whose like months tell the season that medians expect."""
 
 
 @dataclass(frozen=True)
@@ -81,12 +89,13 @@ def check_series(series: Series, end: int, thresholds: Thresholds = DEFAULTS) ->
         found.append(Finding(series.name, None, "all_zero", "warning", f"{series.name} is zero in every month"))
         return found
     values = np.concatenate([series.values, np.full(late, np.nan)])
-    expected = _expected(values)
-    odd = _negative(values) | _outliers(values, expected, thresholds)
+    negative = _negative(values)
+    expected = _expected(np.where(negative | _gross(values), np.nan, values))
+    odd = negative | _outliers(values, expected, thresholds)
     if odd.any():
         # What is odd must not bend what is expected in its place.
         expected = _expected(np.where(odd, np.nan, values))
-        odd = _negative(values) | _outliers(values, expected, thresholds)
+        odd = negative | _outliers(values, expected, thresholds)
     found += _shifts(series, values, expected, odd, thresholds)
     found += _single(series, values, expected, odd, late, thresholds)
     return found
@@ -119,6 +128,30 @@ def _negative(values: Floats) -> Mask:
     """Where a value is negative in a series that otherwise is not (at most one month in twenty)."""
     below: Mask = values < 0
     return below if below.sum() * 20 <= np.isfinite(values).sum() else np.zeros_like(below)
+
+
+def _gross(values: Floats) -> Mask:
+    """Where a value is out by the factor from a running median of a year times the median season of the years around."""
+    level = _running_median(values, months.YEAR // 2)
+    if len(values) < _YEARS * months.YEAR or (level <= 0).any():
+        return np.zeros(len(values), dtype=np.bool_)
+    season = np.empty(len(values))
+    for m in range(months.YEAR):
+        season[m :: months.YEAR] = _running_median((values / level)[m :: months.YEAR], _YEARS)
+    season = np.where(season > 0, season, 1.0)
+    size = np.abs(values) / (_running_median(values / season, months.YEAR // 2) * season)
+    out: Mask = (size > _FACTOR) | (size < 1 / _FACTOR)
+    return out
+
+
+def _running_median(values: Floats, reach: int) -> Floats:
+    """Median of what is known at most `reach` places away; NaN where nothing is."""
+    padded = np.pad(values, reach, constant_values=np.nan)
+    ordered = np.sort(np.lib.stride_tricks.sliding_window_view(padded, 2 * reach + 1), axis=1)  # what is not known last
+    count = np.isfinite(ordered).sum(axis=1)
+    place = np.arange(len(values))
+    found: Floats = (ordered[place, np.maximum(count - 1, 0) // 2] + ordered[place, count // 2]) / 2
+    return np.where(count > 0, found, np.nan)
 
 
 def _outliers(values: Floats, expected: Floats, thresholds: Thresholds) -> Mask:

@@ -33,7 +33,8 @@ class Choice:
 
     champion: str
     mase: float
-    """Of the champion at the earlier origins, before reconciliation; NaN without a record."""
+    """Of the champion at the earlier origins, by what is known of them now, repaired, and before reconciliation; NaN without a
+    record."""
     gate_mase: float
     """Of the seasonal naive forecast at the same origins."""
     runner_up: str
@@ -48,10 +49,10 @@ def usable(base: Base, at: int) -> list[int]:
     return [o for o in range(at) if base.origins[o] + base.horizon <= base.origins[at]]
 
 
-def origin_errors(base: Base, places: Sequence[int]) -> Floats:
-    """MASE at some origins: origins x nodes x models."""
+def origin_errors(base: Base, at: int, places: Sequence[int]) -> Floats:
+    """MASE at some origins, by what is known of them at the origin in place `at`: origins x nodes x models."""
     places = list(places)
-    errors = np.abs(base.forecasts[places] - base.actuals[places][:, :, None, :])
+    errors = np.abs(base.forecasts[places] - base.seen[at, places][:, :, None, :])
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # no actual known: NaN
         mean: Floats = np.nanmean(errors, axis=-1)
@@ -70,7 +71,7 @@ def choose(base: Base, at: int, *, margin: float, incumbents: Incumbents | None 
     places = usable(base, at)
     if not places:
         return [_unproved() for n in range(len(base.hierarchy.nodes))]
-    errors = origin_errors(base, places)
+    errors = origin_errors(base, at, places)
     # Where a series was too young for models, the gate ran alone: that is no comparison.
     old_enough = base.length[places] >= LEAST
     errors = np.where(there[None] & old_enough[:, :, None], errors, np.nan)

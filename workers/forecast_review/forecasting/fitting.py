@@ -49,7 +49,10 @@ class Base:
     forecasts: Floats
     """origins x nodes x models x horizon; NaN where a model could not be fitted."""
     actuals: Floats
-    """origins x nodes x horizon, never repaired; NaN where not known (all of the last origin)."""
+    """origins x nodes x horizon, never repaired; NaN where not known (all of the last origin). Judges what was published."""
+    seen: Floats
+    """origins x origins x nodes x horizon: `seen[at, o]` is what came after the origin in place `o` as it is known, repaired,
+    at the one in place `at`; NaN where it is not. The only thing that may be learned from there."""
     scale: Floats
     """origins x nodes: mean absolute seasonal difference of all that was known, as delivered (MASE's denominator)."""
     recent: Floats
@@ -182,6 +185,9 @@ def fit_all(
     for m, name in enumerate(models):
         if name not in (*SINGLE, LSTM):
             forecasts[:, :, m] = combine({part: forecasts[:, :, p] for p, part in enumerate(models)}, name)
+    came = partial(_came, hierarchy, origins, horizon)
+    places = range(len(origins))
+    none = {name: Known(history.series[name].start, np.empty(0)) for name in bottom}
     untouched = {name: known_at(truth.series[name], origins, None) for name in bottom}
     as_delivered = [sum_up(hierarchy, {name: untouched[name][o] for name in bottom}) for o in range(len(origins))]
     return Base(
@@ -189,18 +195,18 @@ def fit_all(
         tuple(origins),
         tuple(models),
         forecasts,
-        _actuals(truth, hierarchy, origins, horizon),
+        came([Known(truth.series[name].start, truth.series[name].values) for name in bottom]),
+        np.stack([came([one[o] or none[name] for one, name in zip(cleaned, bottom, strict=True)]) for o in places]),
         np.array([[_scale(at[node]) for node in nodes] for at in as_delivered]),
         np.array([[_scale(at[node], years=5) for node in nodes] for at in by_origin]),
         np.array([[0 if (known := at[node]) is None else len(known.values) for node in nodes] for at in by_origin]),
     )
 
 
-def _actuals(truth: History, hierarchy: Hierarchy, origins: Sequence[int], horizon: int) -> Floats:
-    """What came, per node; a sum is known where all of its parts are that had begun."""
-    found = np.full((len(origins), len(hierarchy.bottom), horizon), np.nan)
-    for j, name in enumerate(hierarchy.bottom):
-        one = truth.series[name]
+def _came(hierarchy: Hierarchy, origins: Sequence[int], horizon: int, bottom: Sequence[Known]) -> Floats:
+    """What came after each origin, per node; a sum is known where all of its parts are that had begun."""
+    found = np.full((len(origins), len(bottom), horizon), np.nan)
+    for j, one in enumerate(bottom):
         for o, origin in enumerate(origins):
             for step in range(horizon):
                 place = origin + 1 + step - one.start

@@ -40,7 +40,7 @@ def publish(base: Base, at: int, *, margin: float, seed: int, incumbents: Incumb
     places = usable(base, at)
     past = [_of_champions(base, o, models) for o in places]
     # A series that had not begun had no error, not a perfect forecast.
-    actuals = [np.where(base.length[o][:, None] > 0, base.actuals[o], np.nan) for o in places]
+    actuals = [np.where(base.length[o][:, None] > 0, base.seen[at, o], np.nan) for o in places]
     errors = [actual - then for actual, then in zip(actuals, past, strict=True)]
     cases = np.concatenate(errors, axis=1) if errors else np.empty((len(models), 0))
 

@@ -45,6 +45,18 @@ def test_a_fault_is_found_where_it_is_and_repaired_to_about_what_it_was(spot: in
     np.testing.assert_array_equal(made.series["a"].values, numbers)
 
 
+def test_a_fault_near_the_end_is_repaired_and_not_the_good_months_beside_it() -> None:
+    """The curve must not be drawn to it: what a sign that slipped elsewhere made so, as logarithms could not be taken then."""
+    numbers = values(180, growth=0.015, noise=0.02)
+    faulty = numbers.copy()
+    faulty[[127, 174]] *= 10
+    faulty[119] *= -1
+    assert rules(faulty, START + 179) == [("negative", 119), ("outlier", 127), ("outlier", 174)]
+    seen = clean(series("a", faulty), START + 179)
+    assert seen is not None
+    np.testing.assert_allclose(seen, numbers, rtol=0.2)
+
+
 def test_late_data_are_filled_up_to_the_others_and_ended_series_left_out() -> None:
     assert rules(CLEAN[:-2]) == [("late_data", 118), ("late_data", 119)]
     assert rules(CLEAN[:-12]) == [("ended", None)]

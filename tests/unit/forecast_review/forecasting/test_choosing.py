@@ -26,7 +26,8 @@ def base(errors: dict[str, float], *, nodes_apart: float = 0.0, seed: int = 1) -
     actuals[-1] = np.nan
     ones = np.ones(shape[:2])
     origins = tuple(range(0, ORIGINS * HORIZON, HORIZON))
-    return Base(tree, origins, MODELS, forecasts, actuals, ones, ones, np.full(shape[:2], 60))
+    seen = np.stack([actuals] * ORIGINS)
+    return Base(tree, origins, MODELS, forecasts, actuals, seen, ones, ones, np.full(shape[:2], 60))
 
 
 def test_the_best_model_wins_and_the_record_is_told() -> None:
@@ -62,9 +63,9 @@ def test_only_origins_that_were_over_count() -> None:
     assert usable(made, 2) == [0, 1]
     assert usable(replace(made, origins=(0, 2, 4, 6, 8)), 2) == [0]
     # What comes at the origin itself and later does not move the choice there.
-    changed = made.actuals.copy()
-    changed[2:] = made.forecasts[2:, :, MODELS.index("arima")]
-    assert choose(replace(made, actuals=changed), 2, margin=0.01) == choose(made, 2, margin=0.01)
+    changed = made.seen.copy()
+    changed[:, 2:] = made.forecasts[2:, :, MODELS.index("arima")]
+    assert choose(replace(made, seen=changed), 2, margin=0.01) == choose(made, 2, margin=0.01)
 
 
 def test_without_a_record_it_is_the_seasonal_naive_forecast() -> None:

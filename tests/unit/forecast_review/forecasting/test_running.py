@@ -133,6 +133,18 @@ def test_faults_are_repaired_and_the_actuals_are_not() -> None:
     assert as_delivered.version != found.version
 
 
+def test_a_fault_among_what_came_teaches_nothing(forecast: Forecast) -> None:
+    """It judges what was published, but neither chooses champions nor widens intervals once it is repaired."""
+    made = history()
+    numbers = made.series["r0/s0"].values.copy()
+    numbers[[100, 104]] *= 12
+    broken = replace(made, series={**made.series, "r0/s0": replace(made.series["r0/s0"], values=numbers)})
+    found = run_forecast(broken, QUICK)
+    assert found.choices["champion"].tolist() == forecast.choices["champion"].tolist()
+    width, before = ((one.points["hi95"] - one.points["lo95"]).to_numpy() for one in (found, forecast))
+    np.testing.assert_allclose(width, before, rtol=0.2)
+
+
 def test_one_series_that_cannot_be_fitted_does_not_stop_the_rest(monkeypatch: pytest.MonkeyPatch) -> None:
     def fails(numbers: Floats, start: int, horizon: int) -> Floats:
         if numbers[0] == marked:
