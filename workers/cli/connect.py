@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from workers.connectors.checking import Finding
     from workers.settings import Settings
 
-    Look = Callable[[Settings, bool], Awaitable[tuple[list[str], Sequence[Finding]]]]
+    Look = Callable[[Settings, list[str] | None], Awaitable[Sequence[Finding]]]
+    """With a list, missing fields are made first, and their names put there."""
 
 app = typer.Typer(
     no_args_is_help=True, help="Other systems: whether they are ready, and keeping leads equal with them."
@@ -78,14 +79,18 @@ def _report(title: str, look: Look, create: bool, as_json: bool) -> None:
     from workers.cli._support import fail, print_table
     from workers.connectors.answers import SystemPause
     from workers.connectors.making import NotConnected
+    from workers.connectors.sync.patience import patiently
     from workers.runtime.errors import TaskError
     from workers.settings import get_settings
 
-    async def looked() -> tuple[list[str], Sequence[Finding]]:
-        return await look(get_settings(), create)
+    made: list[str] = []
+
+    async def looked() -> Sequence[Finding]:
+        # Others use up the system's limits, too: what is over in a minute keeps nobody from an answer.
+        return await patiently(lambda: look(get_settings(), made if create else None), failures=1)
 
     try:
-        made, findings = asyncio.run(looked())
+        findings = asyncio.run(looked())
     except (NotConnected, SystemPause, TaskError) as error:
         fail(str(error))
     if as_json:
@@ -102,7 +107,7 @@ def _report(title: str, look: Look, create: bool, as_json: bool) -> None:
         fail(f"{wrong} to mend; see docs/connect-{title.lower()}.md.")
 
 
-async def _hubspot(settings: Settings, create: bool) -> tuple[list[str], Sequence[Finding]]:
+async def _hubspot(settings: Settings, made: list[str] | None) -> Sequence[Finding]:
     from workers.connectors import mapping
     from workers.connectors.hubspot import check, making
     from workers.connectors.hubspot.login import Login
@@ -113,13 +118,14 @@ async def _hubspot(settings: Settings, create: bool) -> tuple[list[str], Sequenc
     client = making.client(settings.hubspot, Login(settings.hubspot), Pace(), seconds=SECONDS)
     try:
         uses = settings.crms.uses("hubspot")
-        made = await check.create_fields(client, fields, uses) if create else []
-        return made, [one async for one in check.check(client, fields, await _reps(settings), uses)]
+        if made is not None:
+            made += await check.create_fields(client, fields, uses)
+        return [one async for one in check.check(client, fields, await _reps(settings), uses)]
     finally:
         await client.close()
 
 
-async def _salesforce(settings: Settings, create: bool) -> tuple[list[str], Sequence[Finding]]:
+async def _salesforce(settings: Settings, made: list[str] | None) -> Sequence[Finding]:
     from workers.connectors import mapping
     from workers.connectors.salesforce import check, fields, making
     from workers.connectors.salesforce.login import Login
@@ -130,7 +136,8 @@ async def _salesforce(settings: Settings, create: bool) -> tuple[list[str], Sequ
     client = making.client(settings.salesforce, Login(settings.salesforce), Pace(), seconds=SECONDS)
     try:
         uses = settings.crms.uses("salesforce")
-        made = await fields.create_fields(client, places, uses) if create else []
+        if made is not None:
+            made += await fields.create_fields(client, places, uses)
         found = [one async for one in check.check(client, places, await _reps(settings), uses)]
         if settings.salesforce.changes == "events":
             bus = making.bus(settings.salesforce, client)
@@ -138,12 +145,12 @@ async def _salesforce(settings: Settings, create: bool) -> tuple[list[str], Sequ
                 found.append(await check.check_events(bus, settings.salesforce.topic))
             finally:
                 await bus.close()
-        return made, found
+        return found
     finally:
         await client.close()
 
 
-async def _workday(settings: Settings, _create: bool) -> tuple[list[str], Sequence[Finding]]:
+async def _workday(settings: Settings, _made: list[str] | None) -> Sequence[Finding]:
     from workers.connectors import mapping
     from workers.connectors.workday import check, making
     from workers.connectors.workday.mapping import FieldMapping
@@ -153,12 +160,12 @@ async def _workday(settings: Settings, _create: bool) -> tuple[list[str], Sequen
     try:
         people = making.people(settings.workday, client)
         found = check.check(people, columns, settings.workday, await _reps(settings))
-        return [], [one async for one in found]
+        return [one async for one in found]
     finally:
         await client.close()
 
 
-async def _sap(settings: Settings, _create: bool) -> tuple[list[str], Sequence[Finding]]:
+async def _sap(settings: Settings, _made: list[str] | None) -> Sequence[Finding]:
     from workers.connectors import mapping
     from workers.connectors.sap import check, check_orders, making
     from workers.connectors.sap.mapping import PartnerMapping
@@ -171,11 +178,11 @@ async def _sap(settings: Settings, _create: bool) -> tuple[list[str], Sequence[F
     finally:
         await client.close()
     if settings.sap.order_mapping is None:
-        return [], found
+        return found
     order = mapping.load(OrderMapping, settings.sap.order_mapping)
     client = making.orders_client(settings.sap, seconds=SECONDS)
     try:
-        return [], [*found, *[one async for one in check_orders.check(client, order)]]
+        return [*found, *[one async for one in check_orders.check(client, order)]]
     finally:
         await client.close()
 

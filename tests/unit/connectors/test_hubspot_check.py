@@ -53,6 +53,16 @@ def test_missing_rights_are_named_with_their_purpose(run: object, bare: Simulate
     assert wrong(run("--json")).keys() == {"crm.objects.deals.read", "crm.objects.owners.read", "owners"}
 
 
+def test_a_limit_that_others_used_up_is_waited_for(run: object, bare: Simulated) -> None:
+    assert callable(run)
+    bare.door.faults = [*[None] * 4, "429_secondly"]
+    said = run("--create-fields")
+    assert (said.exit_code, bare.door.faults) == (0, [])
+    assert "Made: fairlead_lead_id" in said.stdout
+    bare.door.used_today = bare.door.daily
+    assert "day" in run().stderr.lower()
+
+
 def test_the_report_can_be_read(run: object, bare: Simulated) -> None:
     assert callable(run)
     shown = run("--create-fields").stdout

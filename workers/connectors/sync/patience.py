@@ -30,12 +30,12 @@ async def at_once(ask: Callable[[], Awaitable[T]]) -> T:
     return await ask()
 
 
-async def patiently(ask: Callable[[], Awaitable[T]]) -> T:
+async def patiently(ask: Callable[[], Awaitable[T]], *, failures: int = TRIES) -> T:
     """Ask, and ask again; back-off is exponential with full jitter (AWS, Brooker 2015).
 
     Raises:
         SystemPause: a pause of more than `LONGEST_SECONDS` is asked for, or a short one again and again.
-        SystemDown, SystemConflict: no usable answer for `TRIES` times.
+        SystemDown, SystemConflict: no usable answer for so many times as `failures` says.
     """
     for tried in range(1, TRIES + 1):
         try:
@@ -45,7 +45,7 @@ async def patiently(ask: Callable[[], Awaitable[T]]) -> T:
                 raise
             seconds = pause.retry_after
         except (SystemDown, SystemConflict):
-            if tried == TRIES:
+            if tried >= failures:
                 raise
             seconds = random.uniform(0, FIRST_SECONDS * 2**tried)  # noqa: S311 - not all at once
         await asyncio.sleep(seconds)
