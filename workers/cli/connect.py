@@ -36,6 +36,8 @@ app.command()(_connect_booked.booked)
 
 SECONDS = 10.0
 """Of each request."""
+WAITED_SECONDS = 15.0
+"""The limits of some seconds that others use up are over by then; refused log-ins and the day's limits are not."""
 
 
 @check.callback()
@@ -86,8 +88,9 @@ def _report(title: str, look: Look, create: bool, as_json: bool) -> None:
     made: list[str] = []
 
     async def looked() -> Sequence[Finding]:
-        # Others use up the system's limits, too: what is over in a minute keeps nobody from an answer.
-        return await patiently(lambda: look(get_settings(), made if create else None), failures=1)
+        return await patiently(
+            lambda: look(get_settings(), made if create else None), failures=1, longest=WAITED_SECONDS
+        )
 
     try:
         findings = asyncio.run(looked())

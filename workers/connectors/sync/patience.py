@@ -30,18 +30,18 @@ async def at_once(ask: Callable[[], Awaitable[T]]) -> T:
     return await ask()
 
 
-async def patiently(ask: Callable[[], Awaitable[T]], *, failures: int = TRIES) -> T:
+async def patiently(ask: Callable[[], Awaitable[T]], *, failures: int = TRIES, longest: float = LONGEST_SECONDS) -> T:
     """Ask, and ask again; back-off is exponential with full jitter (AWS, Brooker 2015).
 
     Raises:
-        SystemPause: a pause of more than `LONGEST_SECONDS` is asked for, or a short one again and again.
+        SystemPause: a pause of more than `longest` seconds is asked for, or a short one again and again.
         SystemDown, SystemConflict: no usable answer for so many times as `failures` says.
     """
     for tried in range(1, TRIES + 1):
         try:
             return await ask()
         except SystemPause as pause:
-            if pause.retry_after > LONGEST_SECONDS or tried == TRIES:
+            if pause.retry_after > longest or tried == TRIES:
                 raise
             seconds = pause.retry_after
         except (SystemDown, SystemConflict):
