@@ -8,13 +8,11 @@ from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-import pytest
-from playwright.async_api import Browser, Page, async_playwright, expect
+from playwright.async_api import Browser, Page, expect
 
 from tests.bindings import npm
-from workers.bench.control_room_browser import installed
+from tests.chromium import launched
 
-ARGUMENTS = ["--no-sandbox", "--disable-background-networking", "--disable-component-update"]
 PATIENCE_MS = 120_000
 """Of pages and of what is expected of them: while a machine is busy, open pages are told of a change after half a minute."""
 PICTURES = os.environ.get("FAIRLEAD_TEST_PICTURES")
@@ -26,14 +24,9 @@ THEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 @contextlib.asynccontextmanager
 async def open_browser() -> AsyncIterator[Browser]:
     """Chromium, or the test is skipped."""
-    chromium = installed()
-    if chromium is None:
-        pytest.skip("Chromium is not installed (Debian package `chromium`)")
     expect.set_options(timeout=PATIENCE_MS)
-    async with async_playwright() as playwright:
-        opened = await playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
+    async with launched() as opened:
         yield opened
-        await opened.close()
 
 
 async def open_page(browser: Browser, url: str, *, width: int = 1440) -> tuple[Page, list[str]]:

@@ -6,13 +6,11 @@ import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-import pytest
-from playwright.async_api import Locator, Page, async_playwright
+from playwright.async_api import Locator, Page
 
 from tests.bindings import npm
-from workers.bench.control_room_browser import installed
+from tests.chromium import launched
 
-ARGUMENTS = ["--no-sandbox", "--disable-background-networking", "--disable-component-update"]
 PATIENCE_MS = 120_000
 _EMPTY = """<?xml version="1.0" encoding="UTF-8"?>
 <bpmn:definitions xmlns:bpmn="http://www.omg.org/spec/BPMN/20100524/MODEL"
@@ -93,21 +91,14 @@ class Modeler:
 @contextlib.asynccontextmanager
 async def open_modeler() -> AsyncIterator[Modeler]:
     """A modeler in Chromium; nothing is loaded from the network."""
-    chromium = installed()
-    if chromium is None:
-        pytest.skip("Chromium is not installed (Debian package `chromium`)")
-    npm.install()
-    built = npm.MODULES / "camunda-bpmn-js" / "dist"
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
-        try:
-            page = await browser.new_page(viewport={"width": 1300, "height": 1000})
-            page.set_default_timeout(PATIENCE_MS)
-            await page.route("**/*", lambda route: route.abort())
-            await page.set_content(_PAGE)
-            for style in [*sorted((built / "assets").glob("*.css")), built / "assets/bpmn-font/css/bpmn-embedded.css"]:
-                await page.add_style_tag(path=style)
-            await page.add_script_tag(path=built / "camunda-cloud-modeler.production.min.js")
-            yield Modeler(page)
-        finally:
-            await browser.close()
+    async with launched() as browser:
+        npm.install()
+        built = npm.MODULES / "camunda-bpmn-js" / "dist"
+        page = await browser.new_page(viewport={"width": 1300, "height": 1000})
+        page.set_default_timeout(PATIENCE_MS)
+        await page.route("**/*", lambda route: route.abort())
+        await page.set_content(_PAGE)
+        for style in [*sorted((built / "assets").glob("*.css")), built / "assets/bpmn-font/css/bpmn-embedded.css"]:
+            await page.add_style_tag(path=style)
+        await page.add_script_tag(path=built / "camunda-cloud-modeler.production.min.js")
+        yield Modeler(page)

@@ -8,14 +8,12 @@ import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-import pytest
-from playwright.async_api import Locator, Page, Route, async_playwright, expect
+from playwright.async_api import Locator, Page, Route, expect
 from playwright.async_api import TimeoutError as PlaywrightTimeout
 
-from workers.bench.control_room_browser import installed
+from tests.chromium import launched
 from workers.settings import Settings
 
-ARGUMENTS = ["--no-sandbox", "--disable-background-networking", "--disable-component-update"]
 WINDOW = {"width": 1500, "height": 1140}
 PATIENCE_MS = 240_000
 """Of pages, and of what is expected of them."""
@@ -141,22 +139,15 @@ class Tasklist:
 @contextlib.asynccontextmanager
 async def open_tasklist(settings: Settings, folder: Path) -> AsyncIterator[Tasklist]:
     """Chromium on Tasklist's door. It reaches this machine only, whatever Tasklist would like to load."""
-    chromium = installed()
-    if chromium is None:
-        pytest.skip("Chromium is not installed (Debian package `chromium`)")
     expect.set_options(timeout=PATIENCE_MS)
 
     async def stay_here(route: Route) -> None:
         ours = route.request.url.startswith((settings.camunda_url, settings.gateway_url))  # the gateway has pictures
         await (route.continue_() if ours else route.abort())
 
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
-        try:
-            page = await browser.new_page(viewport={"width": WINDOW["width"], "height": WINDOW["height"]})
-            page.set_default_timeout(PATIENCE_MS)
-            await page.route("**/*", stay_here)
-            pictures = Path(os.environ[PICTURES]) if os.environ.get(PICTURES) else folder
-            yield Tasklist(page, f"{settings.camunda_url}/tasklist", pictures)
-        finally:
-            await browser.close()
+    async with launched() as browser:
+        page = await browser.new_page(viewport={"width": WINDOW["width"], "height": WINDOW["height"]})
+        page.set_default_timeout(PATIENCE_MS)
+        await page.route("**/*", stay_here)
+        pictures = Path(os.environ[PICTURES]) if os.environ.get(PICTURES) else folder
+        yield Tasklist(page, f"{settings.camunda_url}/tasklist", pictures)

@@ -11,6 +11,7 @@ its place (masking and swamping: Davies & Gather 1993). So it is found by median
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -146,12 +147,11 @@ def _gross(values: Floats) -> Mask:
 
 def _running_median(values: Floats, reach: int) -> Floats:
     """Median of what is known at most `reach` places away; NaN where nothing is."""
-    padded = np.pad(values, reach, constant_values=np.nan)
-    ordered = np.sort(np.lib.stride_tricks.sliding_window_view(padded, 2 * reach + 1), axis=1)  # what is not known last
-    count = np.isfinite(ordered).sum(axis=1)
-    place = np.arange(len(values))
-    found: Floats = (ordered[place, np.maximum(count - 1, 0) // 2] + ordered[place, count // 2]) / 2
-    return np.where(count > 0, found, np.nan)
+    windows = np.lib.stride_tricks.sliding_window_view(np.pad(values, reach, constant_values=np.nan), 2 * reach + 1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # nothing known: NaN
+        found: Floats = np.nanmedian(windows, axis=1)
+    return found
 
 
 def _outliers(values: Floats, expected: Floats, thresholds: Thresholds) -> Mask:
